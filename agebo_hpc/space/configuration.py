@@ -1,0 +1,165 @@
+"""Configuration, evaluation and result: what travels between search, executor and history."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
+
+from agebo_hpc.space.architecture import Architecture
+
+Hyperparameters = Mapping[str, Any]
+"""Values by name; always holds ``batch_size``, ``learning_rate`` and ``num_processes``."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """An architecture together with the hyperparameters of its data-parallel training.
+
+    Attributes
+    ----------
+    architecture
+        The decision vector.
+    hyperparameters
+        ``batch_size`` (rows per process and step), ``learning_rate`` (for one process) and
+        ``num_processes`` (the paper's n), besides what a problem adds.
+    """
+
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+
+    @property
+    def num_processes(self) -> int:
+        """Number of ranks that train this configuration together."""
+        return int(self.hyperparameters["num_processes"])
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that name this configuration on every machine."""
+        return blake2b(self.to_json().encode(), digest_size=8).hexdigest()
+
+    def __hash__(self) -> int:
+        return hash((self.architecture, tuple(sorted(self.hyperparameters.items()))))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Say the configuration as plain data for JSON."""
+        return {
+            "architecture": list(self.architecture),
+            "hyperparameters": dict(self.hyperparameters),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Configuration:
+        """Read what `to_dict` gave."""
+        return cls(tuple(data["architecture"]), dict(data["hyperparameters"]))
+
+    def to_json(self) -> str:
+        """Say the configuration as JSON text, keys sorted."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Configuration:
+        """Read what `to_json` wrote."""
+        return cls.from_dict(json.loads(text))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Training one configuration once. Ids count from 0 over the whole search."""
+
+    id: int
+    configuration: Configuration
+
+
+class Status(StrEnum):
+    """How an evaluation ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """An exception in building or training the network."""
+    NON_FINITE = "non_finite"
+    """The loss became infinite or not a number."""
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMED_OUT = "timed_out"
+    """The evaluation's own time limit ended it."""
+    CUT = "cut"
+    """Stopped with the search; proposed again on resume, never told to the search."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came back from one evaluation.
+
+    Attributes
+    ----------
+    evaluation
+        What was evaluated.
+    status
+        How it ended.
+    objective
+        The number to make large; None unless the status is done.
+    curve
+        One mapping for each epoch: ``epoch`` (from 1), ``loss``, ``validation_loss``,
+        ``validation_metric``, ``learning_rate``, ``seconds``.
+    times
+        Seconds of each phase: ``queue`` (submitted to started), ``build``, ``train``,
+        ``validate`` and what a trainer adds.
+    submitted, started, ended
+        Seconds since 1970, UTC.
+    ranks
+        World ranks that trained it, leader first.
+    host
+        Of the leader.
+    num_parameters
+        Trainable numbers of the network; 0 where it was never built.
+    peak_memory
+        Largest resident memory of the leader's process so far, bytes.
+    traceback
+        Of a failure, with the rank and host where it happened; else empty.
+    """
+
+    evaluation: Evaluation
+    status: Status
+    objective: float | None = None
+    curve: tuple[Mapping[str, float], ...] = ()
+    times: Mapping[str, float] = field(default_factory=dict)
+    submitted: float = math.nan
+    started: float = math.nan
+    ended: float = math.nan
+    ranks: tuple[int, ...] = ()
+    host: str = ""
+    num_parameters: int = 0
+    peak_memory: int = 0
+    traceback: str = ""
+
+    @property
+    def id(self) -> int:
+        """Id of the evaluation."""
+        return self.evaluation.id
+
+    def to_dict(self) -> dict[str, Any]:
+        """Say the result as plain data for JSON."""
+        data = asdict(self)
+        data["evaluation"] = {
+            "id": self.evaluation.id,
+            **self.evaluation.configuration.to_dict(),
+        }
+        data["status"] = str(self.status)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Result:
+        """Read what `to_dict` gave."""
+        fields = dict(data)
+        evaluation = fields.pop("evaluation")
+        return cls(
+            evaluation=Evaluation(evaluation["id"], Configuration.from_dict(evaluation)),
+            status=Status(fields.pop("status")),
+            curve=tuple(fields.pop("curve")),
+            ranks=tuple(fields.pop("ranks")),
+            **fields,
+        )

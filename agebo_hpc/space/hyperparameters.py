@@ -1,0 +1,227 @@
+"""The hyperparameter space: scikit-optimize dimensions, and how a surrogate sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from skopt.space import Categorical, Dimension, Integer, Real
+
+from agebo_hpc.errors import ConfigurationError
+
+REQUIRED = ("batch_size", "learning_rate", "num_processes")
+"""Every configuration has these."""
+
+DEFAULTS: dict[str, Any] = {"batch_size": 256, "learning_rate": 0.01, "num_processes": 1}
+"""Values of a search that does not tune them (the paper's AgE)."""
+
+
+class HyperparameterSpace:
+    """Named scikit-optimize dimensions to tune, and the values of what is not tuned.
+
+    Parameters
+    ----------
+    dimensions
+        Each with a name.
+    fixed
+        Values by name of what is not tuned. The required names that are neither here nor among
+        the dimensions take their defaults.
+    nominal
+        Names of numeric categories without an order: a surrogate sees them one-hot. Other
+        numeric categories are seen as log-scaled numbers.
+
+    Examples
+    --------
+    >>> space = HyperparameterSpace([Real(1e-3, 1e-1, prior="log-uniform", name="learning_rate")])
+    >>> sorted(space.sample(1, np.random.default_rng(0))[0])
+    ['batch_size', 'learning_rate', 'num_processes']
+    """
+
+    def __init__(
+        self,
+        dimensions: Sequence[Dimension],
+        fixed: Mapping[str, Any] | None = None,
+        nominal: Sequence[str] = (),
+    ) -> None:
+        names = [dimension.name for dimension in dimensions]
+        if None in names or len(set(names)) != len(names):
+            raise ConfigurationError(
+                f"The dimensions are named {names}; give each a name of its own."
+            )
+        self.nominal = tuple(nominal)
+        constant = {d.name: d.categories[0] for d in dimensions if _is_constant(d)}
+        self.dimensions = tuple(d for d in dimensions if d.name not in constant)
+        self.fixed: dict[str, Any] = {
+            name: value
+            for name, value in {**DEFAULTS, **constant, **(fixed or {})}.items()
+            if name not in self.names
+        }
+        both = set(self.names) & set(fixed or {})
+        if both:
+            raise ConfigurationError(f"{sorted(both)} are both tuned and fixed; choose one.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tuned dimensions."""
+        return tuple(dimension.name for dimension in self.dimensions)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Fixed values, and for each tuned dimension its default value."""
+        return {**self.fixed, **{d.name: _default(d) for d in self.dimensions}}
+
+    def with_fixed(self, values: Mapping[str, Any]) -> HyperparameterSpace:
+        """Return the space with ``values`` no longer tuned.
+
+        Raises
+        ------
+        ConfigurationError
+            If a name is unknown or a value is not in its dimension.
+        """
+        known = {**self.defaults}
+        for name, value in values.items():
+            if name not in known:
+                raise ConfigurationError(
+                    f"There is no hyperparameter {name!r}; choose among {', '.join(known)}."
+                )
+            dimension = self._dimension(name)
+            if dimension is not None and value not in dimension:
+                raise ConfigurationError(
+                    f"{name} is {value}; allowed is {_describe_dimension(dimension)}."
+                )
+        remaining = [d for d in self.dimensions if d.name not in values]
+        return HyperparameterSpace(remaining, {**self.fixed, **values}, self.nominal)
+
+    def with_processes(self, choices: Sequence[int]) -> HyperparameterSpace:
+        """Return the space with these choices of ``num_processes``."""
+        others = [d for d in self.dimensions if d.name != "num_processes"]
+        fixed = {name: v for name, v in self.fixed.items() if name != "num_processes"}
+        dimension = Categorical(list(choices), name="num_processes")
+        return HyperparameterSpace([*others, dimension], fixed, self.nominal)
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The choices of ``num_processes``, in increasing order."""
+        dimension = self._dimension("num_processes")
+        if dimension is None:
+            return (int(self.fixed["num_processes"]),)
+        return tuple(sorted(int(choice) for choice in dimension.categories))
+
+    def sample(self, num_points: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+        """Draw points from the dimensions' priors, from ``rng``."""
+        columns = self.sample_columns(num_points, rng)
+        return [self.point(columns, row) for row in range(num_points)]
+
+    def sample_columns(self, num_points: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """Draw points from the priors: one array of ``num_points`` values for each dimension."""
+        state = np.random.RandomState(rng.integers(2**32, dtype=np.uint64))
+        return [
+            np.asarray(dimension.rvs(num_points, random_state=state))
+            for dimension in self.dimensions
+        ]
+
+    def point(self, columns: Sequence[np.ndarray], row: int) -> dict[str, Any]:
+        """Return one row of sampled columns as values by name, fixed values included."""
+        return {
+            **self.fixed,
+            **{
+                dimension.name: column[row].item()
+                for dimension, column in zip(self.dimensions, columns, strict=True)
+            },
+        }
+
+    def columns(self, points: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+        """Arrange points as one array for each tuned dimension."""
+        return [np.asarray([point[name] for point in points]) for name in self.names]
+
+    def encode(self, columns: Sequence[np.ndarray]) -> np.ndarray:
+        """Turn columns of values into what a surrogate sees.
+
+        Returns
+        -------
+        ndarray of shape (n_points, n_encoded), float64
+            Log-scaled numbers for dimensions with a log prior and for numeric categories, plain
+            numbers for uniform priors, one-hot for nominal categories.
+        """
+        encoded = [
+            self._encode_column(dimension, column)
+            for dimension, column in zip(self.dimensions, columns, strict=True)
+        ]
+        return np.concatenate(encoded, axis=1)
+
+    def _encode_column(self, dimension: Dimension, column: np.ndarray) -> np.ndarray:
+        if not isinstance(dimension, Categorical):
+            values = column.astype(np.float64)
+            return (np.log(values) if dimension.prior == "log-uniform" else values)[:, None]
+        if _is_numeric(dimension) and dimension.name not in self.nominal:
+            return np.log(column.astype(np.float64))[:, None]
+        choices = np.asarray(dimension.categories)
+        return (column[:, None] == choices[None, :]).astype(np.float64)
+
+    def _dimension(self, name: str) -> Dimension | None:
+        return next((d for d in self.dimensions if d.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Say the space as plain data for JSON; `from_dict` reads it."""
+        return {
+            "dimensions": [_dimension_to_dict(dimension) for dimension in self.dimensions],
+            "fixed": self.fixed,
+            "nominal": list(self.nominal),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> HyperparameterSpace:
+        """Read what `to_dict` gave."""
+        dimensions = [_dimension_from_dict(entry) for entry in data["dimensions"]]
+        return cls(dimensions, data["fixed"], data["nominal"])
+
+    def describe(self) -> str:
+        """Say the space in one line for each hyperparameter."""
+        lines = [f"{d.name}: {_describe_dimension(d)}" for d in self.dimensions]
+        lines += [f"{name}: {value} (fixed)" for name, value in self.fixed.items()]
+        return "\n".join(lines)
+
+
+def _is_constant(dimension: Dimension) -> bool:
+    return isinstance(dimension, Categorical) and len(dimension.categories) == 1
+
+
+def _is_numeric(dimension: Categorical) -> bool:
+    return all(
+        isinstance(c, (int, float, np.number)) and not isinstance(c, bool) and c > 0
+        for c in dimension.categories
+    )
+
+
+def _default(dimension: Dimension) -> Any:
+    default = DEFAULTS.get(dimension.name)
+    if default is not None and default in dimension:
+        return default
+    if isinstance(dimension, Categorical):
+        return min(dimension.categories) if _is_numeric(dimension) else dimension.categories[0]
+    low, high = dimension.low, dimension.high
+    middle = (low * high) ** 0.5 if dimension.prior == "log-uniform" else (low + high) / 2
+    return int(round(middle)) if isinstance(dimension, Integer) else float(middle)
+
+
+def _describe_dimension(dimension: Dimension) -> str:
+    if isinstance(dimension, Categorical):
+        return "one of " + ", ".join(str(choice) for choice in dimension.categories)
+    return f"{dimension.low} to {dimension.high} ({dimension.prior})"
+
+
+def _dimension_to_dict(dimension: Dimension) -> dict[str, Any]:
+    if isinstance(dimension, Categorical):
+        choices = [c.item() if isinstance(c, np.generic) else c for c in dimension.categories]
+        return {"kind": "categorical", "name": dimension.name, "choices": choices}
+    kind = "integer" if isinstance(dimension, Integer) else "real"
+    bounds = {"low": dimension.low, "high": dimension.high, "prior": dimension.prior}
+    return {"kind": kind, "name": dimension.name, **bounds}
+
+
+def _dimension_from_dict(entry: Mapping[str, Any]) -> Dimension:
+    if entry["kind"] == "categorical":
+        return Categorical(entry["choices"], name=entry["name"])
+    kind = Integer if entry["kind"] == "integer" else Real
+    return kind(entry["low"], entry["high"], prior=entry["prior"], name=entry["name"])
