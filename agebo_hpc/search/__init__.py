@@ -1,1 +1,1 @@
-
+"""Which configuration next: ask, tell and state; pure arithmetic, free of MPI and files."""

@@ -1,1 +1,1 @@
-
+"""What may be proposed: architectures, hyperparameters, configurations and problems."""

@@ -1,0 +1,39 @@
+"""One generator for each purpose of each evaluation.
+
+Every random draw of a search comes from a generator that is seeded from the search's seed and
+the evaluation's id, so it does not matter which rank draws, when, or in which life of the search.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What a generator is for; different streams of one evaluation are independent."""
+
+    ARCHITECTURE = 0
+    HYPERPARAMETERS = 1
+    TRAINING = 2
+
+
+def generator(
+    seed: int, evaluation_id: int, stream: Stream, *position: int
+) -> np.random.Generator:
+    """Return the generator of one purpose of one evaluation.
+
+    Parameters
+    ----------
+    seed
+        Of the search, >= 0.
+    evaluation_id
+        >= 0.
+    stream
+        The purpose.
+    position
+        Integers >= 0 that tell draws of one purpose apart, such as epoch and rank.
+    """
+    key = (evaluation_id, int(stream), *position)
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=key))

@@ -1,0 +1,91 @@
+"""The search as the driver sees it: ask, tell, state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agebo_hpc.search.proposers import Proposer
+from agebo_hpc.space.architecture import Architecture
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+
+
+class Search:
+    """Joins a proposer of architectures and one of hyperparameters.
+
+    Evaluations get their ids here, from 0. What was asked and not told is pending and known to
+    both proposers. `state` and `load_state` give the exact same future.
+
+    Parameters
+    ----------
+    architectures, hyperparameters
+        The two halves.
+    """
+
+    def __init__(
+        self,
+        architectures: Proposer[Architecture],
+        hyperparameters: Proposer[dict[str, Any]],
+    ) -> None:
+        self._architectures = architectures
+        self._hyperparameters = hyperparameters
+        self._next_id = 0
+        self.pending: dict[int, Evaluation] = {}
+
+    def ask(self, num_evaluations: int = 1) -> list[Evaluation]:
+        """Propose evaluations; each knows of the ones before it."""
+        return [self._ask_one() for _ in range(num_evaluations)]
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Learn from finished evaluations, in the order given.
+
+        An evaluation that was never asked (of an earlier life) is learnt from all the same. One
+        that was cut stays pending.
+        """
+        for result in results:
+            self._next_id = max(self._next_id, result.id + 1)
+            if result.status is Status.CUT:
+                self.pending[result.id] = result.evaluation
+                continue
+            self.pending.pop(result.id, None)
+            configuration = result.evaluation.configuration
+            objective = result.objective if result.status is Status.DONE else None
+            self._architectures.learn(configuration.architecture, objective)
+            self._hyperparameters.learn(dict(configuration.hyperparameters), objective)
+
+    def restore_pending(self, evaluations: Sequence[Evaluation]) -> None:
+        """Take over evaluations that were asked in an earlier life and not finished."""
+        for evaluation in evaluations:
+            self.pending[evaluation.id] = evaluation
+            self._next_id = max(self._next_id, evaluation.id + 1)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the future depends on, as plain data for JSON."""
+        return {
+            "next_id": self._next_id,
+            "pending": [[e.id, e.configuration.to_dict()] for e in self.pending.values()],
+            "architectures": self._architectures.state(),
+            "hyperparameters": self._hyperparameters.state(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self._next_id = state["next_id"]
+        self.pending = {
+            id: Evaluation(id, Configuration.from_dict(data)) for id, data in state["pending"]
+        }
+        self._architectures.load_state(state["architectures"])
+        self._hyperparameters.load_state(state["hyperparameters"])
+
+    def _ask_one(self) -> Evaluation:
+        pending = {id: e.configuration for id, e in self.pending.items()}
+        architecture = self._architectures.propose(
+            self._next_id, {id: c.architecture for id, c in pending.items()}
+        )
+        hyperparameters = self._hyperparameters.propose(
+            self._next_id, {id: dict(c.hyperparameters) for id, c in pending.items()}
+        )
+        evaluation = Evaluation(self._next_id, Configuration(architecture, hyperparameters))
+        self._next_id += 1
+        self.pending[evaluation.id] = evaluation
+        return evaluation

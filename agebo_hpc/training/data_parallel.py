@@ -1,0 +1,96 @@
+"""Horovod behind one small interface: start on a communicator, sum, broadcast, stop.
+
+Every tensor gets an explicit name, the same on all ranks. Names that a library invents may
+differ between ranks that lived through different evaluations, and a group whose names differ
+waits for ever.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+
+class Group(Protocol):
+    """The processes that train one network together."""
+
+    rank: int
+    size: int
+
+    def sum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        """Return the sum of ``tensor`` over the group. Collective over the group."""
+        ...
+
+    def broadcast(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        """Return rank 0's ``tensor``. Collective over the group."""
+        ...
+
+    def stop(self) -> None:
+        """Leave the group; members that still wait in a collective get an error."""
+        ...
+
+
+class SingleProcess:
+    """A group of one."""
+
+    rank = 0
+    size = 1
+
+    def sum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        """Return ``tensor``."""
+        return tensor
+
+    def broadcast(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        """Return ``tensor``."""
+        return tensor
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+class HorovodGroup:
+    """The ranks of a communicator, joined by Horovod.
+
+    Collective over `comm`. One group lives at a time in a process; `stop` ends it, and the next
+    may have other members and another size.
+
+    Parameters
+    ----------
+    comm
+        mpi4py communicator of exactly the members.
+    """
+
+    def __init__(self, comm: Any) -> None:
+        import horovod.tensorflow as hvd
+
+        self._hvd = hvd
+        hvd.init(comm=comm)
+        self.rank = int(hvd.rank())
+        self.size = int(hvd.size())
+
+    def sum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        """Return the sum of ``tensor`` over the group. Collective over the group."""
+        return self._hvd.allreduce(tensor, op=self._hvd.Sum, name=name)
+
+    def broadcast(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
+        """Return rank 0's ``tensor``. Collective over the group."""
+        return self._hvd.broadcast(tensor, root_rank=0, name=name)
+
+    def stop(self) -> None:
+        """Leave the group; members that still wait in a collective get an error."""
+        self._hvd.shutdown()
+
+
+def start_group(comm: Any | None) -> Group:
+    """Return the group of a communicator. Collective over `comm`.
+
+    Parameters
+    ----------
+    comm
+        mpi4py communicator, or None for a single process. A communicator of one rank needs no
+        Horovod either.
+    """
+    if comm is None or comm.Get_size() == 1:
+        return SingleProcess()
+    return HorovodGroup(comm)

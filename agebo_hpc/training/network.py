@@ -1,0 +1,134 @@
+"""Networks from graphs: the one that is trained and the Keras model that is taken home.
+
+Both are made by the same walk over the graph's operations, so they are the same network. The
+trained one keeps all its parameters in one flat vector: one optimizer update and one gradient
+buffer to average for the whole network. It holds no traced custom gradient: TensorFlow keeps
+the graph of a traced network alive for ever if one was in it, so swish is x * sigmoid(x) here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from agebo_hpc.space.graph import Graph, Operation
+
+Value = TypeVar("Value")
+
+ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "linear": lambda x: x,
+    "swish": lambda x: x * tf.sigmoid(x),
+    "relu": tf.nn.relu,
+    "tanh": tf.tanh,
+    "sigmoid": tf.sigmoid,
+}
+
+
+def walk(
+    graph: Graph,
+    x: Value,
+    dense: Callable[[Operation, Value], Value],
+    merge: Callable[[Operation, list[Value]], Value],
+) -> Value:
+    """Build a graph's output from its input with the given dense layer and merge."""
+    values = [x]
+    for op in graph.operations[1:]:
+        inputs = [values[position] for position in op.inputs]
+        values.append(dense(op, inputs[0]) if op.kind == "dense" else merge(op, inputs))
+    return values[-1]
+
+
+def initial_parameters(graph: Graph, rng: np.random.Generator) -> np.ndarray:
+    """Draw a network's parameters: Glorot-uniform kernels, zero biases.
+
+    Returns
+    -------
+    ndarray of shape (num_parameters,), float32
+        Kernel and bias of each dense operation in order.
+    """
+    parts = []
+    for shape in graph.parameter_shapes():
+        if len(shape) == 1:
+            parts.append(np.zeros(shape, np.float32))
+        else:
+            limit = np.sqrt(6 / sum(shape))
+            parts.append(rng.uniform(-limit, limit, shape).astype(np.float32).ravel())
+    return np.concatenate(parts)
+
+
+def split_parameters(graph: Graph, parameters: np.ndarray) -> list[np.ndarray]:
+    """Cut the flat vector into kernel and bias of each dense operation, in order."""
+    shapes = graph.parameter_shapes()
+    ends = np.cumsum([prod(shape) for shape in shapes])[:-1]
+    parts = np.split(parameters, ends)
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def forward(graph: Graph, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Compute a network's outputs.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    parameters
+        Tensor of shape (num_parameters,), float32.
+    x
+        Tensor of shape (rows, num_features), float32.
+
+    Returns
+    -------
+    Tensor of shape (rows, num_outputs), float32
+        Logits, or regression targets.
+    """
+    shapes = graph.parameter_shapes()
+    pieces = iter(tf.split(parameters, [prod(shape) for shape in shapes]))
+    weights = {
+        op.name: (tf.reshape(next(pieces), (-1, op.width)), next(pieces))
+        for op in graph.dense_operations
+    }
+
+    def dense(op: Operation, value: tf.Tensor) -> tf.Tensor:
+        kernel, bias = weights[op.name]
+        return ACTIVATIONS[op.activation](tf.nn.bias_add(tf.matmul(value, kernel), bias))
+
+    def merge(op: Operation, values: list[tf.Tensor]) -> tf.Tensor:
+        return tf.nn.relu(tf.add_n(values))
+
+    return walk(graph, x, dense, merge)
+
+
+def keras_model(graph: Graph, parameters: np.ndarray, task: str) -> Any:
+    """Return the Keras model of a trained network, made of Keras's own layers.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    parameters
+        ndarray of shape (num_parameters,), float32.
+    task
+        ``"classification"``: the model ends with a softmax; ``"regression"``: it does not.
+    """
+    from tensorflow import keras
+
+    def dense(op: Operation, value: Any) -> Any:
+        return keras.layers.Dense(op.width, op.activation or None, name=op.name)(value)
+
+    def merge(op: Operation, values: Sequence[Any]) -> Any:
+        added = keras.layers.Add(name=f"{op.name}_add")(values)
+        return keras.layers.ReLU(name=op.name)(added)
+
+    inputs = keras.Input((graph.num_features,), name="features")
+    outputs = walk(graph, inputs, dense, merge)
+    if task == "classification":
+        outputs = keras.layers.Softmax(name="probabilities")(outputs)
+    model = keras.Model(inputs, outputs)
+    weights = iter(split_parameters(graph, parameters))
+    for op in graph.dense_operations:
+        model.get_layer(op.name).set_weights([next(weights), next(weights)])
+    return model

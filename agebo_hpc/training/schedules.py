@@ -1,0 +1,77 @@
+"""The learning rate: linear scaling, gradual warm-up, reduction on a plateau (paper, section 2.3).
+
+The rate is a function of the step and of what was observed after whole epochs, so that a
+training that is cut and continued has the same rates.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from agebo_hpc.space.problem import Recipe
+
+
+class LearningRateSchedule:
+    """Rates of every step of a training on n processes.
+
+    The rate rises per step from lr_1 to n * lr_1 over the warm-up epochs; after them it is
+    n * lr_1, reduced whenever the validation loss has not become better for ``patience`` epochs.
+
+    Parameters
+    ----------
+    learning_rate
+        lr_1, the rate for one process, > 0.
+    num_processes
+        n, >= 1.
+    steps_per_epoch
+        >= 1.
+    recipe
+        Gives warm-up, patience and factor.
+    """
+
+    min_delta = 1e-4
+    """How much smaller a loss must be to count as better."""
+
+    def __init__(
+        self, learning_rate: float, num_processes: int, steps_per_epoch: int, recipe: Recipe
+    ) -> None:
+        self._base = learning_rate
+        self._full = learning_rate * num_processes
+        self._steps_per_epoch = steps_per_epoch
+        self._recipe = recipe
+        self._scale = 1.0
+        self._best = math.inf
+        self._epochs_without_progress = 0
+
+    def rates(self, epoch: int) -> np.ndarray:
+        """Return the rate of each step of an epoch.
+
+        Parameters
+        ----------
+        epoch
+            From 0.
+
+        Returns
+        -------
+        ndarray of shape (steps_per_epoch,), float32
+        """
+        step = 1 + epoch * self._steps_per_epoch + np.arange(self._steps_per_epoch)
+        warmup_steps = max(1, self._recipe.warmup_epochs * self._steps_per_epoch)
+        progress = np.minimum(1.0, step / warmup_steps)
+        rates = self._base + (self._full - self._base) * progress
+        return (self._scale * rates).astype(np.float32)
+
+    def observe(self, epoch: int, validation_loss: float) -> None:
+        """Take note of an epoch's validation loss; reduces the rate on a plateau."""
+        if validation_loss < self._best - self.min_delta:
+            self._best = validation_loss
+            self._epochs_without_progress = 0
+            return
+        if epoch < self._recipe.warmup_epochs or not self._recipe.plateau_patience:
+            return
+        self._epochs_without_progress += 1
+        if self._epochs_without_progress >= self._recipe.plateau_patience:
+            self._scale *= self._recipe.plateau_factor
+            self._epochs_without_progress = 0
