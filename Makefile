@@ -1,0 +1,69 @@
+# Every target does its own set-up; a finished set-up costs a fraction of a second.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+SYSTEM_MPI ?= 0
+SYSTEM_TENSORFLOW ?= 0
+SYSTEM_HOROVOD ?= 0
+PYTEST_ARGS ?=
+export PYTHON VENV SYSTEM_MPI SYSTEM_TENSORFLOW SYSTEM_HOROVOD
+
+RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
+
+# Open MPI refuses root unless told twice; only root gets these.
+ifeq ($(shell id -u),0)
+export OMPI_ALLOW_RUN_AS_ROOT := 1
+export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
+export PRTE_ALLOW_RUN_AS_ROOT := 1
+export PRTE_ALLOW_RUN_AS_ROOT_CONFIRM := 1
+endif
+
+.PHONY: help setup demo test lint format bench docs clean distclean
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-zA-Z%_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Settings: PYTHON=python3.11  SYSTEM_MPI=1  SYSTEM_TENSORFLOW=1  SYSTEM_HOROVOD=1  (docs/install.rst)"
+
+setup: ## make .venv with everything in it (1 to 6 minutes; nothing to do the second time)
+	@scripts/setup_environment.sh
+
+demo: setup ## search a network for 327,346 flights with mpirun, retrain the best, show it
+	@$(RUN) scripts/demo.sh
+
+test: lint ## set-up, lint, then all tests
+	$(RUN) python -m pytest $(PYTEST_ARGS)
+
+test-mpi-%: setup ## smoke test and MPI tests with % ranks, for example test-mpi-4
+	$(RUN) mpirun -n $* --oversubscribe --bind-to none python -m agebo_hpc smoke
+	$(RUN) python -m pytest tests/mpi --ranks $* $(PYTEST_ARGS)
+
+lint: setup ## ruff (rules and format), mypy, bash -n
+	@for script in scripts/*.sh .ci/run; do bash -n "$$script" || exit 1; done
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+format: setup ## let ruff format and sort
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+bench: setup ## run the benchmarks in scripts/bench, one table and one JSON line each
+	@shopt -s nullglob; for bench in scripts/bench/*.py; do echo "== $$bench"; \
+		$(RUN) python "$$bench" || exit 1; done
+
+docs: setup ## render README and docs/ as HTML into build/docs; a warning is an error
+	@mkdir -p build/docs
+	@for page in README.rst CONTRIBUTING.rst CHANGELOG.rst docs/*.rst; do \
+		$(RUN) python -m docutils --halt=warning "$$page" \
+			"build/docs/$$(basename "$$page" .rst).html" || exit 1; done
+	@cp docs/*.svg build/docs/ 2>/dev/null || true
+	@echo "build/docs/README.html"
+
+clean: ## remove what was built and the demo's data and runs; .venv stays
+	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove .venv
+	rm -rf "$(VENV)"
