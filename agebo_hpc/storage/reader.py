@@ -1,0 +1,61 @@
+"""Reading a history, also while a search writes it: no locks, no changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from agebo_hpc.storage.checks import check_config, check_length
+from agebo_hpc.storage.journal import read_journal
+from agebo_hpc.storage.replay import Replay
+from agebo_hpc.storage.rows import columns_of, frame_of
+from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.storage.sealed_file import read_head
+
+
+def read_replay(path: str | Path) -> Replay:
+    """Read what happened in a run so far: results, pending evaluations, lives. Local.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such run directory.
+    DataError
+        If its journal is damaged or cut short, or ``config.toml`` was changed.
+    """
+    run = RunDirectory.open(path)
+    # Read before the journal: a search may append to it, and publish, in between.
+    known_lines = int(read_head(run.history_path).get("journal_lines", 0))
+    events = read_journal(run.journal_path).events
+    check_length(run, len(events), known_lines)
+    check_config(run, events)
+    return Replay.from_events(events)
+
+
+def read_history(path: str | Path) -> pd.DataFrame:
+    """Read one row for each finished evaluation, in order of completion. Local.
+
+    Parameters
+    ----------
+    path
+        A run directory; a search may be writing it.
+
+    Returns
+    -------
+    DataFrame
+        ``evaluation_id``, ``status``, ``objective`` (NaN unless done), ``architecture`` (tuple
+        of int), ``configuration_key``; each hyperparameter; ``num_parameters``,
+        ``seconds_<phase>``, ``seconds_total`` (ended - started); ``submitted``, ``started``,
+        ``ended`` (seconds since 1970, UTC), ``ranks`` (tuple of int), ``host``,
+        ``peak_memory`` (bytes), ``epochs``, ``curve`` (tuple of one mapping for each epoch),
+        ``traceback``.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such run directory.
+    DataError
+        If its journal is damaged or cut short, or ``config.toml`` was changed.
+    """
+    return frame_of(columns_of(read_replay(path).results))

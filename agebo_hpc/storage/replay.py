@@ -1,0 +1,166 @@
+"""What the events of a journal add up to: results, pending evaluations, lives, elapsed time.
+
+The writer and the readers share this, so that both see the same history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agebo_hpc.errors import DataError
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+
+FORMAT_VERSION = 1
+
+
+@dataclass
+class Life:
+    """One run of the program on a run directory, from its start to its end or last sign.
+
+    Attributes
+    ----------
+    started, last_seen
+        Seconds since 1970, UTC.
+    start, end
+        What was recorded then; ``end`` is None while it runs or if it was killed.
+    """
+
+    started: float
+    last_seen: float
+    start: Mapping[str, Any]
+    end: Mapping[str, Any] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the start to the end or the last sign of life, >= 0."""
+        return max(0.0, self.last_seen - self.started)
+
+    @property
+    def num_slots(self) -> int:
+        """Slots that could train: what was recorded as ``slots``, else the ranks but one."""
+        world = int(self.start.get("world_size", 1))
+        return int(self.start.get("slots", max(1, world - 1)))
+
+
+@dataclass
+class Replay:
+    """The state of a history after some events.
+
+    Attributes
+    ----------
+    results
+        Finished evaluations in order of completion; cut ones are not among them.
+    pending
+        Submitted and not finished, by id, in order of submission.
+    finished
+        Ids of the results.
+    lives
+        Every run of the program.
+    """
+
+    results: list[Result] = field(default_factory=list)
+    pending: dict[int, Evaluation] = field(default_factory=dict)
+    finished: set[int] = field(default_factory=set)
+    lives: list[Life] = field(default_factory=list)
+
+    @classmethod
+    def from_events(cls, events: list[dict[str, Any]]) -> Replay:
+        """Apply all events of a journal.
+
+        Raises
+        ------
+        DataError
+            If the journal is of another format or an event contradicts an earlier one.
+        """
+        replay = cls()
+        for event in events:
+            try:
+                replay.apply(event)
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(
+                    f"Line {event['line']} of the journal cannot be used: {error}. "
+                    "Restore the file from a copy."
+                ) from error
+        return replay
+
+    def apply(self, event: Mapping[str, Any]) -> Evaluation | Result | None:
+        """Apply one event; return the evaluation or result that it holds, if any.
+
+        Raises
+        ------
+        ValueError
+            If it contradicts what is known.
+        """
+        held: Evaluation | Result | None = None
+        match event["event"]:
+            case "journal":
+                self._check_format(event["format"])
+            case "submitted":
+                held = evaluation_from_dict(event["evaluation"])
+                self.submit(held)
+            case "result":
+                held = Result.from_dict(event["result"])
+                self.finish(held)
+            case "start":
+                self.lives.append(Life(event["time"], event["time"], event))
+            case "end":
+                if self.lives:
+                    self.lives[-1].end = event
+            case unknown:
+                raise ValueError(f"the event {unknown!r} is unknown")
+        if self.lives:
+            self.lives[-1].last_seen = event["time"]
+        return held
+
+    @staticmethod
+    def _check_format(version: int) -> None:
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"its format is {version} and this program reads {FORMAT_VERSION}; "
+                "use the version of agebo_hpc that wrote it"
+            )
+
+    def submit(self, evaluation: Evaluation) -> None:
+        """Note a submission; one that is pending already may be submitted again."""
+        self.check_submission(evaluation)
+        self.pending[evaluation.id] = evaluation
+
+    def check_submission(self, evaluation: Evaluation) -> None:
+        """Raise ValueError if the id is finished or pending with another configuration."""
+        if evaluation.id in self.finished:
+            raise ValueError(f"evaluation {evaluation.id} is finished and submitted again")
+        known = self.pending.get(evaluation.id)
+        if known is not None and known.configuration.key != evaluation.configuration.key:
+            raise ValueError(f"evaluation {evaluation.id} is pending with other values")
+
+    def finish(self, result: Result) -> None:
+        """Note a result; an evaluation that was cut stays pending."""
+        self.check_result(result)
+        if result.status is Status.CUT:
+            return
+        del self.pending[result.id]
+        self.finished.add(result.id)
+        self.results.append(result)
+
+    def check_result(self, result: Result) -> None:
+        """Raise ValueError if the evaluation was never submitted or is finished."""
+        if result.id not in self.pending:
+            what = "finished twice" if result.id in self.finished else "was never submitted"
+            raise ValueError(f"evaluation {result.id} {what}")
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of search time over all lives."""
+        return sum(life.seconds for life in self.lives)
+
+
+def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
+    """Say an evaluation as plain data for JSON."""
+    return {"id": evaluation.id, **evaluation.configuration.to_dict()}
+
+
+def evaluation_from_dict(data: Mapping[str, Any]) -> Evaluation:
+    """Read what `evaluation_to_dict` gave."""
+    return Evaluation(int(data["id"]), Configuration.from_dict(data))

@@ -1,0 +1,171 @@
+"""The run directory: where everything about one search lies, its configuration and its status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import tomllib
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from agebo_hpc.errors import DataError, InputMissingError, UsageError
+from agebo_hpc.storage.atomic import sync_directory, write_atomically
+from agebo_hpc.storage.seal import seal, unseal
+
+logger = logging.getLogger(__name__)
+
+CONFIG_NAME = "config.toml"
+
+
+class RunDirectory:
+    """Paths, configuration and status of one search. Make one with `create` or `open`.
+
+    Attributes
+    ----------
+    path
+        The directory.
+    config
+        All that was asked, as nested plain data; what was None is left out.
+    """
+
+    def __init__(self, path: Path, config: dict[str, Any], config_crc32: str) -> None:
+        self.path = path
+        self.config = config
+        self.config_crc32 = config_crc32
+
+    @classmethod
+    def create(cls, path: str | Path, config: Mapping[str, Any]) -> RunDirectory:
+        """Make a new run directory. Local; the manager only.
+
+        Parameters
+        ----------
+        path
+            Where; parents are made, and the directory itself may exist if it is empty.
+        config
+            All that was asked, as nested plain data.
+
+        Raises
+        ------
+        UsageError
+            If the path is a file, holds anything, or cannot be made.
+        """
+        path = Path(path)
+        text = tomli_w.dumps(_storable(config)).encode()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise UsageError(_occupied(path))
+            write_atomically(path / CONFIG_NAME, text)
+            (path / "models").mkdir()
+            sync_directory(path)
+        except OSError as error:
+            raise UsageError(
+                f"Cannot make the run directory {str(path)!r}: {error.strerror}; "
+                "choose another --out."
+            ) from error
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunDirectory:
+        """Open a run directory for reading; nothing is locked or changed.
+
+        Raises
+        ------
+        InputMissingError
+            If there is no such directory or it holds no search.
+        DataError
+            If its configuration cannot be read.
+        """
+        path = Path(path)
+        file = path / CONFIG_NAME
+        if not path.is_dir():
+            raise InputMissingError(f"There is no run directory {str(path)!r}; check the path.")
+        if not file.is_file():
+            raise InputMissingError(
+                f"{str(path)!r} is not a run directory: it holds no {CONFIG_NAME}; check the path."
+            )
+        try:
+            data = file.read_bytes()
+            config = tomllib.loads(data.decode())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise DataError(
+                f"Cannot read {str(file)!r}: {error}. Restore the file from a copy."
+            ) from error
+        return cls(path, config, f"{zlib.crc32(data):08x}")
+
+    @property
+    def log_path(self) -> Path:
+        """The text log."""
+        return self.path / "log.txt"
+
+    @property
+    def models_path(self) -> Path:
+        """The directory of saved models."""
+        return self.path / "models"
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal: one line for each event."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def history_path(self) -> Path:
+        """The HDF5 file of the history."""
+        return self.path / "history.h5"
+
+    @property
+    def status_path(self) -> Path:
+        """How the search stands, for programs that watch it."""
+        return self.path / "status.json"
+
+    def write_status(self, status: Mapping[str, Any]) -> None:
+        """Replace ``status.json`` in one step; time, process id and host are added.
+
+        Parameters
+        ----------
+        status
+            ``state`` ("running", "complete" or "stopped"), ``exit_code`` where there is one,
+            and what else is worth knowing: plain data.
+        """
+        origin = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "pid": os.getpid(),
+            "host": platform.node(),
+        }
+        write_atomically(self.status_path, seal({**origin, **status}))
+
+    def read_status(self) -> dict[str, Any] | None:
+        """Return what `write_status` wrote last; None if there is nothing readable."""
+        try:
+            return unseal(self.status_path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            logger.warning("%s cannot be used: %s.", self.status_path, error)
+            return None
+
+
+def _occupied(path: Path) -> str:
+    what = "a search" if (path / CONFIG_NAME).exists() else "other files"
+    return (
+        f"The run directory {str(path)!r} exists and holds {what}; go on with a search by "
+        f"`agebo-hpc resume {path}`, or give another --out."
+    )
+
+
+def _storable(value: Any) -> Any:
+    """Turn nested data into what TOML can say; None in a mapping is left out."""
+    if isinstance(value, Mapping):
+        return {str(key): _storable(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_storable(item) for item in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    return str(value) if isinstance(value, (Path, str)) else value
