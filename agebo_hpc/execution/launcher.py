@@ -1,0 +1,77 @@
+"""What the program that started this rank says about the world, before MPI is asked.
+
+Knows the variables of Open MPI, of the PMI family and of Slurm. Pure functions of an environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from agebo_hpc.errors import LaunchError
+
+# Nearest launcher first: mpirun inside a Slurm job knows better than Slurm.
+SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")
+RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID")
+
+
+def announced_world(environ: Mapping[str, str] | None = None) -> tuple[str, int] | None:
+    """Return the variable that names the world's size and the size, None without a launcher.
+
+    Parameters
+    ----------
+    environ
+        Environment to read; this process's by default.
+    """
+    environ = os.environ if environ is None else environ
+    for name in SIZES:
+        if environ.get(name, "").isdigit():
+            return name, int(environ[name])
+    return None
+
+
+def announced_rank(environ: Mapping[str, str] | None = None) -> int:
+    """Return the rank that the launcher gave this process, 0 without a launcher.
+
+    Parameters
+    ----------
+    environ
+        Environment to read; this process's by default.
+    """
+    environ = os.environ if environ is None else environ
+    for name in RANKS:
+        if environ.get(name, "").isdigit():
+            return int(environ[name])
+    return 0
+
+
+def check_world(size: int, environ: Mapping[str, str] | None = None) -> None:
+    """Compare MPI's world with what the launcher announced.
+
+    Parameters
+    ----------
+    size
+        Of MPI's world, >= 1.
+    environ
+        Environment to read; this process's by default.
+
+    Raises
+    ------
+    LaunchError
+        If MPI says one rank and the launcher more: every rank would be a world of its own.
+    """
+    announced = announced_world(environ)
+    if announced is None or size > 1 or announced[1] <= 1:
+        return
+    name, expected = announced
+    head = f"{name} is {expected} but MPI says the world has {size} rank: "
+    if name.startswith("SLURM"):
+        raise LaunchError(
+            head + "srun and this MPI library do not share a process manager, or srun was left "
+            "out. Try `srun --mpi=pmix` (`srun --mpi=list` shows what there is) or `mpirun`."
+        )
+    raise LaunchError(
+        head + "mpirun and the library that mpi4py is linked to are of two MPIs. Use the mpirun "
+        "that belongs to it (`agebo-hpc info` names the library), or install mpi4py again with "
+        "`pip install --no-binary mpi4py --force-reinstall mpi4py`."
+    )

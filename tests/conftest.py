@@ -1,0 +1,222 @@
+"""What tests of several directories share: real ranks with a time limit, the CLI, tiny data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+Finished = subprocess.CompletedProcess[str]
+
+# Tests start more ranks than a small machine has cores, each with one thread.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONFAULTHANDLER": "1",
+    "PYTHONUNBUFFERED": "1",
+    # For commands that call mpirun themselves: Open MPI 5, then 4.
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "PRTE_MCA_hwloc_default_binding_policy": "none",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMPI_MCA_hwloc_base_binding_policy": "none",
+}
+AS_ROOT = {
+    f"{prefix}_ALLOW_RUN_AS_ROOT{suffix}": "1"
+    for prefix in ("OMPI", "PRTE")
+    for suffix in ("", "_CONFIRM")
+}
+# Before any test imports TensorFlow in this process.
+for _name in ("OMP_NUM_THREADS", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES"):
+    os.environ.setdefault(_name, ENVIRONMENT[_name])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--ranks", type=int, default=3, help="ranks for tests that run on any number")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what is cheap first: unit, training, then ranks, then whole commands."""
+    order = {"unit": 0, "training": 1, "mpi": 2, "system": 3}
+
+    def place(item: pytest.Item) -> int:
+        return order.get(item.path.relative_to(ROOT / "tests").parts[0], 4)
+
+    items.sort(key=place)
+
+
+def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment with the tests' own settings on top."""
+    env = {**os.environ, **ENVIRONMENT, **(AS_ROOT if os.getuid() == 0 else {})}
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH")]))
+    return {**env, **(extra or {})}
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let every process below print its stacks, then kill them all."""
+    try:
+        first = psutil.Process(process.pid)
+        family = [*first.children(recursive=True), first]
+    except psutil.NoSuchProcess:
+        return
+    ranks = [member for member in family if "python" in member.name()]
+    for number, members in ((signal.SIGABRT, ranks), (signal.SIGKILL, family)):
+        for member in members:
+            try:
+                member.send_signal(number)
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(members, timeout=3)
+
+
+def run_limited(
+    command: Sequence[str | os.PathLike[str]],
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Finished:
+    """Run a command; when it takes longer than `timeout` seconds, end it and fail the test."""
+    words = [os.fspath(word) for word in command]
+    started = time.monotonic()
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=child_environment(env),
+        cwd=cwd,
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            stdout, stderr = process.communicate()
+            pytest.fail(
+                f"no end after {time.monotonic() - started:.0f} s: {' '.join(words)}\n"
+                f"--- stdout\n{stdout[-4000:]}\n--- stderr\n{stderr[-8000:]}",
+                pytrace=False,
+            )
+        except BaseException:
+            _end(process)
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
+
+
+@pytest.fixture
+def ranks(request: pytest.FixtureRequest) -> int:
+    """Return the number of ranks asked for with --ranks, 3 if none was."""
+    return int(request.config.getoption("--ranks"))
+
+
+@pytest.fixture
+def mpirun(tmp_path: Path) -> Callable[..., Finished]:
+    """Run Python on n real ranks.
+
+    `mpirun(3, "text of a script")` or `mpirun(3, ["-m", "agebo_hpc", "smoke"])`, with
+    `timeout` in seconds (120), `env` and `cwd`; returns returncode, stdout and stderr. A run
+    that does not end in time is killed and fails the test with the stacks of all ranks.
+    """
+    program = shutil.which("mpirun", path=child_environment()["PATH"])
+    if program is None:
+        pytest.skip("there is no mpirun on PATH")
+    count = 0
+
+    def run(
+        n: int,
+        what: str | Sequence[str | os.PathLike[str]],
+        timeout: float = 120,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Finished:
+        nonlocal count
+        if isinstance(what, str):
+            count += 1
+            script = tmp_path / f"ranks_{count}.py"
+            script.write_text(what)
+            what = [script]
+        launch = [program, "-n", str(n), "--oversubscribe", "--bind-to", "none", sys.executable]
+        return run_limited([*launch, *what], timeout, env, cwd)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def agebo() -> Callable[..., Finished]:
+    """Run `python -m agebo_hpc …` in one process: `agebo("data", "list", timeout=60)`."""
+
+    def run(
+        *args: str | os.PathLike[str],
+        timeout: float = 180,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Finished:
+        return run_limited([sys.executable, "-m", "agebo_hpc", *args], timeout, env, cwd)
+
+    return run
+
+
+def make_table(rows: int, seed: int = 7) -> pd.DataFrame:
+    """Return a table with two targets that a small network learns: `label` and `amount`.
+
+    Parameters
+    ----------
+    rows
+        Number of rows, > 0.
+    seed
+        Of the generator; the same seed gives the same table.
+    """
+    rng = np.random.default_rng(seed)
+    number = rng.normal(size=(rows, 4))
+    place = rng.integers(0, 5, size=rows)
+    signal_ = number[:, 0] * number[:, 1] + np.sin(2 * number[:, 2]) + 0.4 * (place - 2)
+    frame = pd.DataFrame(np.round(number, 4), columns=["a", "b", "c", "d"])
+    frame["place"] = np.array(["north", "south", "east", "west", "centre"])[place]
+    frame.loc[rng.random(rows) < 0.03, "d"] = np.nan
+    noise = 0.1 * rng.normal(size=rows)
+    frame["label"] = np.where(signal_ + noise > 0.0, "yes", "no")
+    frame["amount"] = np.round(100.0 + 15.0 * (signal_ + noise), 3)
+    return frame
+
+
+@pytest.fixture(scope="session")
+def tiny_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a CSV file of 2,000 rows with the targets `label` (yes, no) and `amount`."""
+    path = tmp_path_factory.mktemp("tables") / "tiny.csv"
+    make_table(2000).to_csv(path, index=False)
+    return path
+
+
+def _prepare(agebo: Callable[..., Finished], table: Path, target: str, drop: str) -> Path:
+    out = table.with_name(f"tiny_{target}.h5")
+    done = agebo("data", "prepare", table, "--target", target, "--drop", drop, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(agebo: Callable[..., Finished], tiny_table: Path) -> Path:
+    """Return a prepared data set of two classes, 2,000 rows, by the command line itself."""
+    return _prepare(agebo, tiny_table, "label", "amount")
+
+
+@pytest.fixture(scope="session")
+def tiny_regression(agebo: Callable[..., Finished], tiny_table: Path) -> Path:
+    """Return a prepared data set with a real-valued target, 2,000 rows."""
+    return _prepare(agebo, tiny_table, "amount", "label")

@@ -1,0 +1,31 @@
+import pytest
+
+from agebo_hpc.errors import LaunchError
+from agebo_hpc.execution.launcher import announced_rank, announced_world, check_world
+
+
+def test_without_a_launcher_no_world_is_announced():
+    assert announced_world({"PATH": "/bin"}) is None
+    assert announced_rank({"PATH": "/bin"}) == 0
+
+
+def test_mpirun_inside_a_slurm_job_knows_better_than_slurm():
+    environ = {"SLURM_NTASKS": "16", "SLURM_PROCID": "0"}
+    environ |= {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3"}
+    assert announced_world(environ) == ("OMPI_COMM_WORLD_SIZE", 4)
+    assert announced_rank(environ) == 3
+    check_world(1, {"SLURM_NTASKS": "16", "OMPI_COMM_WORLD_SIZE": "1"})
+
+
+def test_one_rank_where_srun_started_sixteen_is_refused_with_both_numbers_and_a_remedy():
+    with pytest.raises(LaunchError, match=r"SLURM_NTASKS is 16 .* 1 rank.*srun --mpi=pmix"):
+        check_world(1, {"SLURM_NTASKS": "16"})
+
+
+def test_one_rank_where_mpirun_started_four_names_the_mixed_libraries():
+    with pytest.raises(LaunchError, match=r"OMPI_COMM_WORLD_SIZE is 4 .*mpi4py"):
+        check_world(1, {"OMPI_COMM_WORLD_SIZE": "4"})
+
+
+def test_a_smaller_world_than_the_job_has_tasks_is_allowed():
+    check_world(4, {"SLURM_NTASKS": "16"})

@@ -1,0 +1,124 @@
+"""The rooms of the package and who may import whom."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agebo_hpc.cli.main import COMMANDS
+
+PACKAGE = Path(__file__).parents[2] / "agebo_hpc"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# From left to right is allowed; rooms of one column do not know each other, but for the pairs
+# in BESIDE.
+COLUMNS = (
+    {"__main__"},
+    {"cli"},
+    {"launch", "analysis", "models", "execution"},
+    {"training", "search", "storage", "data", "scheduling"},
+    {"space"},
+    {"random_state"},
+    {"errors", "__init__"},
+)
+BESIDE: set[tuple[str, str]] = {("training", "data"), ("models", "execution")}
+DOORS = {
+    "mpi4py": {"execution", "data", "training/data_parallel.py", "__main__.py"},
+    "tensorflow": {"training", "models"},
+    "keras": {"training", "models"},
+    "horovod": {"training", "models"},
+    "h5py": {"data", "storage"},
+}
+FILES = {"pathlib", "os", "io", "h5py", "shutil", "tempfile"}
+
+
+def room(module: Path) -> str:
+    """Return the directory under the package, or the module's own name at the top."""
+    parts = module.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else module.stem
+
+
+def imports(module: Path) -> set[str]:
+    """Return the dotted names of all imports, those inside functions included."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text(), str(module))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import; write the whole name"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def column(name: str) -> int:
+    found = [number for number, rooms in enumerate(COLUMNS) if name in rooms]
+    assert found, f"{name} is a new room: give it its place in COLUMNS"
+    return found[0]
+
+
+def identifier(module: Path) -> str:
+    return str(module.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=identifier)
+def test_imports_between_rooms_go_in_one_direction(module):
+    here = room(module)
+    for name in imports(module):
+        parts = name.split(".")
+        if parts[0] != "agebo_hpc" or len(parts) == 1:
+            continue
+        known = parts[1] if (PACKAGE / parts[1]).exists() else Path(parts[1] + ".py").stem
+        there = known if not known.startswith("_") and known != here else here
+        if there == here or (here, there) in BESIDE:
+            continue
+        assert column(here) < column(there), f"{identifier(module)} must not import {name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=identifier)
+def test_mpi_tensorflow_and_hdf5_stay_behind_their_doors(module):
+    place = identifier(module)
+    for name in imports(module):
+        doors = DOORS.get(name.split(".")[0])
+        if doors is not None:
+            assert room(module) in doors or place in doors, f"{place} must not import {name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=identifier)
+def test_spaces_and_searches_know_no_files(module):
+    if room(module) in {"space", "search"}:
+        known = {name.split(".")[0] for name in imports(module)} & FILES
+        assert not known, f"{identifier(module)} must not import {known}"
+
+
+def loaded_by(statement: str) -> set[str]:
+    heavy = ("mpi4py", "tensorflow", "keras", "horovod", "h5py")
+    code = f"{statement}; import sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return set(ast.literal_eval(done.stdout.strip().splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert loaded_by("import agebo_hpc") == set()
+
+
+def test_the_help_of_the_command_line_loads_nothing_heavy():
+    assert loaded_by("import agebo_hpc.cli.main as m; m.cli(['--help'], standalone_mode=False)") == set()
+
+
+@pytest.mark.parametrize("name", sorted({module for module, _ in COMMANDS.values()}))
+def test_a_module_of_commands_loads_neither_mpi_nor_tensorflow(name):
+    loaded = loaded_by(f"import agebo_hpc.cli.{name}")
+    assert not loaded & {"mpi4py", "tensorflow", "keras", "horovod"}
+
+
+@pytest.mark.parametrize("name", ["analysis", "search", "space"])
+def test_rooms_for_the_laptop_load_neither_mpi_nor_tensorflow(name):
+    modules = [m for m in MODULES if room(m) == name]
+    names = ", ".join(
+        ".".join(m.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for m in modules
+    )
+    assert not loaded_by(f"import {names}") & {"mpi4py", "tensorflow", "keras", "horovod"}
