@@ -162,7 +162,9 @@ def describe_installation(timeout: float) -> dict[str, Any]:
         Seconds, > 0, for each child process; they run at the same time.
     """
     with ThreadPoolExecutor(len(PROBES)) as pool:
-        answers = dict(zip(PROBES, pool.map(lambda name: probe(name, timeout), PROBES), strict=True))
+        answers = dict(
+            zip(PROBES, pool.map(lambda name: probe(name, timeout), PROBES), strict=True)
+        )
     return {
         "agebo_hpc": __version__,
         "python": platform.python_version(),

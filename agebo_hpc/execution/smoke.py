@@ -92,7 +92,7 @@ def run_smoke(report: Callable[[Check], None], limit: float) -> int:
     return EXIT_COMPLETE
 
 
-def _start_mpi(limit: float) -> MPI.Comm:
+def _start_mpi(limit: float) -> MPI.Intracomm:
     with _Watch("start of MPI", limit, EXIT_LAUNCH):
         import mpi4py
 
@@ -108,7 +108,7 @@ def _start_mpi(limit: float) -> MPI.Comm:
     return MPI.COMM_WORLD
 
 
-def _run(step: Step, comm: MPI.Comm | None, limit: float) -> Check:
+def _run(step: Step, comm: MPI.Intracomm | None, limit: float) -> Check:
     """Run one step on this rank and join what all ranks found. Collective over `comm`."""
     started = time.perf_counter()
     with _Watch(step.name, limit, step.exit_code):
@@ -169,7 +169,7 @@ def _local_steps() -> list[Step]:
     ]
 
 
-def _mpi_steps(comm: MPI.Comm) -> list[Step]:
+def _mpi_steps(comm: MPI.Intracomm) -> list[Step]:
     size = comm.Get_size()
     steps = [
         Step(f"world of {size} ranks, thread level multiple", _thread_level, EXIT_LAUNCH),
@@ -193,7 +193,7 @@ def _thread_level() -> str:
     return f"MPI gives thread level {MPI.Query_thread()}, Horovod needs {MPI.THREAD_MULTIPLE}"
 
 
-def _ring(comm: MPI.Comm) -> str:
+def _ring(comm: MPI.Intracomm) -> str:
     rank, size = comm.Get_rank(), comm.Get_size()
     outgoing = np.full(100_000, rank, dtype=np.float64)
     incoming = np.empty_like(outgoing)
@@ -202,7 +202,7 @@ def _ring(comm: MPI.Comm) -> str:
     return "" if bool((incoming == left).all()) else f"what rank {left} sent came damaged"
 
 
-def _split(comm: MPI.Comm) -> str:
+def _split(comm: MPI.Intracomm) -> str:
     rank, size = comm.Get_rank(), comm.Get_size()
     part = comm.Split(color=rank % 2, key=rank)
     total, expected = part.allreduce(rank), sum(range(rank % 2, size, 2))
@@ -210,7 +210,7 @@ def _split(comm: MPI.Comm) -> str:
     return "" if total == expected else f"sum in the part is {total}, not {expected}"
 
 
-def _create_group(comm: MPI.Comm) -> str:
+def _create_group(comm: MPI.Intracomm) -> str:
     for members in range(1, comm.Get_size() + 1):
         if comm.Get_rank() >= members:
             continue
@@ -222,7 +222,7 @@ def _create_group(comm: MPI.Comm) -> str:
     return ""
 
 
-def _first_ranks(comm: MPI.Comm, members: int) -> Any:
+def _first_ranks(comm: MPI.Intracomm, members: int) -> Any:
     """Return a communicator of the first ranks. Only these call it."""
     group = comm.Get_group().Incl(list(range(members)))
     try:
@@ -231,7 +231,7 @@ def _first_ranks(comm: MPI.Comm, members: int) -> Any:
         group.Free()
 
 
-def _horovod(comm: MPI.Comm, members: int, number: int) -> str:
+def _horovod(comm: MPI.Intracomm, members: int, number: int) -> str:
     if comm.Get_rank() >= members:
         return ""
     from agebo_hpc.training.probe import horovod_sum

@@ -87,7 +87,8 @@ def test_mpi_tensorflow_and_hdf5_stay_behind_their_doors(module):
 
 @pytest.mark.parametrize("module", MODULES, ids=identifier)
 def test_spaces_and_searches_know_no_files(module):
-    if room(module) in {"space", "search"}:
+    # A problem may be a user's Python file, and that one module reads it.
+    if room(module) in {"space", "search"} and identifier(module) != "space/problem.py":
         known = {name.split(".")[0] for name in imports(module)} & FILES
         assert not known, f"{identifier(module)} must not import {known}"
 
@@ -105,7 +106,10 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_the_help_of_the_command_line_loads_nothing_heavy():
-    assert loaded_by("import agebo_hpc.cli.main as m; m.cli(['--help'], standalone_mode=False)") == set()
+    assert (
+        loaded_by("import agebo_hpc.cli.main as m; m.cli(['--help'], standalone_mode=False)")
+        == set()
+    )
 
 
 @pytest.mark.parametrize("name", sorted({module for module, _ in COMMANDS.values()}))

@@ -20,6 +20,10 @@ PAGES = [ROOT / name for name in ("README.rst", "CONTRIBUTING.rst", "CHANGELOG.r
 PAGES += sorted((ROOT / "docs").glob("*.rst"))
 SCRIPTS = [*sorted((ROOT / "scripts").glob("*.sh")), ROOT / ".ci" / "run"]
 
+TARGETS = ["setup", "demo", "test", "test-mpi-%", "lint", "bench", "docs", "clean", "help"]
+TOOLS = ["bash", "cat", "cut", "sha256sum", "dirname", "mktemp", "rm", "tail", "id", "env", "grep"]
+TOOLS += ["mkdir", "mv"]
+
 
 def setup_cfg() -> configparser.ConfigParser:
     parser = configparser.ConfigParser()
@@ -100,7 +104,7 @@ def test_a_shell_script_parses_and_stops_at_the_first_error(script):
 
 def test_help_lists_every_target():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in "setup demo test test-mpi-% lint bench docs clean help".split():
+    for target in TARGETS:
         assert re.search(rf"^  {target} +\S", done.stdout, re.MULTILINE), target
 
 
@@ -109,8 +113,7 @@ def test_the_changelog_has_an_entry_for_this_version():
 
 
 def test_setup_without_a_compiler_says_so_and_installs_nothing(tmp_path):
-    tools = "bash cat cut sha256sum dirname mktemp rm tail id env grep mkdir mv".split()
-    for tool in tools:
+    for tool in TOOLS:
         found = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tmp_path / tool).symlink_to(found.stdout.strip())
     done = subprocess.run(
