@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import h5py
 import numpy as np
@@ -159,7 +159,9 @@ def _encode(name: str, values: list[Any]) -> tuple[Any, Any, str]:
 
 
 def _read_table(group: h5py.Group) -> Columns:
-    return {unquote(name): _decode(dataset) for name, dataset in group.items()}
+    order = json.loads(group.attrs["columns"])
+    stored = ((name, group.get(quote(name, safe=" "))) for name in order)
+    return {name: _decode(dataset) for name, dataset in stored if dataset is not None}
 
 
 def _decode(dataset: h5py.Dataset) -> list[Any]:

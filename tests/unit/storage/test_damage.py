@@ -1,0 +1,271 @@
+"""Kills, full disks and damaged files: the old state, the new one, or a one-line error."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agebo_hpc.errors import AgeboError, DataError
+from agebo_hpc.space.configuration import Evaluation, Result
+from agebo_hpc.storage.history import History
+from agebo_hpc.storage.reader import read_history, read_replay
+from agebo_hpc.storage.run_directory import RunDirectory
+
+Make = Callable[..., Result]
+MakeEvaluation = Callable[[int], Evaluation]
+ROOT = Path(__file__).parents[3]
+
+
+def reopen(run: RunDirectory) -> tuple[list[int], list[int], object, int]:
+    history = History.open(RunDirectory.open(run.path))
+    try:
+        state = history.search_state
+        return [r.id for r in history.results], list(history.pending), state, history.covered
+    finally:
+        history.close()
+
+
+def test_a_torn_last_line_is_cut_off_wherever_it_is_torn(
+    filled: RunDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled.history_path.unlink()
+    whole = filled.journal_path.read_bytes()
+    begin = whole.rstrip(b"\n").rfind(b"\n") + 1
+    caplog.set_level(logging.CRITICAL, "agebo_hpc")
+    for end in range(begin, len(whole), 7):
+        filled.journal_path.write_bytes(whole[:end])
+        assert list(read_history(filled.path).evaluation_id) == [0, 1, 2, 3]
+    for end in (begin, begin + 1, begin + 20, len(whole) - 2, len(whole) - 1):
+        filled.journal_path.write_bytes(whole[:end])
+        assert reopen(filled)[:2] == ([0, 1, 2, 3], [4, 5, 6])
+        assert filled.journal_path.read_bytes() == whole[:begin]
+        filled.history_path.unlink()
+
+
+def test_a_cut_off_line_is_said_and_the_journal_goes_on(
+    filled: RunDirectory, make_result: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    with filled.journal_path.open("ab") as file:
+        file.write(b'{"crc32":"0123')
+    history = History.open(filled)
+    assert "unfinished line" in caplog.text
+    history.append(make_result(5))
+    history.close()
+    assert reopen(filled)[0] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_damaged_line_in_the_middle_is_named(filled: RunDirectory) -> None:
+    lines = filled.journal_path.read_bytes().splitlines(keepends=True)
+    lines[9] = lines[9].replace(b"0.5", b"0.9", 1)
+    filled.journal_path.write_bytes(b"".join(lines))
+    for read in (read_history, lambda path: History.open(RunDirectory.open(path))):
+        with pytest.raises(DataError, match="Line 10 of"):
+            read(filled.path)
+
+
+def test_a_missing_line_in_the_middle_is_noticed(filled: RunDirectory) -> None:
+    lines = filled.journal_path.read_bytes().splitlines(keepends=True)
+    filled.journal_path.write_bytes(b"".join(lines[:9] + lines[10:]))
+    with pytest.raises(DataError, match="Line 10 of"):
+        History.open(filled)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 5])
+def test_a_journal_cut_short_is_not_taken_for_the_whole(filled: RunDirectory, keep: int) -> None:
+    lines = filled.journal_path.read_bytes().splitlines(keepends=True)
+    filled.journal_path.write_bytes(b"".join(lines[:keep]))
+    for read in (read_history, lambda path: History.open(RunDirectory.open(path))):
+        with pytest.raises(DataError, match="cut short"):
+            read(filled.path)
+
+
+def test_a_missing_journal_is_not_taken_for_an_empty_one(filled: RunDirectory) -> None:
+    filled.journal_path.unlink()
+    with pytest.raises(DataError, match="cut short"):
+        History.open(filled)
+
+
+def test_a_changed_configuration_is_noticed(filled: RunDirectory) -> None:
+    file = filled.path / "config.toml"
+    file.write_text(file.read_text().replace("agebo", "age"))
+    with pytest.raises(DataError, match=r"config\.toml"):
+        History.open(RunDirectory.open(filled.path))
+    with pytest.raises(DataError, match=r"config\.toml"):
+        read_history(filled.path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "other", "flipped", "truncated"])
+def test_a_lost_snapshot_is_made_anew_from_the_journal(
+    filled: RunDirectory, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = bytearray(filled.history_path.read_bytes())
+    data[len(data) // 2] ^= 4
+    contents = {"empty": b"", "other": b"\x89HDF\r\n", "truncated": bytes(data[:900])}
+    filled.history_path.write_bytes(contents.get(damage, bytes(data)))
+    if damage == "missing":
+        filled.history_path.unlink()
+    assert reopen(filled) == ([0, 1, 2, 3, 4], [5, 6], None, 0)
+    assert "made anew" in caplog.text
+    caplog.clear()
+    reopen(filled)
+    assert "made anew" not in caplog.text
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    name=st.sampled_from(["journal.jsonl", "history.h5", "config.toml"]),
+    where=st.floats(0, 1, exclude_max=True),
+    bit=st.none() | st.integers(0, 7),
+)
+def test_any_flipped_bit_or_cut_gives_a_valid_state_or_a_one_line_error(
+    filled: RunDirectory, name: str, where: float, bit: int | None
+) -> None:
+    files = [file for file in filled.path.iterdir() if file.is_file()]
+    contents = {file: file.read_bytes() for file in files}
+    data = bytearray(contents[filled.path / name])
+    position = int(where * len(data))
+    if bit is None:
+        del data[position:]
+    else:
+        data[position] ^= 1 << bit
+    (filled.path / name).write_bytes(data)
+    try:
+        results, pending, _, _ = reopen(filled)
+        assert results == [0, 1, 2, 3, 4][: len(results)]
+        assert len(results) >= 4
+        assert pending == [n for n in range(7) if n not in results]
+    except AgeboError as error:
+        assert error.exit_code == 65
+        assert "\n" not in str(error)
+    finally:
+        for file, content in contents.items():
+            file.write_bytes(content)
+
+
+@pytest.mark.parametrize("step", ["write", "fsync"])
+def test_a_full_disk_gives_an_error_and_the_result_is_not_acknowledged(
+    filled: RunDirectory, make_result: Make, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    history = History.open(filled)
+    before = filled.journal_path.read_bytes()
+    real = os.write
+
+    def fail(descriptor: int, data: bytes = b"") -> int:
+        if data:
+            real(descriptor, data[:30])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, fail)
+        with pytest.raises(AgeboError, match="No space left on device"):
+            history.append(make_result(5))
+    assert [r.id for r in history.results] == [0, 1, 2, 3, 4]
+    with pytest.raises(AgeboError, match="closed after a failed write"):
+        history.append(make_result(5))
+    history.close()
+    assert filled.journal_path.read_bytes() == before
+    assert reopen(filled)[:2] == ([0, 1, 2, 3, 4], [5, 6])
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_kill_at_any_step_of_a_snapshot_leaves_the_old_or_the_new(
+    filled: RunDirectory, make_result: Make, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    outcomes = set()
+    real = getattr(os, step)
+    for fatal in range(4):
+        history = History.open(filled)
+        calls = iter(range(10))
+
+        def die(*arguments: object, calls=calls, fatal=fatal) -> None:  # type: ignore[no-untyped-def]
+            if next(calls) == fatal:
+                raise KeyboardInterrupt
+            real(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, die)
+            try:
+                history.snapshot({"fatal": fatal}, force=True)
+            except KeyboardInterrupt:
+                outcomes.add("killed")
+            else:
+                outcomes.add("written")
+        history._journal.close()  # The lock dies with the process.
+        results, pending, state, covered = reopen(filled)
+        assert (results, pending) == ([0, 1, 2, 3, 4], [5, 6])
+        assert (state, covered) in [({"told": 3}, 3)] + [({"fatal": n}, 5) for n in range(4)]
+    assert outcomes == {"killed", "written"}
+
+
+def test_a_snapshot_that_finds_no_room_leaves_the_previous_one(
+    filled: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = History.open(filled)
+    before = filled.history_path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        with pytest.raises(AgeboError, match="No space left on device"):
+            history.snapshot({"new": 1}, force=True)
+    assert filled.history_path.read_bytes() == before
+    assert not list(filled.path.glob(".*"))
+    history.close()
+
+
+CHILD = """
+import sys
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.storage.history import History
+from agebo_hpc.storage.run_directory import RunDirectory
+
+history = History.open(RunDirectory.open(sys.argv[1]))
+history.life("start", {"slots": 1})
+while True:
+    number = next(iter(history.pending), history.next_id)
+    values = {"batch_size": 32, "learning_rate": 0.1, "num_processes": 1}
+    evaluation = Evaluation(number, Configuration((1, 2), values))
+    history.submitted(evaluation)
+    history.append(Result(evaluation, Status.DONE, objective=number / 10))
+    print(number, flush=True)
+    history.snapshot({"told": number}, force=number % 3 == 0)
+"""
+
+
+def test_every_acknowledged_result_survives_kill_nine(run: RunDirectory) -> None:
+    acknowledged = -1
+    for life in range(4):
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(run.path)],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert child.stdout is not None
+        for line, _ in zip(child.stdout, range(10 + 3 * life), strict=False):
+            acknowledged = int(line)
+        child.send_signal(signal.SIGKILL)
+        acknowledged = max([acknowledged, *(int(n) for n in child.stdout if n.endswith(b"\n"))])
+        child.stdout.close()
+        assert child.wait(timeout=30) == -signal.SIGKILL
+        replay = read_replay(run.path)
+        ids = [result.id for result in replay.results]
+        assert ids == list(range(len(ids)))
+        assert len(ids) > acknowledged >= 10 * (life + 1) - 1
+        assert [r.objective for r in replay.results] == [number / 10 for number in ids]
+    assert len(replay.lives) == 4
