@@ -1,0 +1,311 @@
+"""The prepared data set: opening it, and making it from a table.
+
+A part's arrays are mapped from the file, read-only, when they are first used: the processes of a
+node share one copy, and a search never reads the test part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agebo_hpc.data.checks import check_columns, check_out
+from agebo_hpc.data.encoders import Features
+from agebo_hpc.data.file_format import (
+    FORMAT,
+    FORMAT_VERSION,
+    Block,
+    Extent,
+    read_prepared,
+    write_prepared,
+)
+from agebo_hpc.data.preprocessing import (
+    ONE_HOT_LEVELS,
+    Preprocessing,
+    column_kinds,
+    fit_crossfitted,
+    fit_target,
+)
+from agebo_hpc.data.splits import PARTS, SPLIT, Split, check_split, split_rows
+from agebo_hpc.data.tables import check_unique, read_table
+from agebo_hpc.data.target import ClassCoding, Task, check_target, decide_task
+from agebo_hpc.errors import DataError, UsageError
+
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "DataSet",
+    "Part",
+    "PrepareOptions",
+    "open_dataset",
+    "prepare_dataset",
+]
+
+BLOCK_ROWS = 65_536
+TASKS = ("auto", "classification", "regression")
+MIN_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """The training, validation or test rows, in random order.
+
+    Attributes
+    ----------
+    x
+        Features, shape (rows, num_features), float32, all finite; a read-only map of the file.
+    y
+        Classification: class index, shape (rows,), int32. Regression: standardised target,
+        shape (rows,), float32.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[Any]
+
+
+class DataSet:
+    """A prepared data set; made by `open_dataset`.
+
+    Attributes
+    ----------
+    path, name
+        Absolute path of the file; a name for people.
+    task
+        ``"classification"`` or ``"regression"``.
+    target
+        Name of the target column.
+    class_labels
+        Original labels, by class index; None for a regression.
+    feature_names, num_features, num_outputs
+        Of the network: inputs, and classes (1 for a regression).
+    num_rows
+        Part -> rows.
+    preprocessing
+        How a table with the same columns becomes arrays, and outputs become labels.
+    fingerprint
+        SHA-256 of the content, in hexadecimal.
+    created, agebo_hpc_version
+        When (ISO 8601, UTC) and by which version it was made.
+    schema
+        All of the description, as plain data.
+    """
+
+    def __init__(self, path: Path, schema: dict[str, Any], extents: dict[str, Extent]) -> None:
+        self.path = path
+        self.schema = schema
+        self.preprocessing = Preprocessing.from_dict(schema["preprocessing"])
+        self.name: str = schema["name"]
+        self.task: Task = schema["task"]
+        self.target: str = self.preprocessing.target.name
+        self.num_rows: dict[str, int] = schema["rows"]
+        self.fingerprint: str = schema["fingerprint"]
+        self.created: str = schema["created"]
+        self.agebo_hpc_version: str = schema["agebo_hpc_version"]
+        self._extents = extents
+
+    @property
+    def class_labels(self) -> tuple[Any, ...] | None:
+        """Original labels by class index, None for a regression."""
+        coding = self.preprocessing.target
+        return coding.labels if isinstance(coding, ClassCoding) else None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the columns of ``x``."""
+        return self.preprocessing.feature_names
+
+    @property
+    def num_features(self) -> int:
+        """Columns of ``x``."""
+        return len(self.feature_names)
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of a network: classes, or 1."""
+        return len(self.class_labels) if self.class_labels is not None else 1
+
+    @cached_property
+    def train(self) -> Part:
+        """Rows that networks and the preprocessing are fitted to."""
+        return self._map("train")
+
+    @cached_property
+    def validation(self) -> Part:
+        """Rows that the search compares networks on."""
+        return self._map("validation")
+
+    @cached_property
+    def test(self) -> Part:
+        """Rows that only a final network sees."""
+        return self._map("test")
+
+    def _map(self, part: str) -> Part:
+        arrays = []
+        for array in "xy":
+            extent = self._extents[f"{part}/{array}"]
+            arrays.append(
+                np.memmap(self.path, extent.dtype, "r", extent.offset, shape=extent.shape)
+            )
+        return Part(*arrays)
+
+    def __repr__(self) -> str:
+        return f"DataSet({self.name!r}, {self.task}, {self.num_rows}, {self.num_features} features)"
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How a table is prepared.
+
+    Attributes
+    ----------
+    name
+        Of the data set; None: the stem of the output file.
+    task
+        ``"auto"`` (see `agebo_hpc.data.target.decide_task`), ``"classification"`` or
+        ``"regression"``.
+    split
+        Shares of training, validation and test, sum 1.
+    drop, categorical
+        Columns that are left out; columns that are categories whatever they look like.
+    one_hot_levels
+        Most levels of a category that is one-hot encoded, >= 1; more are target encoded.
+    seed
+        Of the split and of cross-fitting, >= 0.
+    force
+        Whether an existing output file is replaced.
+    """
+
+    name: str | None = None
+    task: Literal["auto", "classification", "regression"] = "auto"
+    split: Split = SPLIT
+    drop: Sequence[str] = ()
+    categorical: Sequence[str] = ()
+    one_hot_levels: int = ONE_HOT_LEVELS
+    seed: int = 42
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        check_split(tuple(self.split))
+        if self.task not in TASKS:
+            raise UsageError(f"--task is {self.task!r}; choose among {', '.join(TASKS)}.")
+        if self.one_hot_levels < 1:
+            raise UsageError(f"--one-hot-levels is {self.one_hot_levels}; give 1 or more.")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"--seed is {self.seed}; give a whole number from 0 to 2^32 - 1.")
+
+
+def open_dataset(path: str | Path) -> DataSet:
+    """Open a prepared data set; its arrays are not read yet.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such file.
+    DataError
+        If it is not HDF5, of another program, of a newer format, or damaged.
+    """
+    path = Path(path).absolute()
+    schema, extents = read_prepared(path)
+    try:
+        return DataSet(path, schema, extents)
+    except KeyError as error:
+        raise DataError(
+            f"{path} lacks {error} in its description; prepare the data set again."
+        ) from error
+
+
+def prepare_dataset(
+    source: str | Path | pd.DataFrame,
+    target: str,
+    out: str | Path,
+    options: PrepareOptions | None = None,
+) -> DataSet:
+    """Make a prepared data set from a table.
+
+    Parameters
+    ----------
+    source
+        A table file (see `agebo_hpc.data.tables.read_table`), or a data frame, not changed.
+    target
+        Name of the column to predict.
+    out
+        The file to write; all or nothing.
+    options
+        None: all defaults.
+
+    Raises
+    ------
+    InputMissingError
+        If the table file does not exist.
+    DataError
+        If the table cannot be read or learnt from.
+    UsageError
+        If `out` exists without ``force``, or an option names an absent column.
+    """
+    options = options or PrepareOptions()
+    out = Path(out).absolute()
+    check_out(out, source, options.force)
+    if isinstance(source, pd.DataFrame):
+        check_unique(source.columns, "The data frame")
+        frame = source.rename(columns=str)
+    else:
+        frame = read_table(source, text=options.categorical)
+    check_columns(frame, target, options.drop, options.categorical)
+    frame = frame.drop(columns=list(options.drop)).reset_index(drop=True)
+    if len(frame) < MIN_ROWS:
+        raise DataError(f"The table has {len(frame)} rows; at least {MIN_ROWS} are needed.")
+    return _prepare(frame, target, out, options)
+
+
+def _prepare(frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions) -> DataSet:
+    task = decide_task(frame[target]) if options.task == "auto" else cast(Task, options.task)
+    check_target(frame[target], task)
+    kinds = column_kinds(frame.drop(columns=target), options.categorical)
+    y = fit_target(frame[target], task).encode(frame[target])
+    stratify = y if task == "classification" else None
+    rows = split_rows(len(frame), options.split, options.seed, cast(Any, stratify))
+    training = frame.iloc[rows["train"]]
+    preprocessing, crossfitted = fit_crossfitted(
+        training, fit_target(training[target], task), kinds, options.one_hot_levels, options.seed
+    )
+    del training
+    schema = {
+        "name": options.name or out.stem,
+        "task": task,
+        "rows": {part: len(rows[part]) for part in PARTS},
+        "feature_names": list(preprocessing.feature_names),
+        "class_counts": _class_counts(y, rows) if task == "classification" else None,
+        "split": list(options.split),
+        "seed": options.seed,
+        "one_hot_levels": options.one_hot_levels,
+        "preprocessing": preprocessing.to_dict(),
+    }
+    write_prepared(out, schema, _blocks(frame, rows, preprocessing, crossfitted))
+    return open_dataset(out)
+
+
+def _class_counts(y: NDArray[Any], rows: dict[str, NDArray[np.int64]]) -> dict[str, list[int]]:
+    classes = int(y.max()) + 1
+    return {part: np.bincount(y[rows[part]], minlength=classes).tolist() for part in PARTS}
+
+
+def _blocks(
+    frame: pd.DataFrame,
+    rows: dict[str, NDArray[np.int64]],
+    preprocessing: Preprocessing,
+    crossfitted: dict[str, Features],
+) -> Iterator[tuple[str, int, Block]]:
+    for part in PARTS:
+        for start in range(0, len(rows[part]), BLOCK_ROWS):
+            stop = start + BLOCK_ROWS
+            block = frame.iloc[rows[part][start:stop]]
+            given = {name: x[start:stop] for name, x in crossfitted.items()}
+            x = preprocessing.transform(block, given if part == "train" else None)
+            yield part, start, (x, preprocessing.encode_target(block[preprocessing.target.name]))

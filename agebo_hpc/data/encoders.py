@@ -1,0 +1,290 @@
+"""How one column becomes float32 features: fitted by scikit-learn, kept as plain tables.
+
+Each encoder is a record of numbers and names that goes through JSON, so that a data set or a
+model from someone else holds no code. `ENCODERS` maps the stored kind to the class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import StandardScaler, TargetEncoder
+
+from agebo_hpc.data.values import as_levels, as_numbers, as_times
+
+CLIP = 20.0
+"""Standardised values are kept within this many deviations: rare or wrong cells stay harmless."""
+
+Features = NDArray[np.float32]
+
+_DATE_PARTS = {
+    "days": lambda t: (t - pd.Timestamp(0)).dt.total_seconds() / 86400.0,
+    "year": lambda t: t.dt.year,
+    "month": lambda t: t.dt.month,
+    "day": lambda t: t.dt.day,
+    "weekday": lambda t: t.dt.weekday,
+    "minute of day": lambda t: t.dt.hour * 60.0 + t.dt.minute + t.dt.second / 60.0,
+}
+
+
+@dataclass(frozen=True)
+class NumericEncoder:
+    """A number: missing cells take the median, then it is standardised and clipped at 20.
+
+    Where cells were missing in training, a second feature tells by 1 that the cell is missing.
+    """
+
+    kind: ClassVar[str] = "numeric"
+    encoding: ClassVar[str] = "standardised"
+    column: str
+    median: float
+    mean: float
+    scale: float
+    indicator: bool
+
+    @classmethod
+    def fit(cls, column: pd.Series) -> NumericEncoder:
+        """Fit to the training part of a column."""
+        return cls.fit_numbers(str(column.name), as_numbers(column))
+
+    @classmethod
+    def fit_numbers(cls, name: str, numbers: NDArray[np.float64]) -> NumericEncoder:
+        """Fit to numbers of shape (rows,); NaN is missing."""
+        missing = np.isnan(numbers)
+        median = float(np.median(numbers[~missing])) if not missing.all() else 0.0
+        scaler = StandardScaler().fit(np.where(missing, median, numbers)[:, None])
+        return cls(
+            name, median, float(scaler.mean_[0]), float(scaler.scale_[0]), bool(missing.any())
+        )
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features, in order."""
+        return [self.column] + [f"{self.column} is missing"] * self.indicator
+
+    def transform(self, column: pd.Series) -> Features:
+        """Return the features, shape (rows, len(features)), float32."""
+        return self.transform_numbers(as_numbers(column))
+
+    def transform_numbers(self, numbers: NDArray[np.float64]) -> Features:
+        """Return the features of numbers of shape (rows,); NaN is missing."""
+        missing = np.isnan(numbers)
+        scaled = _standardise(np.where(missing, self.median, numbers), self.mean, self.scale)
+        return _stack([scaled, missing] if self.indicator else [scaled])
+
+
+@dataclass(frozen=True)
+class DateEncoder:
+    """A date: days since 1970, year, month, day, weekday and minute, those that vary."""
+
+    kind: ClassVar[str] = "datetime"
+    encoding: ClassVar[str] = "date parts, standardised"
+    column: str
+    parts: dict[str, NumericEncoder]
+
+    @classmethod
+    def fit(cls, column: pd.Series) -> DateEncoder:
+        """Fit to the training part of a column."""
+        name = str(column.name)
+        parts: dict[str, NumericEncoder] = {}
+        for part, numbers in _date_parts(as_times(column)).items():
+            # The days are always kept: a date that is only there or missing needs its indicator.
+            if not parts or len(np.unique(numbers[~np.isnan(numbers)])) > 1:
+                encoder = NumericEncoder.fit_numbers(f"{name} {part}", numbers)
+                # The parts are missing together: one indicator says it all.
+                first = not parts
+                parts[part] = encoder if first else _without_indicator(encoder)
+        return cls(name, parts)
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features, in order."""
+        return [name for encoder in self.parts.values() for name in encoder.features]
+
+    def transform(self, column: pd.Series) -> Features:
+        """Return the features, shape (rows, len(features)), float32."""
+        numbers = _date_parts(as_times(column))
+        return np.hstack(
+            [encoder.transform_numbers(numbers[part]) for part, encoder in self.parts.items()]
+        )
+
+
+@dataclass(frozen=True)
+class OneHotEncoder:
+    """A category of few levels: a feature for each; None is the level of missing cells."""
+
+    kind: ClassVar[str] = "category"
+    encoding: ClassVar[str] = "one-hot"
+    column: str
+    levels: tuple[str | None, ...]
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features, in order."""
+        return [
+            f"{self.column} is missing" if level is None else f"{self.column}={level}"
+            for level in self.levels
+        ]
+
+    def transform(self, column: pd.Series) -> Features:
+        """Return the features, shape (rows, len(features)), float32; an unseen level is all 0."""
+        positions = _positions(column, self.levels)
+        return (positions[:, None] == np.arange(len(self.levels))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class TargetMeanEncoder:
+    """A category of many levels: the smoothed mean of the target for each, standardised.
+
+    With more than two classes, one such mean for each class.
+
+    Attributes
+    ----------
+    means
+        One row for each level, one number for each feature.
+    default
+        For a level that training did not have: the mean of the target.
+    center, scale
+        Of each feature over the training part.
+    """
+
+    kind: ClassVar[str] = "category"
+    encoding: ClassVar[str] = "target mean"
+    column: str
+    levels: tuple[str | None, ...]
+    means: tuple[tuple[float, ...], ...]
+    default: tuple[float, ...]
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    @classmethod
+    def fit(
+        cls, column: pd.Series, target: NDArray[Any], seed: int
+    ) -> tuple[TargetMeanEncoder, Features]:
+        """Fit to the training part, and encode it by cross-fitting.
+
+        Parameters
+        ----------
+        column
+            The training rows.
+        target
+            Class indices (integer) or real values (float), shape (rows,).
+        seed
+            Of the folds.
+
+        Returns
+        -------
+        encoder : TargetMeanEncoder
+            Fitted to all rows.
+        crossfitted : ndarray of shape (rows, features), float32
+            Each row encoded by the four other fifths: its own target is not in its features.
+        """
+        codes, levels = as_levels(column)
+        encoder = TargetEncoder(target_type=_target_type(target), cv=_folds(target, seed))
+        crossfitted = encoder.fit_transform(codes[:, None], target)
+        scaler = StandardScaler().fit(crossfitted)
+        fitted = cls(
+            str(column.name),
+            tuple(levels),
+            tuple(zip(*(map(float, means) for means in encoder.encodings_), strict=True)),
+            tuple(map(float, np.atleast_1d(encoder.target_mean_))),
+            tuple(map(float, scaler.mean_)),
+            tuple(map(float, scaler.scale_)),
+        )
+        return fitted, fitted._scaled(crossfitted)
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features, in order."""
+        if len(self.default) == 1:
+            return [f"{self.column} target mean"]
+        return [f"{self.column} share of class {k}" for k in range(len(self.default))]
+
+    def transform(self, column: pd.Series) -> Features:
+        """Return the features, shape (rows, len(features)), float32."""
+        table = np.array([*self.means, self.default])
+        # The last row, the default, is where position -1 (an unseen level) points.
+        return self._scaled(table[_positions(column, self.levels)])
+
+    def _scaled(self, means: NDArray[np.float64]) -> Features:
+        return _standardise(means, np.array(self.center), np.array(self.scale))
+
+
+Encoder = NumericEncoder | DateEncoder | OneHotEncoder | TargetMeanEncoder
+
+ENCODERS: dict[str, type[Encoder]] = {
+    "numeric": NumericEncoder,
+    "datetime": DateEncoder,
+    "one-hot": OneHotEncoder,
+    "target-mean": TargetMeanEncoder,
+}
+"""Name in the stored schema -> class."""
+
+
+def encoder_to_dict(encoder: Encoder) -> dict[str, Any]:
+    """Return an encoder as plain JSON data."""
+    name = next(name for name, cls in ENCODERS.items() if cls is type(encoder))
+    return {"encoder": name, **asdict(encoder)}
+
+
+def encoder_from_dict(data: dict[str, Any]) -> Encoder:
+    """Return the encoder that `encoder_to_dict` described.
+
+    Raises
+    ------
+    KeyError
+        If its kind is unknown.
+    TypeError
+        If its fields are not those of its kind.
+    """
+    fields = {key: value for key, value in data.items() if key != "encoder"}
+    if data["encoder"] == "datetime":
+        parts = {part: NumericEncoder(**numbers) for part, numbers in fields["parts"].items()}
+        return DateEncoder(fields["column"], parts)
+    tuples = {key: _tuples(value) for key, value in fields.items()}
+    return ENCODERS[data["encoder"]](**tuples)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _target_type(target: NDArray[Any]) -> str:
+    if target.dtype.kind == "f":
+        return "continuous"
+    return "binary" if target.max() <= 1 else "multiclass"
+
+
+def _folds(target: NDArray[Any], seed: int) -> KFold | StratifiedKFold:
+    count = min(5, len(target))
+    stratify = target.dtype.kind != "f" and np.bincount(target).min() >= count
+    return (StratifiedKFold if stratify else KFold)(count, shuffle=True, random_state=seed)
+
+
+def _positions(column: pd.Series, levels: tuple[str | None, ...]) -> NDArray[np.intp]:
+    index = {level: i for i, level in enumerate(levels)}
+    codes, found = as_levels(column)
+    return np.array([index.get(level, -1) for level in found], dtype=np.intp)[codes]
+
+
+def _date_parts(times: pd.Series) -> dict[str, NDArray[np.float64]]:
+    return {part: read(times).to_numpy(np.float64) for part, read in _DATE_PARTS.items()}
+
+
+def _without_indicator(encoder: NumericEncoder) -> NumericEncoder:
+    return NumericEncoder(
+        encoder.column, encoder.median, encoder.mean, encoder.scale, indicator=False
+    )
+
+
+def _standardise(values: NDArray[np.float64], mean: Any, scale: Any) -> Features:
+    return np.clip((values - mean) / scale, -CLIP, CLIP).astype(np.float32)
+
+
+def _stack(columns: list[NDArray[Any]]) -> Features:
+    return np.stack([column.astype(np.float32) for column in columns], axis=1)

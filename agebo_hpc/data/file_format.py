@@ -1,0 +1,182 @@
+"""The prepared file: HDF5, written beside and moved into place, read by mapping.
+
+Layout: root attributes `format`, `format_version`, `agebo_hpc_version`, `created` (UTC);
+`schema` (JSON text: everything about columns, target and parts); for each part a group with `x`
+(rows, features) float32 and `y` (rows,) int32 or float32, contiguous and aligned to 64 bytes, so
+that all processes of a node can map them and share one copy in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from agebo_hpc import __version__
+from agebo_hpc.data.splits import PARTS
+from agebo_hpc.data.tables import check_exists
+from agebo_hpc.errors import DataError, UsageError
+
+FORMAT = "agebo_hpc-dataset"
+FORMAT_VERSION = 1
+
+Block = tuple[NDArray[np.float32], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where an array lies in the file: offset in bytes, shape and dtype."""
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def write_prepared(
+    path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]
+) -> None:
+    """Write a prepared file: all of it, or nothing.
+
+    Parameters
+    ----------
+    path
+        Replaced if it exists.
+    schema
+        Plain JSON data with ``rows`` (part -> rows), ``feature_names`` and ``task``; a
+        ``fingerprint`` of all content is added.
+    blocks
+        (part, first row, (x of shape (rows, features), y of shape (rows,))), in order.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written there.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        _write(beside, schema, blocks)
+        with open(beside, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        reason = error.strerror or str(error).splitlines()[0]
+        raise UsageError(
+            f"{path} cannot be written ({reason}); give another --out or make room."
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _write(
+    path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]
+) -> None:
+    kind = np.int32 if schema["task"] == "classification" else np.float32
+    width = len(schema["feature_names"])
+    digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode())
+    with h5py.File(path, "w", alignment_threshold=1, alignment_interval=64) as file:
+        for part in PARTS:
+            rows = schema["rows"][part]
+            file.create_dataset(f"{part}/x", (rows, width), np.float32)
+            file.create_dataset(f"{part}/y", (rows,), kind)
+        for part, start, (x, y) in blocks:
+            file[f"{part}/x"][start : start + len(x)] = x
+            file[f"{part}/y"][start : start + len(y)] = y
+            digest.update(np.ascontiguousarray(x))
+            digest.update(np.ascontiguousarray(y))
+        file["schema"] = json.dumps({**schema, "fingerprint": digest.hexdigest()})
+        file.attrs["created"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        file.attrs["agebo_hpc_version"] = __version__
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_prepared(path: Path) -> tuple[dict[str, Any], dict[str, Extent]]:
+    """Read all but the arrays.
+
+    Returns
+    -------
+    schema : dict
+        As written, with ``created`` and ``agebo_hpc_version``.
+    extents : dict
+        ``"train/x"`` and so on -> `Extent`.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such file.
+    DataError
+        If it is not a prepared file, or of a newer format, or damaged.
+    """
+    check_exists(path)
+    with _opened(path) as file:
+        _check_format(file, path)
+        schema: dict[str, Any] = json.loads(file["schema"][()])
+        schema["created"] = str(file.attrs["created"])
+        schema["agebo_hpc_version"] = str(file.attrs["agebo_hpc_version"])
+        extents = {
+            f"{part}/{array}": _extent(file[f"{part}/{array}"], path)
+            for part in PARTS
+            for array in "xy"
+        }
+    return schema, extents
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    remedy = "give a file made by `agebo-hpc data prepare` or `data fetch`"
+    if path.is_dir() or not h5py.is_hdf5(path):
+        kind = "a directory" if path.is_dir() else "not an HDF5 file"
+        raise DataError(f"{path} is {kind}; {remedy}.")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"{path} is damaged and cannot be read ({reason}); prepare the data set again."
+        ) from error
+
+
+def _check_format(file: Any, path: Path) -> None:
+    found = file.attrs.get("format")
+    if found != FORMAT:
+        held = ", ".join([*file.keys(), *(f"@{name}" for name in file.attrs)][:8]) or "nothing"
+        raise DataError(
+            f"{path} is an HDF5 file of another program or purpose: its format is "
+            f"{found if found is not None else 'not given'!r} (it holds {held}), expected is "
+            f"{FORMAT!r}; make one from a table with `agebo-hpc data prepare`."
+        )
+    version = int(file.attrs["format_version"])
+    if version > FORMAT_VERSION:
+        raise DataError(
+            f"{path} has format version {version}; this agebo_hpc {__version__} reads up to "
+            f"{FORMAT_VERSION}: install a newer agebo_hpc or prepare the data set again."
+        )
+
+
+def _extent(data: Any, path: Path) -> Extent:
+    offset = data.id.get_offset()
+    if offset is None or offset + data.nbytes > path.stat().st_size:
+        raise DataError(
+            f"{path}: {data.name} is not stored in one piece; prepare the data set again."
+        )
+    return Extent(offset, tuple(data.shape), data.dtype.str)

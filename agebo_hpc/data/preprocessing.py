@@ -1,0 +1,333 @@
+"""The fitted way from a table to arrays; it travels with the data set and with the model.
+
+Everything is fitted on the training part only. The result is plain data (see `encoders`), never
+a pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from agebo_hpc.data.encoders import (
+    DateEncoder,
+    Encoder,
+    Features,
+    NumericEncoder,
+    OneHotEncoder,
+    TargetMeanEncoder,
+    encoder_from_dict,
+    encoder_to_dict,
+)
+from agebo_hpc.data.target import ClassCoding, RealCoding, TargetCoding, Task, target_from_dict
+from agebo_hpc.data.values import Kind, as_levels, as_numbers, column_kind
+from agebo_hpc.errors import DataError
+
+ONE_HOT_LEVELS = 16
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What was learnt from the training part: an encoder a column, and the target's coding.
+
+    Attributes
+    ----------
+    encoders
+        One for each column that is used, in the order of the features.
+    target
+        How the target is coded.
+    dropped
+        Column -> why it is not used.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"size": [1.0, 3.0, None, 4.0], "late": ["no", "yes", "no", "yes"]})
+    >>> p = Preprocessing.fit(table, "late", task="classification")
+    >>> p.transform(table).shape, p.feature_names
+    ((4, 2), ('size', 'size is missing'))
+    >>> p.decode_target([0, 1]).tolist()
+    ['no', 'yes']
+    """
+
+    encoders: tuple[Encoder, ...]
+    target: TargetCoding
+    dropped: Mapping[str, str]
+
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        target: str,
+        *,
+        task: Task,
+        categorical: Iterable[str] = (),
+        one_hot_levels: int = ONE_HOT_LEVELS,
+        seed: int = 42,
+    ) -> Preprocessing:
+        """Fit to the training part; see `fit_crossfitted` for the parameters."""
+        kinds = column_kinds(frame.drop(columns=target), categorical)
+        coding = fit_target(frame[target], task)
+        fitted, _ = fit_crossfitted(frame, coding, kinds, one_hot_levels, seed)
+        return fitted
+
+    @classmethod
+    def fit_transform(
+        cls,
+        frame: pd.DataFrame,
+        target: str,
+        *,
+        task: Task,
+        categorical: Iterable[str] = (),
+        one_hot_levels: int = ONE_HOT_LEVELS,
+        seed: int = 42,
+    ) -> tuple[Preprocessing, Features]:
+        """Fit to the training part and return its features with cross-fitted target means.
+
+        Returns
+        -------
+        preprocessing : Preprocessing
+        x : ndarray of shape (rows, num_features), float32
+        """
+        kinds = column_kinds(frame.drop(columns=target), categorical)
+        coding = fit_target(frame[target], task)
+        fitted, crossfitted = fit_crossfitted(frame, coding, kinds, one_hot_levels, seed)
+        return fitted, fitted.transform(frame, crossfitted)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that `transform` needs."""
+        return tuple(encoder.column for encoder in self.encoders)
+
+    @property
+    def category_columns(self) -> tuple[str, ...]:
+        """Those of `columns` that are categories: a CSV reader should take them as text."""
+        return tuple(encoder.column for encoder in self.encoders if encoder.kind == "category")
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, in order."""
+        return tuple(name for encoder in self.encoders for name in encoder.features)
+
+    @property
+    def task(self) -> Task:
+        """``"classification"`` or ``"regression"``."""
+        return "classification" if isinstance(self.target, ClassCoding) else "regression"
+
+    def transform(
+        self, frame: pd.DataFrame, crossfitted: Mapping[str, Features] | None = None
+    ) -> Features:
+        """Turn rows of a table into features.
+
+        Parameters
+        ----------
+        frame
+            Has at least `columns`; others are ignored.
+        crossfitted
+            For training rows: column -> its features of shape (rows, ...), used as they are.
+
+        Returns
+        -------
+        ndarray of shape (rows, num_features), float32
+            All finite.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, or a numeric column holds text.
+        """
+        missing = [name for name in self.columns if name not in frame.columns]
+        if missing:
+            raise DataError(
+                f"The table has no column {', '.join(map(repr, missing))}; all of "
+                f"{', '.join(map(repr, self.columns))} are needed: add the missing ones."
+            )
+        x = np.empty((len(frame), len(self.feature_names)), dtype=np.float32)
+        given = crossfitted or {}
+        start = 0
+        for encoder in self.encoders:
+            stop = start + len(encoder.features)
+            name = encoder.column
+            x[:, start:stop] = given[name] if name in given else encoder.transform(frame[name])
+            start = stop
+        return x
+
+    def encode_target(self, column: pd.Series) -> NDArray[np.int32] | NDArray[np.float32]:
+        """Return class indices (int32) or standardised values (float32), shape (rows,).
+
+        Raises
+        ------
+        DataError
+            If a label is unknown, or a cell is missing or no number.
+        """
+        return self.target.encode(column)
+
+    def decode_target(self, values: ArrayLike) -> NDArray[Any]:
+        """Return the original labels of class indices, or values in the original unit."""
+        return self.target.decode(values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return {
+            "target": self.target.to_dict(),
+            "columns": [encoder_to_dict(encoder) for encoder in self.encoders],
+            "dropped": dict(self.dropped),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Preprocessing:
+        """Return the preprocessing that `to_dict` described.
+
+        Raises
+        ------
+        DataError
+            If the description is incomplete or of another kind.
+        """
+        try:
+            encoders = tuple(encoder_from_dict(item) for item in data["columns"])
+            return cls(encoders, target_from_dict(data["target"]), dict(data["dropped"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"The stored preprocessing cannot be read ({type(error).__name__}: {error}); "
+                f"prepare the data set again."
+            ) from error
+
+
+def fit_target(column: pd.Series, task: Task) -> TargetCoding:
+    """Fit the coding of the target."""
+    return ClassCoding.fit(column) if task == "classification" else RealCoding.fit(column)
+
+
+def column_kinds(frame: pd.DataFrame, categorical: Iterable[str] = ()) -> dict[str, Kind]:
+    """Tell the kind of every feature column.
+
+    Parameters
+    ----------
+    frame
+        The whole table without the target.
+    categorical
+        Columns that are categories whatever they look like.
+
+    Raises
+    ------
+    DataError
+        If a column is all missing, or is numeric and holds text.
+    """
+    forced = set(categorical)
+    kinds: dict[str, Kind] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.isna().all():
+            raise DataError(
+                f"Column {name!r} is missing in all {len(frame)} rows; a column needs at least "
+                f"one value: fill it or leave it out with --drop {name}."
+            )
+        kinds[name] = "category" if name in forced else column_kind(column)
+    return kinds
+
+
+def fit_crossfitted(
+    frame: pd.DataFrame,
+    target: TargetCoding,
+    kinds: Mapping[str, Kind],
+    one_hot_levels: int = ONE_HOT_LEVELS,
+    seed: int = 42,
+) -> tuple[Preprocessing, dict[str, Features]]:
+    """Fit to the training part, and keep the cross-fitted target means of its rows.
+
+    Parameters
+    ----------
+    frame
+        The training rows, with the target column.
+    target
+        The coding of the target.
+    kinds
+        Feature column -> kind.
+    one_hot_levels
+        Most levels of a category that is one-hot encoded, >= 1.
+    seed
+        Of the folds of the cross-fitted target means.
+
+    Returns
+    -------
+    preprocessing : Preprocessing
+    crossfitted : dict
+        Target-encoded column -> ndarray of shape (rows, features), float32.
+
+    Raises
+    ------
+    DataError
+        If no column is left that tells rows apart.
+    """
+    y = target.encode(frame[target.name])
+    encoders: list[Encoder] = []
+    crossfitted: dict[str, Features] = {}
+    seen: dict[bytes, str] = {}
+    dropped: dict[str, str] = {}
+    for name, kind in kinds.items():
+        column = frame[name]
+        reason = _useless(column, kind, seen, one_hot_levels)
+        if reason:
+            dropped[name] = reason
+            continue
+        encoder, features = _fit_encoder(column, kind, y, one_hot_levels, seed)
+        if features is not None:
+            crossfitted[name] = features
+        encoders.append(encoder)
+    if not encoders:
+        raise DataError(
+            f"No feature column is left: {_reasons(dropped)}; at least one column that varies "
+            f"in the training part is needed."
+        )
+    return Preprocessing(tuple(encoders), target, dropped), crossfitted
+
+
+def _fit_encoder(
+    column: pd.Series, kind: Kind, y: NDArray[Any], one_hot_levels: int, seed: int
+) -> tuple[Encoder, Features | None]:
+    if kind == "numeric":
+        return NumericEncoder.fit(column), None
+    if kind == "datetime":
+        return DateEncoder.fit(column), None
+    _, levels = as_levels(column)
+    if len(levels) <= one_hot_levels:
+        ordered = sorted(levels, key=lambda level: (level is None, level or ""))
+        return OneHotEncoder(str(column.name), tuple(ordered)), None
+    return TargetMeanEncoder.fit(column, y, seed)
+
+
+def _useless(
+    column: pd.Series, kind: Kind, seen: dict[bytes, str], one_hot_levels: int
+) -> str:
+    """Return why a column is not used, or nothing; remembers what it has seen."""
+    distinct = column.nunique(dropna=False)
+    if distinct == 1:
+        return "the same value in all training rows"
+    if kind == "category" and distinct == len(column) > one_hot_levels:
+        return "a different value in every training row"
+    digest = _digest(column, kind)
+    if digest in seen:
+        return f"identical with {seen[digest]!r}"
+    seen[digest] = str(column.name)
+    return ""
+
+
+def _digest(column: pd.Series, kind: Kind) -> bytes:
+    if kind == "numeric":
+        return hashlib.sha256(as_numbers(column).tobytes()).digest()
+    codes, levels = as_levels(column)
+    digest = hashlib.sha256(codes.tobytes())
+    digest.update("\0".join("\1" if level is None else level for level in levels).encode())
+    return digest.digest()
+
+
+def _reasons(dropped: Mapping[str, str]) -> str:
+    if not dropped:
+        return "the table has only the target"
+    return "; ".join(f"{name!r} has {why}" for name, why in list(dropped.items())[:5])
