@@ -77,9 +77,7 @@ class BayesianOptimizer(Proposer[dict[str, Any]]):
         self._points: list[dict[str, Any]] = []
         self._objectives: list[float | None] = []
 
-    def propose(
-        self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]
-    ) -> dict[str, Any]:
+    def propose(self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         """Return the candidate with the smallest lower confidence bound."""
         rng = generator(self._seed, evaluation_id, Stream.HYPERPARAMETERS)
         objectives = finite_objectives(self._objectives)

@@ -78,9 +78,7 @@ class RandomHyperparameters(Memoryless[dict[str, Any]]):
         self._space = space
         self._seed = seed
 
-    def propose(
-        self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]
-    ) -> dict[str, Any]:
+    def propose(self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         """Draw a point."""
         rng = generator(self._seed, evaluation_id, Stream.HYPERPARAMETERS)
         return self._space.sample(1, rng)[0]
@@ -92,8 +90,6 @@ class DefaultHyperparameters(Memoryless[dict[str, Any]]):
     def __init__(self, space: HyperparameterSpace) -> None:
         self._space = space
 
-    def propose(
-        self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]
-    ) -> dict[str, Any]:
+    def propose(self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         """Return the defaults."""
         return self._space.defaults

@@ -99,7 +99,21 @@ class TrainingPlan:
 
 @dataclass
 class TrainedNetwork:
-    """What training gives: parameters of shape (num_parameters,), the curve, seconds by phase."""
+    """What training gives.
+
+    Attributes
+    ----------
+    parameters
+        ndarray of shape (num_parameters,), float32.
+    metric
+        Validation metric of these parameters.
+    curve
+        One mapping for each epoch, see `agebo_hpc.space.configuration.Result`.
+    times
+        Seconds by phase.
+    stopped
+        Empty when all epochs were trained or early stopping ended it, else the reason.
+    """
 
     parameters: np.ndarray
     metric: float
@@ -108,13 +122,16 @@ class TrainedNetwork:
     stopped: str = ""
 
 
-StopRule = Callable[[int], float]
-"""Called by every process after each epoch with its number; a reason to stop as a code > 0."""
+STOP_REASONS = ("timeout", "order")
+"""Why a training may be ended before its last epoch; the first that any process has counts."""
+
+StopRule = Callable[[], str]
+"""Called by every process after each epoch; one of `STOP_REASONS`, or empty to go on."""
 
 
-def never_stop(epoch: int) -> float:
+def never_stop() -> str:
     """Train all epochs."""
-    return 0.0
+    return ""
 
 
 def train_network(
@@ -157,7 +174,9 @@ def evaluate_rows(graph: Graph, parameters: np.ndarray, task: str, rows: Rows) -
     """
     tensor = tf.constant(parameters)
     kind = TASKS[task]
-    sums = _sum_over(kind, lambda x: forward(graph, tensor, x), rows, range(rows.num_rows))().numpy()
+    sums = _sum_over(
+        kind, lambda x: forward(graph, tensor, x), rows, range(rows.num_rows)
+    )().numpy()
     return {
         "loss": float(sums[0] / rows.num_rows),
         kind.metric: kind.metric_from_sums(sums, rows.num_rows),
@@ -165,9 +184,7 @@ def evaluate_rows(graph: Graph, parameters: np.ndarray, task: str, rows: Rows) -
 
 
 class _Training:
-    def __init__(
-        self, plan: TrainingPlan, training: Rows, validation: Rows, group: Group
-    ) -> None:
+    def __init__(self, plan: TrainingPlan, training: Rows, validation: Rows, group: Group) -> None:
         self._started = time.perf_counter()
         self._plan = plan
         self._recipe = plan.recipe
@@ -204,15 +221,13 @@ class _Training:
             local_loss = self._train_epoch(self._shuffled(epoch), tf.constant(rates)).numpy()
             clock.lap("first_epoch" if epoch == 0 else "train", began)
             validating = time.perf_counter()
-            loss, sums, reason = self._summarise(local_loss, stop(epoch))
+            loss, sums, reason = self._summarise(local_loss, stop())
             clock.lap("validate", validating)
             entry = {
                 "epoch": epoch + 1,
                 "loss": loss,
                 "validation_loss": float(sums[0] / self._validation.num_rows),
-                "validation_metric": self._task.metric_from_sums(
-                    sums, self._validation.num_rows
-                ),
+                "validation_metric": self._task.metric_from_sums(sums, self._validation.num_rows),
                 "learning_rate": float(rates[-1]),
                 "seconds": time.perf_counter() - began,
             }
@@ -220,8 +235,10 @@ class _Training:
             curve.append(entry)
             schedule.observe(epoch, entry["validation_loss"])
             best.observe(entry["validation_metric"], self._optimizer.parameters)
-            if reason or best.patience_exhausted:
-                stopped = "order" if reason else "early"
+            if best.patience_exhausted or epoch + 1 == self._recipe.epochs:
+                break
+            if reason:
+                stopped = reason
                 break
         metric, parameters = best.choose(curve, self._optimizer.parameters)
         return TrainedNetwork(parameters, metric, curve, clock.seconds, stopped)
@@ -229,12 +246,14 @@ class _Training:
     def _outputs(self, x: tf.Tensor) -> tf.Tensor:
         return forward(self._plan.graph, self._optimizer.parameters, x)
 
-    def _summarise(self, local_loss: float, reason: float) -> tuple[float, np.ndarray, float]:
-        """Average the epoch's loss and sum the validation over the group, in one message."""
-        own = tf.constant([local_loss / self._group.size, reason], tf.float64)
+    def _summarise(self, local_loss: float, reason: str) -> tuple[float, np.ndarray, str]:
+        """Average the epoch's loss, sum the validation, agree on stopping, in one message."""
+        flags = [float(reason == known) for known in STOP_REASONS]
+        own = tf.constant([local_loss / self._group.size, *flags], tf.float64)
         vector = tf.concat([own, self._validate()], axis=0)
-        total = self._group.sum(vector, "epoch").numpy()
-        return float(total[0]), total[2:], float(total[1])
+        loss, *rest = self._group.sum(vector, "epoch").numpy()
+        agreed = [known for known, flag in zip(STOP_REASONS, rest, strict=False) if flag]
+        return float(loss), np.array(rest[len(STOP_REASONS) :]), agreed[0] if agreed else ""
 
     def _require_finite(self, entry: Mapping[str, float]) -> None:
         for name in ("loss", "validation_loss"):

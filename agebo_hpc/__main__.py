@@ -1,0 +1,86 @@
+"""``agebo-hpc`` and ``python -m agebo_hpc``: the command line, with an exit code for every end.
+
+When several ranks run it, only rank 0 speaks of a user's mistake. An uncaught exception on any
+rank is printed with rank and host and aborts the whole job: the other ranks would wait for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+
+import click
+
+from agebo_hpc.errors import EXIT_COMPLETE, EXIT_INTERNAL, EXIT_USAGE, AgeboError
+from agebo_hpc.execution.launcher import announced_rank
+
+EXIT_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line with these arguments and return the exit code."""
+    from agebo_hpc.cli.main import cli
+
+    try:
+        code = cli.main(arguments, prog_name="agebo-hpc", standalone_mode=False)
+        return code if isinstance(code, int) else EXIT_COMPLETE
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        return _say(error.format_message(), error.exit_code, error)
+    except AgeboError as error:
+        return _say(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _say("Interrupted.", EXIT_INTERRUPTED)
+        _abort_mpi(EXIT_INTERRUPTED)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_COMPLETE
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            return error.code if isinstance(error.code, int) else EXIT_INTERNAL
+        _say_traceback()
+        _abort_mpi(EXIT_INTERNAL)
+        return EXIT_INTERNAL
+
+
+def _say(message: str, code: int, error: click.ClickException | None = None) -> int:
+    """Print a user's mistake once; ranks other than 0 leave quietly, with 0."""
+    if announced_rank():
+        return EXIT_COMPLETE
+    help_hint = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        help_hint = f" See `{error.ctx.command_path} --help`."
+    print(f"error: {message}{help_hint}", file=sys.stderr)
+    return code if code != 1 else EXIT_USAGE
+
+
+def _say_traceback() -> None:
+    """Print the traceback with rank and host."""
+    where = f"rank {announced_rank()} on host {socket.gethostname()}"
+    sys.stderr.write(f"agebo-hpc: {where} failed:\n{traceback.format_exc()}")
+    sys.stderr.flush()
+
+
+def _abort_mpi(code: int) -> None:
+    """End the other ranks of the job too, if there are any."""
+    mpi = sys.modules.get("mpi4py.MPI")
+    if mpi is None or not mpi.Is_initialized() or mpi.Is_finalized():
+        return
+    if mpi.COMM_WORLD.Get_size() > 1:
+        mpi.COMM_WORLD.Abort(code)
+
+
+if __name__ == "__main__":
+    main()

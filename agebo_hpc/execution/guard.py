@@ -1,0 +1,101 @@
+"""Runs one evaluation so that whatever happens in it becomes an outcome.
+
+An evaluation that fails on one rank fails on all of its ranks, and none is left waiting: before
+the training the members agree that all have prepared, and a member that fails in the training
+leaves its Horovod group, at which the others' collectives return with an error.
+"""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agebo_hpc.errors import NonFiniteLossError
+from agebo_hpc.space.configuration import Evaluation, Status
+from agebo_hpc.training.trainer import Outcome, Trainer
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong on one rank."""
+
+    status: Status
+    traceback: str
+    is_echo: bool
+    """True for the error that a member gets because another one failed."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an evaluation ended for the whole group."""
+
+    outcome: Outcome
+    traceback: str = ""
+
+
+def run_guarded(
+    trainer: Trainer,
+    evaluation: Evaluation,
+    seed: int,
+    comm: Any | None,
+    stop: Callable[[], bool],
+) -> Ending:
+    """Train an evaluation and return how it ended.
+
+    Collective over `comm` (mpi4py communicator of the members, or None for one process).
+    """
+    prepared = _attempt(lambda: trainer.prepare(evaluation, seed), comm)
+    failures = _failures(_gather(prepared if isinstance(prepared, Failure) else None, comm))
+    if failures:
+        return _failed(failures)
+    own = _attempt(lambda: prepared.run(comm, stop), comm)
+    everyone = _gather(own, comm)
+    failures = _failures(everyone)
+    return _failed(failures) if failures else _agree(everyone)
+
+
+def _attempt(action: Callable[[], Any], comm: Any | None) -> Any:
+    try:
+        return action()
+    except Exception as error:
+        rank = 0 if comm is None else comm.Get_rank()
+        where = f"Member {rank} of the evaluation, on host {socket.gethostname()}:\n"
+        return Failure(_status(error), where + traceback.format_exc(), _is_echo(error))
+
+
+def _status(error: Exception) -> Status:
+    if isinstance(error, NonFiniteLossError):
+        return Status.NON_FINITE
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return Status.OUT_OF_MEMORY
+    return Status.FAILED
+
+
+def _is_echo(error: Exception) -> bool:
+    text = f"{type(error).__name__} {error}"
+    return "Horovod" in text and ("shut down" in text or "Internal" in text)
+
+
+def _gather(value: Any, comm: Any | None) -> list[Any]:
+    return [value] if comm is None else comm.allgather(value)
+
+
+def _failures(values: list[Any]) -> list[Failure]:
+    """Return the failures, the causes before their echoes."""
+    failures = [value for value in values if isinstance(value, Failure)]
+    return sorted(failures, key=lambda failure: failure.is_echo)
+
+
+def _failed(failures: list[Failure]) -> Ending:
+    return Ending(Outcome(failures[0].status), failures[0].traceback)
+
+
+def _agree(outcomes: list[Outcome]) -> Ending:
+    checksums = [outcome.checksum for outcome in outcomes]
+    if len(set(checksums)) > 1:
+        text = f"The trained parameters differ between the ranks: checksums {checksums}."
+        return Ending(Outcome(Status.FAILED), text)
+    return Ending(outcomes[0])

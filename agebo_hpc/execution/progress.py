@@ -1,0 +1,166 @@
+"""How far a search is, in one line: live on a terminal, now and then in a batch log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from agebo_hpc.space.configuration import Result, Status
+
+HEARTBEAT_SECONDS = 30.0
+
+
+@dataclass
+class Tally:
+    """Counts of a search.
+
+    Attributes
+    ----------
+    num_slots
+        Of this life.
+    max_evals
+        Limit over all lives, or None.
+    walltime
+        Limit of this life in seconds, or None.
+    done, failed
+        Evaluations finished over all lives.
+    best
+        The result with the largest objective, or None.
+    busy_seconds
+        Sum over this life's evaluations of n times their duration.
+    """
+
+    num_slots: int
+    max_evals: int | None = None
+    walltime: float | None = None
+    done: int = 0
+    failed: int = 0
+    best: Result | None = None
+    busy_seconds: float = 0.0
+    began: float = field(default_factory=time.time)
+    finished_here: int = 0
+
+    def add(self, result: Result, *, earlier_life: bool = False) -> None:
+        """Count a result."""
+        if not earlier_life:
+            self.busy_seconds += len(result.ranks) * (result.ended - result.started)
+            self.finished_here += result.status is not Status.CUT
+        if result.status is Status.DONE:
+            self.done += 1
+            if self.best is None or (result.objective or 0) > (self.best.objective or 0):
+                self.best = result
+        elif result.status is not Status.CUT:
+            self.failed += 1
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of this life."""
+        return max(1e-9, time.time() - self.began)
+
+    @property
+    def busy_share(self) -> float:
+        """Share of the slots' time that finished evaluations took, 0 to 1."""
+        return min(1.0, self.busy_seconds / (self.num_slots * self.elapsed))
+
+    @property
+    def seconds_left(self) -> float:
+        """Predicted seconds to the nearest limit; NaN where nothing can be said."""
+        predictions = []
+        if self.walltime is not None:
+            predictions.append(max(0.0, self.walltime - self.elapsed))
+        if self.max_evals is not None and self.finished_here:
+            missing = max(0, self.max_evals - self.done - self.failed)
+            predictions.append(missing * self.elapsed / self.finished_here)
+        return min(predictions, default=math.nan)
+
+    def line(self, num_running: int) -> str:
+        """Say it all in one line."""
+        target = f"/{self.max_evals}" if self.max_evals is not None else ""
+        parts = [f"{self.done + self.failed}{target} evaluations ({num_running} running"]
+        parts[0] += f", {self.failed} failed)" if self.failed else ")"
+        if self.best is not None:
+            parts.append(f"best {self.best.objective:.5f} (evaluation {self.best.id})")
+        parts.append(f"busy {100 * self.busy_share:.0f} %")
+        parts.append(f"{format_seconds(self.elapsed)} elapsed")
+        if not math.isnan(self.seconds_left):
+            parts.append(f"about {format_seconds(self.seconds_left)} left")
+        return " | ".join(parts)
+
+
+class ProgressLine:
+    """Shows a tally: rewrites one line on a terminal, prints a heartbeat line elsewhere.
+
+    Parameters
+    ----------
+    tally
+        What is shown.
+    stream
+        Where to.
+    clock
+        Seconds, rising.
+    """
+
+    def __init__(
+        self, tally: Tally, stream: TextIO, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tally = tally
+        self._stream = stream
+        self._clock = clock
+        self._live = stream.isatty()
+        self._interval = 0.5 if self._live else HEARTBEAT_SECONDS
+        self._next = clock()
+
+    def is_due(self) -> bool:
+        """Tell whether it is time to show the tally again."""
+        return self._clock() >= self._next
+
+    def update(self, num_running: int) -> None:
+        """Show the tally."""
+        self._next = self._clock() + self._interval
+        self._write(num_running, end="" if self._live else "\n")
+
+    def finish(self) -> None:
+        """Show the tally a last time and end the line."""
+        self._write(0, end="\n")
+
+    def _write(self, num_running: int, end: str) -> None:
+        start = "\r\x1b[K" if self._live else ""
+        self._stream.write(f"{start}{self._tally.line(num_running)}{end}")
+        self._stream.flush()
+
+
+def format_seconds(seconds: float) -> str:
+    """Say a duration in the two largest units that it has."""
+    whole = int(round(seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def log_line(result: Result, names: Sequence[str]) -> str:
+    """Say a finished evaluation in one line for the log.
+
+    Parameters
+    ----------
+    result
+        What finished.
+    names
+        Hyperparameters to name.
+    """
+    chosen = result.evaluation.configuration.hyperparameters
+    values = ", ".join(
+        f"{name}={chosen[name]:.4g}"
+        if isinstance(chosen[name], float)
+        else f"{name}={chosen[name]}"
+        for name in names
+    )
+    objective = "-" if result.objective is None else f"{result.objective:.5f}"
+    return (
+        f"evaluation {result.id}: {result.status}, objective {objective}, {values}, "
+        f"{result.num_parameters} parameters, {result.ended - result.started:.2f} s on ranks "
+        f"{','.join(map(str, result.ranks))} of {result.host}"
+    )

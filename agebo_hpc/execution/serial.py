@@ -1,0 +1,97 @@
+"""Evaluations in this very process, one after the other; no MPI."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections.abc import Callable
+
+from agebo_hpc.execution.executor import Executor
+from agebo_hpc.execution.guard import Ending, run_guarded
+from agebo_hpc.space.configuration import Evaluation, Result
+from agebo_hpc.training.trainer import Trainer
+
+
+class SerialExecutor(Executor):
+    """One slot: the calling process.
+
+    Parameters
+    ----------
+    trainer
+        Trains the evaluations.
+    seed
+        Of the search.
+    """
+
+    num_slots = 1
+
+    def __init__(self, trainer: Trainer, seed: int) -> None:
+        self._trainer = trainer
+        self._seed = seed
+        self._waiting: list[tuple[Evaluation, float]] = []
+
+    def has_room(self) -> bool:
+        """Tell whether nothing waits."""
+        return not self._waiting
+
+    def submit(self, evaluation: Evaluation) -> None:
+        """Put an evaluation in line."""
+        self._waiting.append((evaluation, time.time()))
+
+    def collect(self, stop: Callable[[], bool], seconds: float) -> list[Result]:
+        """Train the first in line; takes as long as that takes."""
+        if stop():
+            self._waiting.clear()
+        if not self._waiting:
+            return []
+        evaluation, submitted = self._waiting.pop(0)
+        started = time.time()
+        ending = run_guarded(self._trainer, evaluation, self._seed, None, stop)
+        return [make_result(evaluation, ending, (submitted, started), (0,))]
+
+    @property
+    def num_running(self) -> int:
+        """Number of evaluations in line."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def make_result(
+    evaluation: Evaluation,
+    ending: Ending,
+    times: tuple[float, float],
+    ranks: tuple[int, ...],
+) -> Result:
+    """Add where and when to an ending; called in the process that led the training.
+
+    Parameters
+    ----------
+    evaluation
+        What was trained.
+    ending
+        How it ended.
+    times
+        When it was submitted and started, seconds since 1970.
+    ranks
+        World ranks, leader first.
+    """
+    submitted, started = times
+    outcome = ending.outcome
+    return Result(
+        evaluation=evaluation,
+        status=outcome.status,
+        objective=outcome.objective,
+        curve=outcome.curve,
+        times={"queue": max(0.0, started - submitted), **outcome.times},
+        submitted=submitted,
+        started=started,
+        ended=time.time(),
+        ranks=ranks,
+        host=socket.gethostname(),
+        num_parameters=outcome.num_parameters,
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        traceback=ending.traceback,
+    )

@@ -1,0 +1,135 @@
+"""The ranks of a job: who launched them, who manages, who trains together."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from agebo_hpc.errors import LaunchError
+from agebo_hpc.execution.launcher import announced_world, check_world
+from agebo_hpc.execution.protocol import MANAGER
+
+NODE_VARIABLE = "AGEBO_NODE_NAME"
+"""Set per rank, it takes the place of the host in deciding which ranks share a node."""
+
+
+def launched_by_mpi() -> bool:
+    """Tell whether a launcher such as mpirun or srun started this process as one of a world. Local.
+
+    The batch shell of a Slurm job of one task is not a world.
+    """
+    announced = announced_world()
+    return announced is not None and (announced[0] != "SLURM_NTASKS" or announced[1] > 1)
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may run on. Local."""
+    return len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class World:
+    """All ranks of the job and this rank's place among them.
+
+    Attributes
+    ----------
+    comm
+        Communicator of all ranks, our own duplicate.
+    group
+        Communicator of this rank's worker group; None on the manager and on ranks left over.
+    groups
+        World ranks of every worker group, in order.
+    ranks_on_node
+        Trainer ranks on this rank's node.
+    local_rank
+        This rank's number among them, from 0.
+    """
+
+    comm: Any
+    group: Any | None
+    groups: tuple[tuple[int, ...], ...]
+    ranks_on_node: int
+    local_rank: int
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether this rank decides."""
+        return bool(self.comm.Get_rank() == MANAGER)
+
+    @property
+    def largest_group(self) -> int:
+        """Slots of the largest worker group."""
+        return max(len(group) for group in self.groups)
+
+
+def join_world() -> Any:
+    """Initialise MPI and return a duplicate of the world communicator. Collective over the world.
+
+    Raises
+    ------
+    LaunchError
+        If the world has one rank.
+    """
+    import mpi4py
+
+    mpi4py.rc.thread_level = "multiple"
+    from mpi4py import MPI
+
+    size = MPI.COMM_WORLD.Get_size()
+    check_world(size)
+    if size < 2:
+        raise LaunchError(
+            "The world has 1 rank; 1 manager and at least 1 trainer need 2. Start with "
+            "`mpirun -n 2` or more, or use `--executor serial`."
+        )
+    if MPI.Query_thread() < MPI.THREAD_MULTIPLE:
+        raise LaunchError(
+            f"MPI gives thread level {MPI.Query_thread()}; Horovod needs MPI_THREAD_MULTIPLE "
+            f"({MPI.THREAD_MULTIPLE}). Use an MPI library that was built with it."
+        )
+    return MPI.COMM_WORLD.Dup()
+
+
+def form_groups(comm: Any, max_processes: int) -> World:
+    """Group the trainer ranks by node and carve each node's into worker groups.
+
+    Collective over `comm`.
+
+    Parameters
+    ----------
+    comm
+        All ranks.
+    max_processes
+        Largest number of slots of a group, >= 1.
+    """
+    from mpi4py import MPI
+
+    node = os.environ.get(NODE_VARIABLE) or socket.gethostname()
+    nodes = comm.allgather(node)
+    trainers: dict[str, list[int]] = {}
+    for rank, name in enumerate(nodes):
+        if rank != MANAGER:
+            trainers.setdefault(name, []).append(rank)
+    groups = carve(list(trainers.values()), max_processes)
+    rank = comm.Get_rank()
+    color = next((i for i, group in enumerate(groups) if rank in group), MPI.UNDEFINED)
+    group = comm.Split(color, rank)
+    neighbours = trainers.get(node, [])
+    return World(
+        comm=comm,
+        group=None if group == MPI.COMM_NULL else group,
+        groups=groups,
+        ranks_on_node=max(1, len(neighbours)),
+        local_rank=neighbours.index(rank) if rank in neighbours else 0,
+    )
+
+
+def carve(nodes: list[list[int]], max_processes: int) -> tuple[tuple[int, ...], ...]:
+    """Cut each node's ranks into groups of at most ``max_processes``, in order. Local."""
+    return tuple(
+        tuple(ranks[start : start + max_processes])
+        for ranks in nodes
+        for start in range(0, len(ranks), max_processes)
+    )

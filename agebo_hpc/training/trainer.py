@@ -1,0 +1,171 @@
+"""What an executor needs of a trainer, and the TensorFlow trainer.
+
+A trainer lives as long as its rank. An evaluation has two steps: `prepare` is local and may fail
+on one rank alone; `run` is collective. An executor makes sure that every member has prepared
+before any runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agebo_hpc.space.configuration import Evaluation, Status
+from agebo_hpc.space.problem import Problem
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of one trainer rank on its node.
+
+    Attributes
+    ----------
+    threads
+        Cores that a training in this slot may use, >= 1.
+    local_rank
+        Number of this slot on its node, from 0: the GPU it takes where there are GPUs.
+    with_group
+        Whether trainings together with other ranks will come.
+    """
+
+    threads: int = 1
+    local_rank: int = 0
+    with_group: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one training gives; an executor adds where and when to make a `Result`.
+
+    Attributes
+    ----------
+    status
+        How it ended.
+    objective
+        None unless the status is done.
+    curve
+        One mapping for each epoch, see `Result`.
+    times
+        Seconds by phase.
+    num_parameters
+        Trainable numbers.
+    checksum
+        Of the trained parameters; must be the same on all ranks. 0 where there are none.
+    """
+
+    status: Status
+    objective: float | None = None
+    curve: tuple[Mapping[str, float], ...] = ()
+    times: Mapping[str, float] = field(default_factory=dict)
+    num_parameters: int = 0
+    checksum: int = 0
+
+
+class PreparedTraining(Protocol):
+    """A training of one configuration, ready to start."""
+
+    def run(self, comm: Any | None, stop: Callable[[], bool]) -> Outcome:
+        """Train. Collective over `comm`.
+
+        Parameters
+        ----------
+        comm
+            mpi4py communicator of the members, or None for a single process.
+        stop
+            Asked by every member after each epoch; True on any of them ends the training.
+        """
+        ...
+
+
+class Trainer(Protocol):
+    """Trains configurations, one after the other."""
+
+    def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:
+        """Get ready to train an evaluation. Local."""
+        ...
+
+
+class TensorFlowTrainer:
+    """Trains the networks of a problem with TensorFlow and Horovod.
+
+    Parameters
+    ----------
+    problem
+        Names the prepared data set.
+    slot
+        Gives the number of threads and the device.
+    eval_timeout
+        Seconds after which an evaluation ends at its epoch's end; 0: never.
+    """
+
+    def __init__(self, problem: Problem, slot: Slot, eval_timeout: float = 0.0) -> None:
+        from agebo_hpc.data.dataset import open_dataset
+        from agebo_hpc.training.runtime import configure_tensorflow
+
+        configure_tensorflow(slot)
+        from agebo_hpc.training.engine import Rows
+
+        if slot.with_group:
+            # An import that fails must fail here, not in one member of a group.
+            import horovod.tensorflow  # noqa: F401
+        if problem.data is None:
+            raise ValueError("The problem has no data set.")
+        dataset = open_dataset(problem.data)
+        self._problem = problem
+        self._task = dataset.task
+        self._shape = (dataset.num_features, dataset.num_outputs)
+        self._training = Rows.of(dataset.train.x, dataset.train.y)
+        self._validation = Rows.of(dataset.validation.x, dataset.validation.y)
+        self._eval_timeout = eval_timeout
+
+    def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:
+        """Decode the architecture. Local."""
+        from agebo_hpc.training.engine import TrainingPlan
+
+        configuration = evaluation.configuration
+        graph = self._problem.architecture.decode(configuration.architecture, *self._shape)
+        plan = TrainingPlan.of(
+            self._problem, graph, self._task, configuration.hyperparameters, (seed, evaluation.id)
+        )
+        return _TensorFlowTraining(plan, (self._training, self._validation), self._eval_timeout)
+
+
+class _TensorFlowTraining:
+    def __init__(self, plan: Any, rows: tuple[Any, Any], eval_timeout: float) -> None:
+        self._plan = plan
+        self._rows = rows
+        self._eval_timeout = eval_timeout
+
+    def run(self, comm: Any | None, stop: Callable[[], bool]) -> Outcome:
+        from agebo_hpc.training.data_parallel import start_group
+        from agebo_hpc.training.engine import train_network
+
+        began = time.monotonic()
+
+        def reason() -> str:
+            if self._eval_timeout and time.monotonic() - began > self._eval_timeout:
+                return "timeout"
+            return "order" if stop() else ""
+
+        group = start_group(comm)
+        try:
+            trained = train_network(self._plan, *self._rows, group, reason)
+        finally:
+            group.stop()
+        return _outcome(trained, self._plan.graph.num_parameters)
+
+
+def _outcome(trained: Any, num_parameters: int) -> Outcome:
+    from zlib import crc32
+
+    status = {"order": Status.CUT, "timeout": Status.TIMED_OUT}.get(trained.stopped, Status.DONE)
+    return Outcome(
+        status=status,
+        objective=trained.metric if status is Status.DONE else None,
+        curve=tuple(trained.curve),
+        times=trained.times,
+        num_parameters=num_parameters,
+        checksum=crc32(trained.parameters),
+    )
