@@ -156,7 +156,9 @@ class DataSet:
         return Part(*arrays)
 
     def __repr__(self) -> str:
-        return f"DataSet({self.name!r}, {self.task}, {self.num_rows}, {self.num_features} features)"
+        return (
+            f"DataSet({self.name!r}, {self.task}, {self.num_rows}, {self.num_features} features)"
+        )
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,7 @@ def prepare_dataset(
 
 
 def _prepare(frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions) -> DataSet:
-    task = decide_task(frame[target]) if options.task == "auto" else cast(Task, options.task)
+    task = decide_task(frame[target]) if options.task == "auto" else options.task
     check_target(frame[target], task)
     kinds = column_kinds(frame.drop(columns=target), options.categorical)
     y = fit_target(frame[target], task).encode(frame[target])

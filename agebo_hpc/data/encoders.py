@@ -6,6 +6,7 @@ model from someone else holds no code. `ENCODERS` maps the stored kind to the cl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ CLIP = 20.0
 
 Features = NDArray[np.float32]
 
-_DATE_PARTS = {
+_DATE_PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "days": lambda t: (t - pd.Timestamp(0)).dt.total_seconds() / 86400.0,
     "year": lambda t: t.dt.year,
     "month": lambda t: t.dt.month,
@@ -109,9 +110,8 @@ class DateEncoder:
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32."""
         numbers = _date_parts(as_times(column))
-        return np.hstack(
-            [encoder.transform_numbers(numbers[part]) for part, encoder in self.parts.items()]
-        )
+        parts = [encoder.transform_numbers(numbers[part]) for part, encoder in self.parts.items()]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,8 @@ def _without_indicator(encoder: NumericEncoder) -> NumericEncoder:
 
 
 def _standardise(values: NDArray[np.float64], mean: Any, scale: Any) -> Features:
-    return np.clip((values - mean) / scale, -CLIP, CLIP).astype(np.float32)
+    scaled: Features = np.clip((values - mean) / scale, -CLIP, CLIP).astype(np.float32)
+    return scaled
 
 
 def _stack(columns: list[NDArray[Any]]) -> Features:

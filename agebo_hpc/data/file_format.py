@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,7 @@ def write_prepared(
         beside.unlink(missing_ok=True)
 
 
-def _write(
-    path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]
-) -> None:
+def _write(path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]) -> None:
     kind = np.int32 if schema["task"] == "classification" else np.float32
     width = len(schema["feature_names"])
     digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode())
@@ -92,10 +90,10 @@ def _write(
         for part, start, (x, y) in blocks:
             file[f"{part}/x"][start : start + len(x)] = x
             file[f"{part}/y"][start : start + len(y)] = y
-            digest.update(np.ascontiguousarray(x))
-            digest.update(np.ascontiguousarray(y))
+            digest.update(np.ascontiguousarray(x).data)
+            digest.update(np.ascontiguousarray(y).data)
         file["schema"] = json.dumps({**schema, "fingerprint": digest.hexdigest()})
-        file.attrs["created"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        file.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         file.attrs["agebo_hpc_version"] = __version__
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION

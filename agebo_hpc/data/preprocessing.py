@@ -302,9 +302,7 @@ def _fit_encoder(
     return TargetMeanEncoder.fit(column, y, seed)
 
 
-def _useless(
-    column: pd.Series, kind: Kind, seen: dict[bytes, str], one_hot_levels: int
-) -> str:
+def _useless(column: pd.Series, kind: Kind, seen: dict[bytes, str], one_hot_levels: int) -> str:
     """Return why a column is not used, or nothing; remembers what it has seen."""
     distinct = column.nunique(dropna=False)
     if distinct == 1:

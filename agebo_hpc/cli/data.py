@@ -1,0 +1,230 @@
+"""`agebo-hpc data`: prepare, fetch, list and describe data sets."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import click
+
+_SPLIT = click.option(
+    "--split",
+    default="0.42,0.25,0.33",
+    show_default=True,
+    metavar="A,B,C",
+    help="Shares of the rows for training, validation and test; sum 1.",
+)
+_SEED = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=42,
+    show_default=True,
+    help="Seed of the split and of cross-fitting.",
+)
+_FORCE = click.option(
+    "--force", is_flag=True, help="Replace the output file if it exists (default: refuse)."
+)
+
+
+@click.group()
+def data() -> None:
+    """Prepare, fetch and describe data sets."""
+
+
+@data.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (default: a table).")
+def list_(as_json: bool) -> None:
+    """List the data sets that `data fetch` knows."""
+    from agebo_hpc.data.registry import KNOWN_SETS
+
+    fields = ("name", "rows", "columns", "task", "target", "source", "licence")
+    rows = [{field: getattr(known, field) for field in fields} for known in KNOWN_SETS.values()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    _table([list(fields), *([_cell(row[field]) for field in fields] for row in rows)])
+
+
+@data.command()
+@click.argument("name")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="F.h5",
+    help="Prepared file to write (default: NAME.h5 in the current directory).",
+)
+@_SPLIT
+@_SEED
+@_FORCE
+def fetch(name: str, out: Path | None, split: str, seed: int, force: bool) -> None:
+    """Download the known data set NAME and prepare it; see `data list`."""
+    from agebo_hpc.data.dataset import PrepareOptions
+    from agebo_hpc.data.registry import fetch_dataset, known_set
+    from agebo_hpc.data.splits import parse_split
+
+    options = PrepareOptions(split=parse_split(split), seed=seed, force=force)
+    known = known_set(name)
+    click.echo(f"Fetching {name} ({known.rows:,} rows) from {known.source} ...")
+    started = time.monotonic()
+    made = fetch_dataset(name, out or Path(f"{name}.h5"), options)
+    _report(made, time.monotonic() - started)
+
+
+@data.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--target", required=True, metavar="COL", help="Column to predict (no default).")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="F.h5",
+    help="Prepared file to write (no default).",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["auto", "classification", "regression"]),
+    default="auto",
+    show_default=True,
+    help="auto: text, booleans, integers with up to 20 distinct values and numbers with two are "
+    "classes; other numbers are a regression.",
+)
+@click.option(
+    "--drop",
+    multiple=True,
+    metavar="COL",
+    help="Column to leave out; may be repeated (default: none).",
+)
+@click.option(
+    "--categorical",
+    multiple=True,
+    metavar="COL",
+    help="Column that is a category though it looks numeric; may be repeated (default: none).",
+)
+@click.option(
+    "--one-hot-levels",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="Most levels of a category that is one-hot encoded; more are target encoded.",
+)
+@click.option("--name", help="Name of the data set (default: the output file's, without .h5).")
+@_SPLIT
+@_SEED
+@_FORCE
+def prepare(
+    file: Path,
+    target: str,
+    out: Path,
+    task: str,
+    drop: tuple[str, ...],
+    categorical: tuple[str, ...],
+    one_hot_levels: int,
+    name: str | None,
+    split: str,
+    seed: int,
+    force: bool,
+) -> None:
+    """Make a prepared data set from a table FILE (CSV, Parquet, ARFF or HDF5; .gz allowed)."""
+    from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
+    from agebo_hpc.data.splits import parse_split
+
+    options = PrepareOptions(
+        name=name,
+        task=cast(Literal["auto", "classification", "regression"], task),
+        split=parse_split(split),
+        drop=drop,
+        categorical=categorical,
+        one_hot_levels=one_hot_levels,
+        seed=seed,
+        force=force,
+    )
+    started = time.monotonic()
+    made = prepare_dataset(file, target, out, options)
+    _report(made, time.monotonic() - started)
+
+
+@data.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (default: text).")
+def info(file: Path, as_json: bool) -> None:
+    """Describe the prepared data set FILE."""
+    from agebo_hpc.data.dataset import open_dataset
+    from agebo_hpc.data.description import describe
+
+    facts = describe(open_dataset(file))
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    _print_facts(facts)
+
+
+def _report(made: Any, seconds: float) -> None:
+    from agebo_hpc.data.description import describe
+
+    facts = describe(made)
+    outputs = f", {facts['num_outputs']} classes" if "classes" in facts else ""
+    click.echo(f"Wrote {facts['path']} ({facts['bytes'] / 1e6:.1f} MB) in {seconds:.1f} s.")
+    click.echo(f"{facts['task']} of {facts['target']!r}{outputs}; {_rows(facts)}.")
+    click.echo(f"{len(facts['columns'])} columns became {facts['num_features']} features.")
+    _print_unused(facts)
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    click.echo(f"name        {facts['name']}")
+    click.echo(f"file        {facts['path']} ({facts['bytes'] / 1e6:.1f} MB)")
+    click.echo(
+        f"format      {facts['format']} version {facts['format_version']}, written "
+        f"{facts['created']} by agebo_hpc {facts['agebo_hpc_version']}"
+    )
+    click.echo(f"fingerprint {facts['fingerprint']}")
+    click.echo(f"task        {facts['task']} of {facts['target']!r}")
+    click.echo(f"rows        {_rows(facts)}")
+    shares = ",".join(f"{share:g}" for share in facts["split"])
+    click.echo(f"split       {shares}, seed {facts['seed']}")
+    click.echo(f"features    {facts['num_features']} (float32)\n")
+    header = ["column", "kind", "encoding", "features", "levels", "missing"]
+    rows = [
+        [
+            column["name"],
+            column["kind"],
+            column["encoding"],
+            _cell(column["features"]),
+            _cell(column["levels"]),
+            "yes" if column["missing_in_training"] else "",
+        ]
+        for column in facts["columns"]
+    ]
+    _table([header, *rows])
+    _print_unused(facts)
+    click.echo()
+    if "classes" in facts:
+        parts = list(facts["rows"])
+        classes = [[str(c["label"]), *(_cell(c[p]) for p in parts)] for c in facts["classes"]]
+        _table([["class", *parts], *classes])
+    else:
+        click.echo(
+            f"target mean {facts['target_mean']:g}, deviation {facts['target_deviation']:g} "
+            f"(training part)"
+        )
+
+
+def _print_unused(facts: dict[str, Any]) -> None:
+    for name, why in facts["not_used"].items():
+        click.echo(f"not used: {name} ({why})")
+
+
+def _rows(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{part} {rows:,}" for part, rows in facts["rows"].items()) + " rows"
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _table(rows: list[list[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())
