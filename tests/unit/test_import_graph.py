@@ -20,7 +20,7 @@ COLUMNS = (
     {"launch", "analysis", "models", "execution"},
     {"training", "search", "storage", "data", "scheduling"},
     {"space"},
-    {"random_state"},
+    {"random_state", "versions"},
     {"errors", "__init__"},
 )
 BESIDE: set[tuple[str, str]] = {("training", "data"), ("models", "execution")}
