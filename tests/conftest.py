@@ -172,6 +172,17 @@ def agebo() -> Callable[..., Finished]:
     return run
 
 
+@pytest.fixture(scope="session")
+def shell() -> Callable[..., Finished]:
+    """Run a line as it would be typed, with `agebo-hpc` of this Python or of `cwd`/bin."""
+
+    def run(line: str, cwd: Path, timeout: float = 180) -> Finished:
+        path = os.pathsep.join([str(cwd / "bin"), child_environment()["PATH"]])
+        return run_limited(["bash", "-c", line], timeout, {"PATH": path}, cwd)
+
+    return run
+
+
 def make_table(rows: int, seed: int = 7) -> pd.DataFrame:
     """Return a table with two targets that a small network learns: `label` and `amount`.
 

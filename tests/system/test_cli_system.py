@@ -49,7 +49,8 @@ def test_smoke_under_mpirun_checks_every_size_and_prints_each_line_once(mpirun, 
 @pytest.mark.mpi
 def test_a_check_that_does_not_end_ends_the_job_with_a_code_and_says_where(mpirun):
     done = mpirun(2, ["-m", "agebo_hpc", "smoke", "--limit", "0.3"], timeout=60)
-    assert done.returncode == 70
+    # 71 when even MPI itself was not up by then, as on a busy machine.
+    assert done.returncode in (70, 71)
     assert "no end after 0.3 s on rank" in done.stderr
 
 
