@@ -1,0 +1,64 @@
+"""A history as comma-separated text, and writing text files that are whole or not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from agebo_hpc.analysis.tables import decisions_text
+from agebo_hpc.errors import UsageError
+from agebo_hpc.storage.atomic import write_atomically
+
+
+def history_csv(frame: pd.DataFrame, columns: Sequence[str] = ()) -> str:
+    r"""Say a history as CSV: one line for each evaluation, without the curves.
+
+    Decision vectors and ranks are integers with blanks between; in tracebacks a new line is
+    written as ``\n`` and a backslash as two. What is unknown is empty.
+
+    Parameters
+    ----------
+    frame
+        A history.
+    columns
+        Which columns, in this order; none: all.
+
+    Raises
+    ------
+    UsageError
+        If a column is unknown; the message lists those that are there.
+    """
+    table = frame.drop(columns="curve").assign(
+        architecture=[decisions_text(value) for value in frame["architecture"]],
+        ranks=[decisions_text(value) for value in frame["ranks"]],
+        traceback=[one_line(text) for text in frame["traceback"]],
+    )
+    unknown = [name for name in columns if name not in table.columns]
+    if unknown:
+        raise UsageError(
+            f"There is no column {unknown[0]!r}; choose among {', '.join(table.columns)}."
+        )
+    return str(table[list(columns) or list(table.columns)].to_csv(index=False))
+
+
+def one_line(text: str) -> str:
+    r"""Escape backslashes and line ends: ``\\``, ``\n``, ``\r``."""
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write {str(path)!r}: {error.strerror}; give another path."
+        ) from error

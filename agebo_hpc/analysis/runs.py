@@ -1,0 +1,119 @@
+"""A run as the analysis sees it: its history, its lives, how its architectures are said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agebo_hpc.analysis.tables import Interval, decisions_text, scored, status_counts
+from agebo_hpc.errors import ConfigurationError, DataError
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.configuration import Evaluation
+from agebo_hpc.storage.reader import read_replay
+from agebo_hpc.storage.replay import Life
+from agebo_hpc.storage.rows import columns_of, frame_of
+from agebo_hpc.storage.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was read of a run directory at one moment.
+
+    Attributes
+    ----------
+    path, label
+        Where it is, and what it is called in tables and figures.
+    config
+        All that was asked.
+    status
+        Content of ``status.json``, or None.
+    history
+        One row for each finished evaluation.
+    pending
+        Submitted and not finished evaluations, by id.
+    lives
+        Every run of the program on this directory.
+    """
+
+    path: Path
+    label: str
+    config: dict[str, Any]
+    status: dict[str, Any] | None
+    history: pd.DataFrame
+    pending: dict[int, Evaluation]
+    lives: list[Life]
+
+    @property
+    def intervals(self) -> list[Interval] | None:
+        """Start and last sign of each life; None if no life was recorded."""
+        return [(life.started, life.last_seen) for life in self.lives] or None
+
+    @property
+    def num_slots(self) -> int:
+        """Slots of the last life, 1 if no life was recorded."""
+        return self.lives[-1].num_slots if self.lives else 1
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return a table of the configuration; empty if it has none of this name."""
+        found = self.config.get(name)
+        return found if isinstance(found, dict) else {}
+
+    def describe(self, architecture: tuple[int, ...]) -> str:
+        """Say an architecture in one line, node after node; as numbers if its space is unknown."""
+        try:
+            space = ArchitectureSpace(**self.section("problem")["architecture"])
+            lines = space.describe(architecture).splitlines()
+        except (KeyError, TypeError, ConfigurationError):
+            return decisions_text(architecture)
+        return "; ".join(line.partition(": ")[2] for line in lines)
+
+
+def read_run(path: str | Path) -> Run:
+    """Read a run directory without disturbing a search that writes it.
+
+    Raises
+    ------
+    InputMissingError
+        If there is none.
+    DataError
+        If it is damaged.
+    """
+    directory = RunDirectory.open(path)
+    replay = read_replay(path)
+    return Run(
+        path=directory.path,
+        label=directory.path.resolve().name,
+        config=directory.config,
+        status=directory.read_status(),
+        history=frame_of(columns_of(replay.results)),
+        pending=replay.pending,
+        lives=replay.lives,
+    )
+
+
+def read_scored_runs(paths: Sequence[str | Path]) -> dict[str, Run]:
+    """Read runs that have something to show, by label; equal names are told apart by path.
+
+    Raises
+    ------
+    InputMissingError
+        If one is not there.
+    DataError
+        If one is damaged, or none of its evaluations is done.
+    """
+    runs = [read_run(path) for path in dict.fromkeys(Path(path) for path in paths)]
+    for run in runs:
+        if scored(run.history).empty:
+            raise DataError(f"{str(run.path)!r} has no evaluation that is done{_instead(run)}.")
+    labels = [run.label for run in runs]
+    return {run.label if labels.count(run.label) == 1 else str(run.path): run for run in runs}
+
+
+def _instead(run: Run) -> str:
+    """Say what a run without a score has."""
+    counts = [f"{count} {name}" for name, count in status_counts(run.history).items()]
+    return f" ({', '.join([*counts, f'{len(run.pending)} pending'])}); wait, or read its log.txt"

@@ -1,0 +1,128 @@
+"""How a search stands: counts, best, speed, and whether it is alive."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from agebo_hpc.analysis.runs import Run
+from agebo_hpc.analysis.tables import (
+    busy_share,
+    hyperparameter_columns,
+    status_counts,
+    top_configurations,
+)
+
+SILENCE = 300.0
+"""Seconds without a sign after which a search on another host is no longer called running."""
+
+
+def standing(run: Run) -> dict[str, Any]:
+    """Sum up a run as plain data for JSON; what is unknown is None.
+
+    Returns
+    -------
+    dict
+        ``state`` ("not started", "running", "complete", "stopped" or "no sign of life"),
+        ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``, ``max_evals``,
+        ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``, ``architecture``,
+        ``decisions``), ``num_slots``, ``busy_share``, ``evaluations_per_hour``, ``seconds``
+        searched over all lives, ``seconds_left``, ``lives``, ``exit_code``.
+    """
+    seconds = sum(life.seconds for life in run.lives)
+    state, sign = _state(run)
+    finished = len(run.history)
+    share = busy_share(run.history, 1, _weighted(run)) if finished else float("nan")
+    return {
+        "run": str(run.path),
+        "state": state,
+        "last_sign": _utc(sign),
+        "counts": status_counts(run.history),
+        "finished": finished,
+        "pending": len(run.pending),
+        "max_evals": run.section("search").get("max_evals"),
+        "best": _best(run),
+        "num_slots": run.num_slots if run.lives else None,
+        "busy_share": share if np.isfinite(share) else None,
+        "evaluations_per_hour": 3600 * finished / seconds if seconds > 0 else None,
+        "seconds": seconds,
+        "seconds_left": _seconds_left(run.status) if state == "running" else None,
+        "lives": len(run.lives),
+        "exit_code": (run.status or {}).get("exit_code"),
+    }
+
+
+def _weighted(run: Run) -> list[tuple[float, float]]:
+    """Slot-seconds of each life, as intervals: the lives may have had different slots."""
+    return [(0.0, life.num_slots * life.seconds) for life in run.lives]
+
+
+def _best(run: Run) -> dict[str, Any] | None:
+    top = top_configurations(run.history, 1, run.describe)
+    if top.empty:
+        return None
+    values = run.history.set_index("evaluation_id").loc[top["evaluation_id"].iloc[0]]
+    return {
+        "evaluation_id": int(top["evaluation_id"].iloc[0]),
+        "objective": float(top["objective"].iloc[0]),
+        "hyperparameters": {
+            name: _plain(values[name]) for name in hyperparameter_columns(run.history)
+        },
+        "architecture": top["architecture"].iloc[0],
+        "decisions": top["decisions"].iloc[0],
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _state(run: Run) -> tuple[str, float]:
+    """Return the state and the time of the last sign of life."""
+    if not run.lives:
+        return "not started", _status_time(run.status)
+    life = run.lives[-1]
+    reported = run.status if _status_time(run.status) >= life.started - 1 else None
+    sign = max(life.last_seen, _status_time(reported))
+    recorded = str((reported or {}).get("state", "running"))
+    if recorded in ("complete", "stopped"):
+        return recorded, sign
+    if life.end is not None:
+        return "stopped", sign
+    return ("running" if _is_alive(reported, sign) else "no sign of life"), sign
+
+
+def _is_alive(status: Mapping[str, Any] | None, sign: float) -> bool:
+    """Ask for the process where it can be seen; elsewhere the age of the last sign decides."""
+    if status is None or status.get("host") != platform.node():
+        return time.time() - sign < SILENCE
+    try:
+        os.kill(int(status["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _seconds_left(status: Mapping[str, Any] | None) -> float | None:
+    left = (status or {}).get("seconds_left")
+    if left is None:
+        return None
+    return max(0.0, float(left) - max(0.0, time.time() - _status_time(status)))
+
+
+def _status_time(status: Mapping[str, Any] | None) -> float:
+    text = (status or {}).get("time")
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def _utc(seconds: float) -> str | None:
+    when = datetime.fromtimestamp(seconds, UTC)
+    return when.isoformat(sep=" ", timespec="seconds") if seconds else None

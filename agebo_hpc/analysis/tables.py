@@ -1,0 +1,202 @@
+"""Tables computed from a history frame (see `agebo_hpc.storage.reader.read_history`).
+
+Pure functions: no files, no drawing. Times are seconds since 1970, intervals of lives are pairs
+of such times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from agebo_hpc.errors import DataError
+
+Interval = tuple[float, float]
+
+
+def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Check that a frame has some columns.
+
+    Raises
+    ------
+    DataError
+        If one is missing; the message names it and those that are there.
+    """
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise DataError(
+            f"There is no column {missing[0]!r} in the history; "
+            f"there are {', '.join(str(name) for name in frame.columns)}."
+        )
+
+
+def hyperparameter_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the hyperparameters' columns, in order."""
+    require_columns(frame, ["configuration_key", "num_parameters"])
+    names = [str(name) for name in frame.columns]
+    return names[names.index("configuration_key") + 1 : names.index("num_parameters")]
+
+
+def scored(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are done with a finite objective, in the same order."""
+    require_columns(frame, ["status", "objective"])
+    return frame[(frame["status"] == "done") & np.isfinite(frame["objective"])]
+
+
+def search_seconds(times: np.ndarray, lives: Sequence[Interval]) -> np.ndarray:
+    """Convert points in time into seconds of search: the time between two lives does not count.
+
+    Parameters
+    ----------
+    times : ndarray of shape (n,), float64
+        Seconds since 1970.
+    lives
+        Start and end of each life, in order.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        Seconds, >= 0.
+    """
+    seconds = np.zeros(len(times))
+    for start, end in lives:
+        seconds += np.clip(times, start, max(start, end)) - start
+    return seconds
+
+
+def best_so_far(objectives: np.ndarray) -> np.ndarray:
+    """Return the running maximum of objectives; shape and dtype are kept."""
+    return np.maximum.accumulate(objectives) if len(objectives) else objectives
+
+
+def trajectory(frame: pd.DataFrame, lives: Sequence[Interval] | None = None) -> pd.DataFrame:
+    """Say what was reached when.
+
+    Parameters
+    ----------
+    frame
+        A history.
+    lives
+        Start and end of each life of the search; None: one life from the first submission on.
+
+    Returns
+    -------
+    DataFrame
+        One row for each scored evaluation, by the time it ended: ``evaluation_id``,
+        ``seconds`` of search, ``objective``, ``best_so_far``.
+    """
+    require_columns(frame, ["evaluation_id", "objective", "submitted", "ended"])
+    rows = scored(frame).sort_values(["ended", "evaluation_id"])
+    if lives is None:
+        lives = [(frame["submitted"].min(), frame["ended"].max())]
+    return pd.DataFrame(
+        {
+            "evaluation_id": rows["evaluation_id"].to_numpy(),
+            "seconds": search_seconds(rows["ended"].to_numpy(), lives),
+            "objective": rows["objective"].to_numpy(),
+            "best_so_far": best_so_far(rows["objective"].to_numpy()),
+        }
+    )
+
+
+def top_configurations(
+    frame: pd.DataFrame,
+    num: int = 5,
+    describe: Callable[[tuple[int, ...]], str] | None = None,
+) -> pd.DataFrame:
+    """List the best evaluations, best first; of equal ones the earlier.
+
+    Parameters
+    ----------
+    frame
+        A history.
+    num
+        How many at most, >= 1.
+    describe
+        Says an architecture for people; None: its decisions as numbers.
+
+    Returns
+    -------
+    DataFrame
+        ``rank`` (from 1), ``evaluation_id``, ``objective``, each hyperparameter
+        (``num_processes`` is called ``n``), ``parameters``, ``seconds`` of the evaluation,
+        ``architecture``, ``decisions``.
+    """
+    columns = hyperparameter_columns(frame)
+    require_columns(frame, ["evaluation_id", "seconds_total", "architecture"])
+    best = scored(frame).sort_values(
+        ["objective", "evaluation_id"], ascending=[False, True], kind="stable"
+    )[:num]
+    decisions = [decisions_text(architecture) for architecture in best["architecture"]]
+    described = decisions if describe is None else [describe(a) for a in best["architecture"]]
+    return pd.DataFrame(
+        {
+            "rank": range(1, len(best) + 1),
+            "evaluation_id": best["evaluation_id"].to_numpy(),
+            "objective": best["objective"].to_numpy(),
+            **{"n" if name == "num_processes" else name: best[name].array for name in columns},
+            "parameters": best["num_parameters"].to_numpy(),
+            "seconds": best["seconds_total"].to_numpy(),
+            "architecture": described,
+            "decisions": decisions,
+        }
+    )
+
+
+def decisions_text(architecture: Sequence[int]) -> str:
+    """Say a decision vector as integers with blanks between."""
+    return " ".join(str(decision) for decision in architecture)
+
+
+def status_counts(frame: pd.DataFrame) -> dict[str, int]:
+    """Count the evaluations by how they ended; the most frequent first."""
+    require_columns(frame, ["status"])
+    return {str(name): int(count) for name, count in frame["status"].value_counts().items()}
+
+
+def busy_share(
+    frame: pd.DataFrame, num_slots: int, lives: Sequence[Interval] | None = None
+) -> float:
+    """Return the share of the slots' time in which finished evaluations used them.
+
+    An evaluation uses ``num_processes`` slots from its start to its end. Those that run, or
+    were cut, do not count.
+
+    Parameters
+    ----------
+    frame
+        A history.
+    num_slots
+        Slots that could train at once, >= 1.
+    lives
+        As for `trajectory`.
+
+    Returns
+    -------
+    float
+        In [0, 1] where the times are right; NaN where nothing is finished.
+    """
+    require_columns(frame, ["num_processes", "submitted", "started", "ended"])
+    if frame.empty:
+        return float("nan")
+    if lives is None:
+        lives = [(frame["submitted"].min(), frame["ended"].max())]
+    used = (frame["num_processes"] * (frame["ended"] - frame["started"])).sum()
+    return _share(float(used), num_slots * sum(end - start for start, end in lives))
+
+
+def _share(used: float, capacity: float) -> float:
+    return used / capacity if capacity > 0 else float("nan")
+
+
+def visible_floor(objectives: np.ndarray) -> float:
+    """Return the lowest objective that a figure should show, so that the best can be told apart.
+
+    That is the lowest of all, unless it lies more than six times as far below the best as the
+    lower quartile does.
+    """
+    best, lowest = float(np.max(objectives)), float(np.min(objectives))
+    spread = best - float(np.quantile(objectives, 0.25))
+    return max(lowest, best - 6 * spread) if spread > 0 else lowest

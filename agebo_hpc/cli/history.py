@@ -1,0 +1,111 @@
+"""`agebo-hpc status` and `agebo-hpc history`: look at a run, also while it goes on."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agebo_hpc.analysis.runs import read_run
+from agebo_hpc.analysis.standing import standing
+from agebo_hpc.errors import UsageError
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def status(run: Path, as_json: bool) -> None:
+    """Show how the search in the directory RUN stands; works while it runs."""
+    stands = standing(read_run(run))
+    if as_json:
+        click.echo(json.dumps(stands))
+        return
+    for name, text in _lines(stands):
+        click.echo(f"{name:<12} {text}".rstrip())
+
+
+def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
+    """Arrange what is known as (name, text) lines."""
+    lines = [("run", stands["run"]), ("state", _state(stands)), ("evaluations", _counts(stands))]
+    if stands["best"] is not None:
+        lines += _best(stands["best"])
+    if stands["busy_share"] is not None:
+        lines.append(("busy", f"{stands['busy_share']:.0%} of {stands['num_slots']} slots"))
+    if stands["evaluations_per_hour"] is not None:
+        lines.append(("speed", f"{stands['evaluations_per_hour']:.3g} evaluations per hour"))
+    left = stands["seconds_left"]
+    tail = "" if left is None else f", {_duration(left)} left"
+    lines.append(("time", f"{_duration(stands['seconds'])} searched in {_lives(stands)}{tail}"))
+    return lines
+
+
+def _state(stands: dict[str, Any]) -> str:
+    state = str(stands["state"])
+    if state == "no sign of life":
+        return f"{state} since {stands['last_sign']}; `agebo-hpc resume {stands['run']}` goes on"
+    if state == "stopped":
+        return f"stopped at {stands['last_sign']}; `agebo-hpc resume {stands['run']}` goes on"
+    return state
+
+
+def _counts(stands: dict[str, Any]) -> str:
+    counts = [f"{count} {name.replace('_', ' ')}" for name, count in stands["counts"].items()]
+    waiting = "running" if stands["state"] == "running" else "to be repeated"
+    if stands["pending"]:
+        counts.append(f"{stands['pending']} {waiting}")
+    limit = f" of {stands['max_evals']}" if stands["max_evals"] is not None else ""
+    return f"{stands['finished']}{limit} finished: {', '.join(counts) or 'none yet'}"
+
+
+def _best(best: dict[str, Any]) -> list[tuple[str, str]]:
+    values = ", ".join(f"{k} {_short(v)}" for k, v in best["hyperparameters"].items())
+    nodes = str(best["architecture"]).split("; ")
+    return [
+        ("best", f"{best['objective']:.5g} by evaluation {best['evaluation_id']}: {values}"),
+        *(("", f"node {number:2d}: {node}") for number, node in enumerate(nodes, 1)),
+    ]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _lives(stands: dict[str, Any]) -> str:
+    return "1 life" if stands["lives"] == 1 else f"{stands['lives']} lives"
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--csv",
+    "target",
+    default="-",
+    show_default=True,
+    help="File to write; `-` is the standard output.",
+)
+@click.option(
+    "--columns",
+    default="",
+    help="Columns to write, with commas between, in this order. Default: all.",
+)
+def history(run: Path, target: str, columns: str) -> None:
+    """Write the finished evaluations of the search in RUN as CSV, one line for each."""
+    from agebo_hpc.analysis.csv_text import history_csv, write_text
+
+    chosen = [name.strip() for name in columns.split(",")] if columns else []
+    table = read_run(run).history
+    text = history_csv(table, chosen)
+    if target == "-":
+        click.echo(text, nl=False)
+        return
+    if not target:
+        raise UsageError("--csv is empty; give a file name, or `-` for the standard output.")
+    write_text(Path(target), text)
+    click.echo(f"{len(table)} evaluations written to {target}", err=True)
