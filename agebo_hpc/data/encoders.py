@@ -28,7 +28,7 @@ _DATE_PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "year": lambda t: t.dt.year,
     "month": lambda t: t.dt.month,
     "day": lambda t: t.dt.day,
-    "weekday": lambda t: t.dt.weekday,
+    "weekday": lambda t: t.dt.day_of_week,
     "minute of day": lambda t: t.dt.hour * 60.0 + t.dt.minute + t.dt.second / 60.0,
 }
 

@@ -116,7 +116,7 @@ def flights_before_departure(flights: pd.DataFrame) -> pd.DataFrame:
         {
             "month": flights["month"],
             "day": flights["day"],
-            "weekday": date.dt.weekday,
+            "weekday": date.dt.day_of_week,
             **minutes,
             **{name: flights[name] for name in ("carrier", "flight", "origin", "dest")},
             "distance": flights["distance"],
