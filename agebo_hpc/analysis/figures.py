@@ -47,10 +47,8 @@ def trajectory_figure(
         colour = f"C{number % 10}"
         times = table["seconds"] / unit
         axes.scatter(times, table["objective"], s=12, alpha=0.35, color=colour, linewidths=0)
-        ends = np.append(times, longest / unit)
-        bests = np.append(table["best_so_far"], table["best_so_far"].iloc[-1])
-        final = f"{label}: {bests[-1]:.4g} after {len(table)} evaluations"
-        axes.step(ends, bests, where="post", color=colour, label=final)
+        final = f"{label}: {table['best_so_far'].iloc[-1]:.4g}, {len(table)} evaluations"
+        axes.step(times, table["best_so_far"], where="post", color=colour, label=final)
     _set_floor(axes, np.concatenate([t["objective"].to_numpy() for t in trajectories.values()]))
     axes.set_xlabel(f"search time ({unit_name})")
     axes.set_ylabel(objective)
@@ -65,9 +63,9 @@ def _set_floor(axes: Axes, objectives: np.ndarray) -> None:
     below = int((objectives < floor).sum())
     if below:
         best = float(objectives.max())
-        margin = 0.05 * (best - floor)
+        margin = 0.05 * (best - floor) or 0.05 * abs(best) or 1.0
         axes.set_ylim(floor - margin, best + margin)
-        axes.set_title(f"{below} evaluations lie below the frame", fontsize="small")
+        axes.set_title(f"below the frame: {below} of {len(objectives)}", fontsize="small")
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:

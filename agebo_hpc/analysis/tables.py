@@ -178,9 +178,9 @@ def busy_share(
     float
         In [0, 1] where the times are right; NaN where nothing is finished.
     """
-    require_columns(frame, ["num_processes", "submitted", "started", "ended"])
     if frame.empty:
         return float("nan")
+    require_columns(frame, ["num_processes", "submitted", "started", "ended"])
     if lives is None:
         lives = [(frame["submitted"].min(), frame["ended"].max())]
     used = (frame["num_processes"] * (frame["ended"] - frame["started"])).sum()
@@ -194,9 +194,9 @@ def _share(used: float, capacity: float) -> float:
 def visible_floor(objectives: np.ndarray) -> float:
     """Return the lowest objective that a figure should show, so that the best can be told apart.
 
-    That is the lowest of all, unless it lies more than six times as far below the best as the
-    lower quartile does.
+    That is the lowest of those that lie at most six times as far below the best as the lower
+    quartile does.
     """
-    best, lowest = float(np.max(objectives)), float(np.min(objectives))
-    spread = best - float(np.quantile(objectives, 0.25))
-    return max(lowest, best - 6 * spread) if spread > 0 else lowest
+    best = float(np.max(objectives))
+    reach = 6 * (best - float(np.quantile(objectives, 0.25)))
+    return float(np.min(objectives[objectives >= best - reach], initial=best))

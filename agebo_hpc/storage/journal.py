@@ -58,9 +58,15 @@ def read_journal(path: Path) -> Scan:
     Raises
     ------
     DataError
-        If a line other than the last is damaged or missing; the message names it.
+        If the file cannot be read, or a line other than the last is damaged or missing; the
+        message names it.
     """
-    data = path.read_bytes() if path.exists() else b""
+    try:
+        data = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise DataError(
+            f"Cannot read {str(path)!r}: {error.strerror}; check its permissions."
+        ) from error
     events: list[dict[str, Any]] = []
     end = 0
     while end < len(data):

@@ -1,0 +1,122 @@
+"""`status`, `history` and `analyze` as a user types them: text, files and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.storage.history import History
+from agebo_hpc.storage.run_directory import RunDirectory
+
+Agebo = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def make_run(path: Path, count: int = 6) -> Path:
+    """Make a run directory with some results, of which the third failed."""
+    run = RunDirectory.create(path, {"search": {"max_evals": 10}})
+    history = History.open(run)
+    history.life("start", {"slots": 1, "world_size": 2})
+    for number in range(count):
+        values = {"batch_size": 32, "learning_rate": 0.01, "num_processes": 1}
+        evaluation = Evaluation(number, Configuration((number, 1), values))
+        history.submitted(evaluation)
+        failed = number == 2
+        status, objective = (Status.FAILED, None) if failed else (Status.DONE, number / 10)
+        times = {"submitted": 1.0 * number, "started": 1.0 * number, "ended": number + 0.9}
+        trace = "Traceback:\n  boom" if failed else ""
+        history.append(Result(evaluation, status, objective, traceback=trace, **times))
+    history.life("end", {})
+    history.close()
+    run.write_status({"state": "complete", "exit_code": 0})
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "run")
+
+
+def check_one_line(finished: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    assert finished.returncode == code
+    assert len(finished.stderr.strip().splitlines()) == 1
+    assert all(word in finished.stderr for word in words)
+
+
+def test_status_shows_counts_best_and_state(agebo: Agebo, run: Path) -> None:
+    finished = agebo("status", str(run))
+    assert finished.returncode == 0, finished.stderr
+    assert "complete" in finished.stdout
+    assert "6 of 10 finished: 5 done, 1 failed" in finished.stdout
+    assert "0.5 by evaluation 5: batch_size 32, learning_rate 0.01" in finished.stdout
+    stands = json.loads(agebo("status", str(run), "--json").stdout)
+    assert (stands["state"], stands["best"]["evaluation_id"]) == ("complete", 5)
+
+
+def test_history_is_written_as_csv_to_a_file_or_the_standard_output(
+    agebo: Agebo, run: Path, tmp_path: Path
+) -> None:
+    printed = agebo("history", str(run), "--csv", "-")
+    assert printed.returncode == 0, printed.stderr
+    rows = list(csv.DictReader(io.StringIO(printed.stdout)))
+    assert [row["evaluation_id"] for row in rows] == ["0", "1", "2", "3", "4", "5"]
+    assert agebo("history", str(run), "--csv", str(tmp_path / "h.csv")).returncode == 0
+    assert (tmp_path / "h.csv").read_text() == printed.stdout
+
+
+def test_analyze_writes_its_files_and_prints_the_best(
+    agebo: Agebo, run: Path, tmp_path: Path
+) -> None:
+    other = make_run(tmp_path / "other", 2)
+    out = tmp_path / "out"
+    finished = agebo("analyze", str(run), str(other), "--out", str(out), "--top", "2")
+    assert finished.returncode == 0, finished.stderr
+    assert (out / "trajectory.png").read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader(io.StringIO((out / "top.csv").read_text())))
+    assert [(row["run"], row["evaluation_id"]) for row in rows] == [
+        *(("run", "5"), ("run", "4")),
+        *(("other", "1"), ("other", "0")),
+    ]
+    assert "Best 2 of run" in finished.stdout and "Best 2 of other" in finished.stdout
+
+
+@pytest.mark.parametrize("command", [["status"], ["history"], ["analyze", "--out", "o"]])
+def test_a_missing_run_ends_with_66(agebo: Agebo, tmp_path: Path, command: list[str]) -> None:
+    missing = str(tmp_path / "none")
+    check_one_line(agebo(command[0], missing, *command[1:]), 66, missing)
+
+
+def test_a_run_without_finished_evaluations_has_a_status_but_no_analysis(
+    agebo: Agebo, tmp_path: Path
+) -> None:
+    empty = make_run(tmp_path / "empty", 0)
+    out = tmp_path / "out"
+    check_one_line(agebo("analyze", str(empty), "--out", str(out)), 65, str(empty))
+    assert not out.exists()
+    assert "0 of 10 finished: none yet" in agebo("status", str(empty)).stdout
+    assert len(agebo("history", str(empty)).stdout.splitlines()) == 1
+
+
+def test_wrong_options_end_with_2_and_write_nothing(
+    agebo: Agebo, run: Path, tmp_path: Path
+) -> None:
+    check_one_line(agebo("history", str(run), "--columns", "accuracy"), 2, "'accuracy'", "status")
+    nowhere = str(tmp_path / "no" / "h.csv")
+    check_one_line(agebo("history", str(run), "--csv", nowhere), 2, nowhere)
+    out = tmp_path / "file"
+    out.write_text("x")
+    check_one_line(agebo("analyze", str(run), "--out", str(out)), 2, str(out))
+    check_one_line(agebo("analyze", str(run), "--out", str(out), "--top", "0"), 2, "--top")
+    assert out.read_text() == "x"
+
+
+def test_a_damaged_journal_ends_with_65(agebo: Agebo, run: Path) -> None:
+    journal = run / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('"batch_size":32', '"batch_size":64', 1))
+    check_one_line(agebo("status", str(run)), 65, "Line 3 of")

@@ -1,0 +1,114 @@
+"""What the analysis writes: figures and tables as files, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.collections import PathCollection
+
+from agebo_hpc.analysis.csv_text import history_csv, write_text
+from agebo_hpc.analysis.figures import save_figure, trajectory_figure
+from agebo_hpc.analysis.report import write_analysis
+from agebo_hpc.analysis.runs import read_scored_runs
+from agebo_hpc.analysis.tables import trajectory
+from agebo_hpc.errors import DataError, InputMissingError, UsageError
+from agebo_hpc.storage.run_directory import RunDirectory
+
+Frame = Callable[[Sequence[float | None]], pd.DataFrame]
+Make = Callable[..., RunDirectory]
+
+
+def test_the_csv_has_one_line_for_each_evaluation(make_frame: Frame) -> None:
+    text = history_csv(make_frame([0.5, None]))
+    assert len(text.splitlines()) == 3
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert rows[0]["architecture"] == "0 1 1 0"
+    assert rows[0]["ranks"] == "1 2"
+    assert (rows[0]["objective"], rows[1]["objective"]) == ("0.5", "")
+    assert rows[1]["traceback"] == r'a "quoted", line\nC:\\new'
+    assert "curve" not in rows[0] and rows[0]["epochs"] == "0"
+
+
+def test_chosen_columns_come_in_their_order_and_unknown_ones_are_refused(
+    make_frame: Frame,
+) -> None:
+    frame = make_frame([0.5])
+    assert history_csv(frame, ["objective", "evaluation_id"]) == "objective,evaluation_id\n0.5,0\n"
+    with pytest.raises(UsageError, match="no column 'accuracy'; choose among evaluation_id"):
+        history_csv(frame, ["accuracy"])
+
+
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "h.csv"
+    write_text(file, "old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UsageError, match="No space left"):
+        write_text(file, "new")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("h.csv", "old")]
+
+
+def test_every_evaluation_is_a_dot_and_every_run_a_line(make_frame: Frame) -> None:
+    runs = {"a": trajectory(make_frame([0.1, 0.5, 0.3])), "b": trajectory(make_frame([0.4]))}
+    (axes,) = trajectory_figure(runs, "accuracy").axes
+    dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+    assert [len(c.get_offsets()) for c in dots] == [3, 1]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[0.1, 0.5, 0.5], [0.4]]
+    assert axes.get_ylabel() == "accuracy"
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text()[:2] for text in legend.get_texts()] == ["a:", "b:"]
+
+
+def test_outliers_below_the_frame_are_counted(make_frame: Frame) -> None:
+    table = trajectory(make_frame([0.5, 0.6, 0.7, 0.65, 0.66, -1e6]))
+    (axes,) = trajectory_figure({"a": table}).axes
+    assert axes.get_title() == "below the frame: 1 of 6"
+    assert axes.get_ylim()[0] > 0
+
+
+@pytest.mark.parametrize(("name", "magic"), [("f.png", b"\x89PNG"), ("f.pdf", b"%PDF")])
+def test_the_suffix_chooses_the_kind_of_figure(
+    make_frame: Frame, tmp_path: Path, name: str, magic: bytes
+) -> None:
+    save_figure(trajectory_figure({"a": trajectory(make_frame([0.1]))}), tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+def test_an_unknown_suffix_is_refused(make_frame: Frame, tmp_path: Path) -> None:
+    figure = trajectory_figure({"a": trajectory(make_frame([0.1]))})
+    with pytest.raises(UsageError, match=r"f\.xyz.*\.png or \.pdf"):
+        save_figure(figure, tmp_path / "f.xyz")
+
+
+def test_an_analysis_writes_figure_trajectory_and_top(make_run: Make, tmp_path: Path) -> None:
+    paths = [make_run([0.1, 0.3], "x").path, make_run([0.2, None], "y").path]
+    top = write_analysis(read_scored_runs(paths), tmp_path / "out" / "new", 1)
+    out = tmp_path / "out" / "new"
+    assert sorted(p.name for p in out.iterdir()) == ["top.csv", "trajectory.csv", "trajectory.png"]
+    assert list(zip(top["run"], top["evaluation_id"], strict=True)) == [("x", 1), ("y", 0)]
+    assert list(pd.read_csv(out / "top.csv").columns) == list(top.columns)
+    assert list(pd.read_csv(out / "trajectory.csv")["run"]) == ["x", "x", "y"]
+
+
+def test_runs_of_equal_names_are_told_apart_and_the_same_one_is_read_once(make_run: Make) -> None:
+    one, two = make_run([0.1], "a/run").path, make_run([0.2], "b/run").path
+    assert list(read_scored_runs([one, two, one])) == [str(one), str(two)]
+
+
+def test_a_run_with_nothing_to_show_is_a_data_error(make_run: Make, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no evaluation that is done \(2 failed, 1 pending\)"):
+        read_scored_runs([make_run([None, None]).path])
+    with pytest.raises(InputMissingError, match="none"):
+        read_scored_runs([tmp_path / "none"])
