@@ -111,7 +111,8 @@ class DateEncoder:
         """Return the features, shape (rows, len(features)), float32."""
         numbers = _date_parts(as_times(column))
         parts = [encoder.transform_numbers(numbers[part]) for part, encoder in self.parts.items()]
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+        features: Features = np.concatenate(parts, axis=1)
+        return features
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class OneHotEncoder:
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32; an unseen level is all 0."""
         positions = _positions(column, self.levels)
-        return (positions[:, None] == np.arange(len(self.levels))).astype(np.float32)
+        hot: Features = (positions[:, None] == np.arange(len(self.levels))).astype(np.float32)
+        return hot
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,9 @@ def test_numbers_far_outside_training_stay_bounded(table, fitted):
 def test_extra_columns_and_their_order_do_not_matter(table, fitted):
     preprocessing, _ = fitted
     shuffled = table[table.columns[::-1]].assign(other="text")
-    np.testing.assert_array_equal(preprocessing.transform(shuffled), preprocessing.transform(table))
+    np.testing.assert_array_equal(
+        preprocessing.transform(shuffled), preprocessing.transform(table)
+    )
 
 
 def test_missing_columns_are_named(table, fitted):
