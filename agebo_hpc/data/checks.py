@@ -57,6 +57,10 @@ def check_columns(
             raise UsageError(_no_column(option, name, [str(name) for name in frame.columns]))
     if target in drop:
         raise UsageError(f"--drop names the target {target!r}; give another --drop or --target.")
+    if target in categorical:
+        raise UsageError(
+            f"--categorical names the target {target!r}; use --task classification for that."
+        )
     both = drop & categorical
     if both:
         raise UsageError(f"--drop and --categorical both name {', '.join(map(repr, both))}.")

@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from agebo_hpc.data.values import as_levels, as_numbers, column_kind, level_text
+from agebo_hpc.data.values import (
+    NUMBERS_EXPECTED,
+    as_levels,
+    as_numbers,
+    column_kind,
+    level_text,
+    listing,
+    text_cells,
+)
 from agebo_hpc.errors import DataError
 
 Task = Literal["classification", "regression"]
@@ -30,10 +38,13 @@ def decide_task(column: pd.Series) -> Task:
     """
     if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(column.dtype):
         return "classification"
+    text = text_cells(column)
+    if 0 < len(text) < NUMBERS_EXPECTED * column.notna().sum():
+        raise _text_in_target(column, text)
     kind = column_kind(column)
     if kind == "datetime":
         raise DataError(f"Target {column.name!r} holds dates; give classes or numbers.")
-    if kind == "category" or not pd.api.types.is_numeric_dtype(column.dtype):
+    if kind == "category" or pd.api.types.is_string_dtype(column.dtype):
         return "classification"
     distinct = column.nunique()
     limit = MAX_INTEGER_CLASSES if pd.api.types.is_integer_dtype(column.dtype) else 2
@@ -69,7 +80,17 @@ def check_target(column: pd.Series, task: Task) -> None:
         _check_classes(column)
 
 
+def _text_in_target(column: pd.Series, text: pd.Series) -> DataError:
+    return DataError(
+        f"Target {column.name!r} should be numbers but holds text: {listing(text)}; correct "
+        f"these cells, or use --task classification."
+    )
+
+
 def _check_numbers(column: pd.Series) -> None:
+    text = text_cells(column)
+    if len(text):
+        raise _text_in_target(column, text)
     numbers = as_numbers(column)
     unreadable = int(np.isnan(numbers).sum())
     if unreadable:

@@ -126,7 +126,7 @@ def as_times(column: pd.Series) -> pd.Series:
     wrong = column[times.isna() & column.notna()]
     if len(wrong):
         raise DataError(
-            f"Column {column.name!r} holds dates, but {_listing(wrong)} cannot be read as such; "
+            f"Column {column.name!r} holds dates, but {listing(wrong)} cannot be read as such; "
             f"write them as 2013-01-31 or 2013-01-31T05:15:00, or leave the cells empty."
         )
     return times.dt.tz_convert(None)
@@ -196,14 +196,23 @@ def _number(value: Any) -> float:
 
 
 def _text_among_numbers(present: pd.Series, name: str) -> DataError:
-    wrong = present[_parse_text(present).isna()]
+    wrong = text_cells(present)
     return DataError(
-        f"Column {name!r} is numeric but holds text: {_listing(wrong)}. Correct these cells or "
+        f"Column {name!r} is numeric but holds text: {listing(wrong)}. Correct these cells or "
         f"leave them empty (missing), or use --categorical {name} or --drop {name}."
     )
 
 
-def _listing(wrong: pd.Series) -> str:
+def text_cells(column: pd.Series) -> pd.Series:
+    """Return the cells, with their rows, that are neither numbers nor missing."""
+    if _is_number_dtype(column.dtype):
+        return column[:0]
+    present = column.dropna().astype(object)
+    return present[_parse_text(present).isna()]
+
+
+def listing(wrong: pd.Series) -> str:
+    """Return the first five distinct cells, and how many cells there are, for a message."""
     shown = ", ".join(repr(str(value)) for value in pd.unique(wrong)[:5])
     dots = ", ..." if wrong.nunique() > 5 else ""
     return f"{shown}{dots} ({len(wrong)} of the cells)"

@@ -33,6 +33,11 @@ def test_the_task_follows_from_the_target(cells, task):
     assert decide_task(pd.Series(cells)) == task
 
 
+def test_a_few_words_among_target_numbers_are_named_with_their_remedy():
+    with pytest.raises(DataError, match=r"'none' \(1 of the cells\).*--task classification"):
+        decide_task(pd.Series(["1.5", "2.5", "none", "3"], name="y"))
+
+
 @pytest.mark.parametrize(
     "labels", [("a", "b", "c"), (1, 2, 7), (-1.5, 0.0, 2.0), (False, True)], ids=str
 )
