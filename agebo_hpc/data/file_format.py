@@ -82,7 +82,9 @@ def _write(path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, 
     kind = np.int32 if schema["task"] == "classification" else np.float32
     width = len(schema["feature_names"])
     digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode())
-    with h5py.File(path, "w", alignment_threshold=1, alignment_interval=64) as file:
+    # No locks, here and in reading: parallel file systems often have none, and a file is private
+    # until it is whole and never changes after that.
+    with h5py.File(path, "w", locking=False, alignment_threshold=1, alignment_interval=64) as file:
         for part in PARTS:
             rows = schema["rows"][part]
             file.create_dataset(f"{part}/x", (rows, width), np.float32)
@@ -145,7 +147,7 @@ def _opened(path: Path) -> Iterator[Any]:
         kind = "a directory" if path.is_dir() else "not an HDF5 file"
         raise DataError(f"{path} is {kind}; {remedy}.")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             yield file
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -228,6 +228,8 @@ def column_kinds(frame: pd.DataFrame, categorical: Iterable[str] = ()) -> dict[s
                 f"Column {name!r} is missing in all {len(frame)} rows; a column needs at least "
                 f"one value: fill it or leave it out with --drop {name}."
             )
+        if name in forced:
+            as_levels(column)  # refuses cells that cannot be levels
         kinds[name] = "category" if name in forced else column_kind(column)
     return kinds
 

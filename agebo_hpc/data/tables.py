@@ -203,7 +203,7 @@ def _whole_numbers(column: pd.Series) -> pd.Series:
 def _read_hdf5(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
     import h5py
 
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r", locking=False) as file:
         if "format" in file.attrs and "format_version" in file.attrs:
             raise DataError(
                 f"{path} is already prepared (format {file.attrs['format']!r}); "

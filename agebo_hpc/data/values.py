@@ -52,7 +52,7 @@ def column_kind(column: pd.Series) -> Kind:
     if _is_number_dtype(dtype):
         return "numeric"
     present = column.dropna()
-    values = _distinct(present)
+    values = _factorized(present)[1]
     if all(isinstance(value, bool | np.bool_) for value in values):
         return "numeric"
     if all(_DATE.fullmatch(str(value)) for value in values):
@@ -143,7 +143,7 @@ def as_levels(column: pd.Series) -> tuple[NDArray[np.intp], list[str | None]]:
         Distinct levels in order of appearance; None stands for a missing cell. A whole number
         has the same level in any dtype: 3, 3.0 and "3".
     """
-    codes, uniques = pd.factorize(column, use_na_sentinel=False)
+    codes, uniques = _factorized(column)
     names = [level_text(value) for value in uniques]
     position = {name: i for i, name in reversed(list(enumerate(names)))}
     levels = sorted(position, key=lambda name: position[name])
@@ -171,19 +171,22 @@ def _is_number_dtype(dtype: Any) -> bool:
     )
 
 
-def _distinct(present: pd.Series) -> list[Any]:
+def _factorized(column: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
+    """Return codes and distinct values, a missing one included."""
     try:
-        return list(pd.unique(present))
+        codes, uniques = pd.factorize(column, use_na_sentinel=False)
     except TypeError:
+        example = str(column.dropna().iloc[0]).replace("\n", " ")[:60]
         raise DataError(
-            f"Column {present.name!r} holds values such as {present.iloc[0]!r}; give numbers, "
-            f"text or dates, or leave it out with --drop {present.name}."
+            f"Column {column.name!r} holds values such as {example}; give numbers, text or "
+            f"dates, or leave it out with --drop {column.name}."
         ) from None
+    return codes, list(uniques)
 
 
 def _parse_text(present: pd.Series) -> pd.Series:
     # Over the distinct values only: a column of a million cells has few of them.
-    codes, uniques = pd.factorize(present)
+    codes, uniques = _factorized(present)
     parsed = [_number(value) for value in uniques]
     return pd.Series(np.array(parsed, dtype=np.float64)[codes], index=present.index)
 

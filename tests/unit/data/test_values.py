@@ -76,5 +76,6 @@ def test_text_among_dates_is_refused():
 
 
 def test_cells_that_are_lists_are_refused():
-    with pytest.raises(DataError, match="--drop a"):
-        column_kind(pd.Series([[1], [2]], name="a"))
+    for read in (column_kind, as_levels, as_numbers):
+        with pytest.raises(DataError, match="--drop a"):
+            read(pd.Series([[1], [2]], name="a"))
