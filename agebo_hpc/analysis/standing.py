@@ -19,6 +19,7 @@ from agebo_hpc.analysis.tables import (
     top_configurations,
 )
 
+ENDED = ("complete", "stopped", "failed")
 SILENCE = 300.0
 """Seconds without a sign after which a search on another host is no longer called running."""
 
@@ -29,9 +30,9 @@ def standing(run: Run) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``state`` ("not started", "running", "complete", "stopped" or "no sign of life"),
-        ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``, ``max_evals``,
-        ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``, ``architecture``,
+        ``state`` ("not started", "running", "complete", "stopped", "failed" or "no sign of
+        life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
+        ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``, ``architecture``,
         ``decisions``), ``num_slots``, ``busy_share``, ``evaluations_per_hour``, ``seconds``
         searched over all lives, ``seconds_left``, ``lives``, ``exit_code``.
     """
@@ -91,7 +92,7 @@ def _state(run: Run) -> tuple[str, float]:
     reported = run.status if _status_time(run.status) >= life.started - 1 else None
     sign = max(life.last_seen, _status_time(reported))
     recorded = str((reported or {}).get("state", "running"))
-    if recorded in ("complete", "stopped"):
+    if recorded in ENDED:
         return recorded, sign
     if life.end is not None:
         return "stopped", sign

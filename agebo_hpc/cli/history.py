@@ -13,6 +13,9 @@ from agebo_hpc.analysis.runs import read_run
 from agebo_hpc.analysis.standing import standing
 from agebo_hpc.errors import UsageError
 
+STATES = {"no sign of life": "since", "stopped": "at", "failed": "at"}
+"""States after which a search can go on, and the word before the time."""
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -44,11 +47,12 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _state(stands: dict[str, Any]) -> str:
     state = str(stands["state"])
-    if state == "no sign of life":
-        return f"{state} since {stands['last_sign']}; `agebo-hpc resume {stands['run']}` goes on"
-    if state == "stopped":
-        return f"stopped at {stands['last_sign']}; `agebo-hpc resume {stands['run']}` goes on"
-    return state
+    when = STATES.get(state)
+    if when is None:
+        return state
+    code = f" with code {stands['exit_code']}" if stands["exit_code"] is not None else ""
+    again = f"`agebo-hpc resume {stands['run']}` goes on"
+    return f"{state} {when} {stands['last_sign']}{code}; {again}"
 
 
 def _counts(stands: dict[str, Any]) -> str:

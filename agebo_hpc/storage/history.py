@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agebo_hpc.errors import AgeboError, DataError
@@ -78,12 +78,15 @@ class History:
         DataError
             If the journal is damaged or cut short, or ``config.toml`` was changed.
         AgeboError
-            If the directory cannot be written.
+            If the journal cannot be written.
         """
         try:
             journal = Journal(run.journal_path)
         except OSError as error:
-            raise _cannot_write(run.journal_path, error) from error
+            raise AgeboError(
+                f"Cannot open {str(run.journal_path)!r}: {error.strerror}; "
+                "check the permissions, then resume the run."
+            ) from error
         try:
             return cls._take_up(run, journal)
         except BaseException:
@@ -175,52 +178,70 @@ class History:
         ----------
         event
             ``"start"`` or ``"end"``.
+            An end after a failed write cannot be noted: that is logged, and no error.
         record
             At the start: ``world_size``, ``slots`` (trainers that can work at once, from which
             the busy share is computed), ``versions``; at the end: why. Plain data.
         """
         if event not in ("start", "end"):
             raise ValueError(f"the event is {event!r}; allowed are 'start' and 'end'")
+        if event == "end" and self._journal.closed:
+            logger.warning("The end of this life cannot be noted after a failed write.")
+            return
         now = time.time()
         known = dict(record or {})
         self._journal.append(event, known)
         self._replay.apply({**known, "event": event, "time": now})
 
-    def snapshot(self, search_state: Mapping[str, Any], force: bool = False) -> bool:
+    def snapshot(
+        self,
+        search_state: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        force: bool = False,
+    ) -> bool:
         """Rewrite ``history.h5`` if it is time to.
+
+        Where it cannot be written, that is logged, the previous file stays, and the search can
+        go on: the journal has everything.
 
         Parameters
         ----------
         search_state
-            Of a search that was told all of `results`; plain data.
+            Of a search that was told all of `results`, plain data; or a function that gives it,
+            called only if the file is written.
         force
-            Write it in any case.
+            Write it even if it is not time yet.
 
         Returns
         -------
         bool
             Whether it was written.
-
-        Raises
-        ------
-        AgeboError
-            If it cannot be written; the previous file is then still there.
         """
-        if not force and time.monotonic() - self._last < self._interval:
+        too_early = not force and time.monotonic() - self._last < self._interval
+        if too_early or self._journal.closed:
             return False
-        self.search_state = search_state
+        self.search_state = search_state() if callable(search_state) else search_state
         self.covered = len(self.results)
         self._covered_lines = self._journal.num_lines
         self.since_state = []
-        self._write_snapshot()
-        return True
+        return self._write_snapshot()
 
     @property
     def _interval(self) -> float:
         return max(MIN_INTERVAL, MIN_DUTY * self._duration)
 
-    def _write_snapshot(self) -> None:
+    def _write_snapshot(self) -> bool:
         began = time.monotonic()
+        try:
+            self._publish()
+        except OSError as error:
+            logger.warning("Cannot write %s: %s.", self.run.history_path, error.strerror)
+            return False
+        finally:
+            self._last = time.monotonic()
+            self._duration = self._last - began
+        return True
+
+    def _publish(self) -> None:
         # The file must never tell of a line that the journal could still lose.
         self._journal.sync()
         snapshot = Snapshot(
@@ -233,13 +254,8 @@ class History:
             versions=self.lives[-1].start.get("versions", {}) if self.lives else {},
             pending=[evaluation_to_dict(evaluation) for evaluation in self.pending.values()],
         )
-        try:
-            write_atomically(self.run.history_path, to_bytes(snapshot))
-        except OSError as error:
-            raise _cannot_write(self.run.history_path, error) from error
+        write_atomically(self.run.history_path, to_bytes(snapshot))
         self._stored_lines = self._journal.num_lines
-        self._last = time.monotonic()
-        self._duration = self._last - began
 
     def close(self) -> None:
         """Bring ``history.h5`` up to date, with the last state of the search, and unlock.
@@ -266,10 +282,3 @@ def _read_stored(run: RunDirectory, journal: Journal) -> Snapshot | None:
         return None
     check_length(run, journal.num_lines, stored.journal_lines)
     return stored
-
-
-def _cannot_write(path: Any, error: OSError) -> AgeboError:
-    return AgeboError(
-        f"Cannot write {str(path)!r}: {error.strerror}. Earlier results are safe; make room "
-        "or check the permissions, then resume the run."
-    )

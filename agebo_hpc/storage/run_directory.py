@@ -128,18 +128,24 @@ class RunDirectory:
     def write_status(self, status: Mapping[str, Any]) -> None:
         """Replace ``status.json`` in one step; time, process id and host are added.
 
+        Where it cannot be written, that is logged and the old one stays: a search does not
+        depend on it.
+
         Parameters
         ----------
         status
-            ``state`` ("running", "complete" or "stopped"), ``exit_code`` where there is one,
-            and what else is worth knowing: plain data.
+            ``state`` ("running", "complete", "stopped" or "failed"), ``exit_code`` where there
+            is one, and what else is worth knowing: plain data.
         """
         origin = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "pid": os.getpid(),
             "host": platform.node(),
         }
-        write_atomically(self.status_path, seal({**origin, **status}))
+        try:
+            write_atomically(self.status_path, seal({**origin, **status}))
+        except OSError as error:
+            logger.warning("Cannot write %s: %s.", self.status_path, error.strerror)
 
     def read_status(self) -> dict[str, Any] | None:
         """Return what `write_status` wrote last; None if there is nothing readable."""

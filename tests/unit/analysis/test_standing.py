@@ -48,7 +48,7 @@ def test_a_run_that_never_started_says_so(tmp_path_factory: pytest.TempPathFacto
     assert stands(run)["state"] == "not started"
 
 
-@pytest.mark.parametrize("state", ["complete", "stopped"])
+@pytest.mark.parametrize("state", ["complete", "stopped", "failed"])
 def test_the_reported_end_is_believed(make_run: Make, state: str) -> None:
     run = make_run([0.5], ended=state == "stopped")
     run.write_status({"state": state, "exit_code": 0})

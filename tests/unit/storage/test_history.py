@@ -113,7 +113,7 @@ def test_the_state_of_the_search_comes_back_with_what_came_after_it(
     assert history.search_state == {"told": 3}
     assert history.covered == 3
     assert history.since_state == [make_result(3), make_result(4)]
-    history.snapshot({"told": 5}, force=True)
+    history.snapshot(lambda: {"told": 5}, force=True)
     assert (history.covered, history.since_state) == (5, [])
     history.close()
     assert History.open(filled).search_state == {"told": 5}
@@ -171,7 +171,7 @@ def test_snapshots_take_a_bounded_share_of_the_time(
     monkeypatch.setattr(history_module.time, "monotonic", lambda: clock[0])
     history = History.open(filled)
     clock[0] = 4.9
-    assert not history.snapshot({})
+    assert not history.snapshot(lambda: pytest.fail("the state was asked for in vain"))
     clock[0] = 5.1
     real = history_module.to_bytes
 
