@@ -53,7 +53,7 @@ def write_prepared(
         Replaced if it exists.
     schema
         Plain JSON data with ``rows`` (part -> rows), ``feature_names`` and ``task``; a
-        ``fingerprint`` of all content is added.
+        ``fingerprint`` of all content but the name is added.
     blocks
         (part, first row, (x of shape (rows, features), y of shape (rows,))), in order.
 
@@ -81,7 +81,8 @@ def write_prepared(
 def _write(path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]) -> None:
     kind = np.int32 if schema["task"] == "classification" else np.float32
     width = len(schema["feature_names"])
-    digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode())
+    named = {key: value for key, value in schema.items() if key != "name"}
+    digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode())
     # No locks, here and in reading: parallel file systems often have none, and a file is private
     # until it is whole and never changes after that.
     with h5py.File(path, "w", locking=False, alignment_threshold=1, alignment_interval=64) as file:

@@ -8,6 +8,7 @@ import pytest
 from agebo_hpc.data import dataset, description, file_format
 from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
 from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.data.tables import read_table
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 
 
@@ -99,7 +100,7 @@ def test_the_same_seed_makes_the_same_data_set(table, tmp_path):
 def test_the_fingerprint_is_that_of_the_content(table, tmp_path):
     (tmp_path / "x").mkdir()
     first = prepared(table, tmp_path)
-    second = prepared(table, tmp_path / "x")
+    second = prepared(table, tmp_path / "x", name="other.h5")
     assert first.fingerprint == second.fingerprint
     third = prepared(table.assign(size=table["size"] + 1e-3), tmp_path, force=True)
     assert third.fingerprint != first.fingerprint
@@ -149,6 +150,17 @@ def test_a_data_set_made_from_csv_equals_that_of_the_frame(table, tmp_path):
     table.to_csv(path, index=False)
     data = prepare_dataset(path, "grade", tmp_path / "c.h5")
     np.testing.assert_allclose(data.train.x, prepared(table, tmp_path).train.x, atol=1e-6)
+
+
+def test_new_rows_from_csv_are_read_like_those_of_training(table, tmp_path):
+    table["count"] = table["count"].where(table["count"] > 0)
+    data = prepared(table, tmp_path, categorical=("count", "flag"), one_hot_levels=5)
+    path = tmp_path / "new.csv"
+    table[:50].drop(columns="grade").to_csv(path, index=False)
+    new = read_table(path, text=data.preprocessing.category_columns)
+    np.testing.assert_allclose(
+        data.preprocessing.transform(new), data.preprocessing.transform(table[:50]), atol=1e-6
+    )
 
 
 def test_an_index_column_without_a_name_is_refused(table, tmp_path):
