@@ -1,0 +1,196 @@
+"""A model as one directory: ``network.keras`` and ``model.json``; saving, loading, using it.
+
+The network is made of Keras's own layers, so Keras alone can load it as well. Neither MPI nor
+Horovod is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.errors import DataError, InputMissingError
+from agebo_hpc.models.description import DESCRIPTION_NAME, ModelDescription, read_description
+from agebo_hpc.models.places import write_directory
+from agebo_hpc.space.graph import Graph
+
+NETWORK_NAME = "network.keras"
+BATCH_ROWS = 4096
+"""Rows of one call of the network."""
+PREDICTION = "prediction"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network gives for some rows.
+
+    Attributes
+    ----------
+    raw
+        Logits, or the standardised target: shape (rows, outputs), float32.
+    probabilities
+        Of the classes, shape (rows, classes), float32; for a regression the same as `raw`.
+    """
+
+    raw: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+
+class Model:
+    """A trained network with its preprocessing; made by `load_model` or by `retrain`.
+
+    Parameters
+    ----------
+    network
+        Keras model: features of shape (rows, num_features) to class probabilities, or to the
+        standardised target.
+    description
+        All else.
+
+    Attributes
+    ----------
+    preprocessing
+        From table to features, and from outputs to labels or the original unit.
+    """
+
+    def __init__(self, network: Any, description: ModelDescription) -> None:
+        self.network = network
+        self.description = description
+        self.preprocessing = Preprocessing.from_dict(description.preprocessing)
+
+    @property
+    def class_labels(self) -> tuple[Any, ...] | None:
+        """Original labels by class index, None for a regression."""
+        labels = self.description.schema["class_labels"]
+        return None if labels is None else tuple(labels)
+
+    @property
+    def output_columns(self) -> list[str]:
+        """Names of the columns of `predict`."""
+        labels = self.class_labels or ()
+        return [PREDICTION, *(f"probability_{label}" for label in labels)]
+
+    def outputs(self, x: NDArray[np.float32]) -> Outputs:
+        """Run the network on features of shape (rows, num_features), float32, in batches."""
+        pieces = [
+            self._compiled(tf.constant(np.asarray(x[start : start + BATCH_ROWS])))
+            for start in range(0, len(x), BATCH_ROWS)
+        ]
+        raw, probabilities = zip(*pieces, strict=True)
+        return Outputs(
+            np.concatenate([piece.numpy() for piece in raw]),
+            np.concatenate([piece.numpy() for piece in probabilities]),
+        )
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Predict the rows of a table.
+
+        Parameters
+        ----------
+        frame
+            Has at least the columns in ``description.schema["columns"]`` and one row.
+
+        Returns
+        -------
+        DataFrame
+            With the index of `frame`: ``prediction`` (original label, or the target in its
+            original unit), and ``probability_<label>`` for each class, float32.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, or a cell cannot be read as its column's kind.
+        """
+        return self.tabulate(self.outputs(self.preprocessing.transform(frame)), frame.index)
+
+    def tabulate(self, outputs: Outputs, index: pd.Index) -> pd.DataFrame:
+        """Return outputs as the table that `predict` gives."""
+        if self.class_labels is None:
+            values = self.preprocessing.decode_target(outputs.raw[:, 0])
+            return pd.DataFrame({PREDICTION: values}, index=index)
+        table = pd.DataFrame(outputs.probabilities, index, self.output_columns[1:])
+        labels = self.preprocessing.decode_target(outputs.raw.argmax(axis=1))
+        table.insert(0, PREDICTION, labels)
+        return table
+
+    @cached_property
+    def _compiled(self) -> Any:
+        # The last layer before the softmax: a loss from probabilities would lose small ones.
+        graph = Graph.from_dict(dict(self.description.graph))
+        raw = self.network.get_layer(graph.operations[-1].name).output
+        both = tf.keras.Model(self.network.inputs, [raw, self.network.outputs[0]])
+        signature = [tf.TensorSpec((None, graph.num_features), tf.float32)]
+        return tf.function(lambda x: both(x, training=False), signature, autograph=False)
+
+
+def save_model(model: Model, out: str | Path, force: bool = False) -> None:
+    """Write a model's directory, all of it or nothing.
+
+    Parameters
+    ----------
+    model
+        What to write.
+    out
+        The directory to make.
+    force
+        Whether another model there is replaced.
+
+    Raises
+    ------
+    UsageError
+        If `out` exists and may not be replaced, or cannot be written.
+    """
+
+    def fill(directory: Path) -> None:
+        model.network.save(directory / NETWORK_NAME)
+        text = model.description.to_json(_sha256(directory / NETWORK_NAME))
+        (directory / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")
+
+    write_directory(Path(out), fill, force)
+
+
+def load_model(path: str | Path) -> Model:
+    """Load a model's directory.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such directory, or it holds no model.
+    DataError
+        If it is damaged or of a newer format.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputMissingError(f"There is no model {str(path)!r}; check the path.")
+    if not (path / DESCRIPTION_NAME).is_file():
+        raise InputMissingError(
+            f"{str(path)!r} is not a model: it holds no {DESCRIPTION_NAME}; give a directory that "
+            f"`agebo-hpc retrain` wrote."
+        )
+    description, digest = read_description(path / DESCRIPTION_NAME)
+    file = path / NETWORK_NAME
+    try:
+        if _sha256(file) != digest:
+            raise ValueError(f"its digest is not the one in {DESCRIPTION_NAME}")
+        network = tf.keras.models.load_model(file, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
+        raise DataError(
+            f"{file} is damaged ({reason}); restore it from a copy or retrain."
+        ) from error
+    return Model(network, description)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,193 @@
+"""Predicting the rows of a table file: chunk by chunk, in order, all of the output or nothing."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.models.bundle import Model
+from agebo_hpc.models.places import cannot_write, check_table_place, sync_file
+from agebo_hpc.models.table_chunks import TableFile, open_table
+from agebo_hpc.storage.atomic import sync_directory
+
+OUT_ENDINGS = (".csv", ".csv.gz")
+CHUNK_CELLS = 2**23
+"""Features of a chunk, at most: 32 MiB as float32."""
+
+
+def predict_file(
+    model: Model,
+    source: str | Path,
+    out: str | Path,
+    keep: Sequence[str] = (),
+    force: bool = False,
+) -> int:
+    """Predict the rows of a table file and write them as CSV, in the same order.
+
+    Parameters
+    ----------
+    model
+        What predicts.
+    source
+        Table file, see `agebo_hpc.data.tables.read_table`; CSV and Parquet may be larger than
+        memory. A target column is ignored.
+    out
+        CSV file to write (.csv or .csv.gz): the kept columns, ``prediction``, and
+        ``probability_<label>`` for each class.
+    keep
+        Columns of `source` that are copied.
+    force
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    int
+        Number of rows.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such table.
+    DataError
+        If columns are missing, a cell cannot be read, or there are no rows.
+    UsageError
+        If `out` cannot or must not be written, or `keep` names an absent column.
+    """
+    source, out = Path(source), Path(out)
+    if not out.name.lower().endswith(OUT_ENDINGS):
+        raise UsageError(f"OUT is {out}; give a name that ends with {' or '.join(OUT_ENDINGS)}.")
+    table = open_table(source)
+    check_table_place(out, source, force)
+    _check_columns(model, table)
+    keep = _check_keep(model, table, keep)
+    with _new_text(out) as file:
+        rows = 0
+        for predicted in predict_chunks(model, table, keep):
+            predicted.to_csv(file, index=False, header=rows == 0, lineterminator="\n")
+            rows += len(predicted)
+        if not rows:
+            raise DataError(f"{source} has 0 rows; a header and rows are needed.")
+    return rows
+
+
+def predict_chunks(
+    model: Model, table: TableFile, keep: Sequence[str] = ()
+) -> Iterator[pd.DataFrame]:
+    """Predict a table chunk by chunk; see `predict_file`."""
+    preprocessing = model.preprocessing
+    text = (*preprocessing.category_columns, *keep)
+    size = CHUNK_CELLS // max(1, len(preprocessing.feature_names))
+    first = 1
+    for chunk in table.chunks(text, min(65_536, max(1024, size))):
+        if len(chunk):
+            features = _features(preprocessing, chunk, f"{table.path}", first)
+            predicted = model.tabulate(model.outputs(features), chunk.index)
+            yield pd.concat([chunk[list(keep)], predicted], axis=1)
+        first += len(chunk)
+
+
+def _features(
+    preprocessing: Preprocessing, chunk: pd.DataFrame, path: str, first: int
+) -> NDArray[np.float32]:
+    try:
+        return preprocessing.transform(chunk)
+    except DataError as error:
+        located = _first_wrong_cell(preprocessing, chunk)
+        if located is None:
+            raise
+        name, position, expected = located
+        raise DataError(
+            f"{path}: column {name!r} is {str(chunk[name].iloc[position])!r} in row "
+            f"{first + position} (the first after the header is 1); {expected} is expected: "
+            f"correct the cell, or leave it empty (missing)."
+        ) from error
+
+
+def _first_wrong_cell(
+    preprocessing: Preprocessing, chunk: pd.DataFrame
+) -> tuple[str, int, str] | None:
+    """Find a cell that an encoder refuses: its column, position, and what it should be."""
+    for encoder in preprocessing.encoders:
+        column = chunk[encoder.column]
+
+        def is_wrong(start: int, stop: int, encoder=encoder, column=column) -> bool:  # type: ignore[no-untyped-def]
+            try:
+                encoder.transform(column.iloc[start:stop])
+            except DataError:
+                return True
+            return False
+
+        start, stop = 0, len(column)
+        if not is_wrong(start, stop):
+            continue
+        while stop - start > 1:
+            middle = (start + stop) // 2
+            start, stop = (start, middle) if is_wrong(start, middle) else (middle, stop)
+        return encoder.column, start, "a date" if encoder.kind == "datetime" else "a number"
+    return None
+
+
+def _check_columns(model: Model, table: TableFile) -> None:
+    missing = [name for name in model.preprocessing.columns if name not in table.columns]
+    if not missing:
+        return
+    spare = [name for name in table.columns if name not in model.preprocessing.columns]
+    close = [name for m in missing for name in difflib.get_close_matches(m, spare, n=1)]
+    hint = f" Is it {', '.join(map(repr, dict.fromkeys(close)))} there?" if close else ""
+    word = "column" if len(missing) == 1 else "columns"
+    raise DataError(
+        f"{table.path} lacks the {word} {', '.join(map(repr, missing))}, which the model "
+        f"needs; add the missing ones.{hint}"
+    )
+
+
+def _check_keep(model: Model, table: TableFile, keep: Sequence[str]) -> list[str]:
+    names = list(dict.fromkeys(keep))
+    for name in names:
+        if name not in table.columns:
+            close = difflib.get_close_matches(name, table.columns, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            shown = ", ".join(map(repr, table.columns[:30]))
+            raise UsageError(
+                f"--keep is {name!r}, but {table.path} has no such column.{hint} It has {shown}."
+            )
+        if name in model.output_columns:
+            raise UsageError(
+                f"--keep is {name!r}, which is a column of the output too; rename it in "
+                f"{table.path}, or leave it out."
+            )
+    return names
+
+
+@contextmanager
+def _new_text(out: Path) -> Iterator[IO[str]]:
+    """Open a file beside `out` for writing; it takes its place when all went well."""
+    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with open(beside, "wb") as raw:
+            packed = gzip.GzipFile(out.stem, "wb", fileobj=raw) if _is_packed(out) else raw
+            with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:  # type: ignore[type-var]
+                yield text
+        sync_file(beside)
+        os.replace(beside, out)
+        sync_directory(out.absolute().parent)
+    except OSError as error:
+        raise UsageError(cannot_write("OUT", out, error)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _is_packed(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")

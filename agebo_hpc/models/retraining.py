@@ -1,0 +1,325 @@
+"""Training a configuration that a search found once more, as a model to keep.
+
+The problem's own recipe in one process: a configuration found with n processes keeps its global
+batch and its scaled learning rate. Same data, epochs and seed as the search give the same network
+where n is 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agebo_hpc.data.dataset import DataSet, open_dataset
+from agebo_hpc.errors import (
+    AgeboError,
+    ConfigurationError,
+    DataError,
+    NonFiniteLossError,
+    UsageError,
+)
+from agebo_hpc.models.bundle import Model
+from agebo_hpc.models.description import ModelDescription
+from agebo_hpc.models.evaluation import evaluate_model
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.configuration import Configuration, Result, Status
+from agebo_hpc.space.graph import Graph
+from agebo_hpc.space.problem import Recipe
+from agebo_hpc.storage.reader import read_replay
+from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.training.data_parallel import SingleProcess
+from agebo_hpc.training.engine import Rows, TrainedNetwork, TrainingPlan, train_network
+from agebo_hpc.training.network import keras_model
+
+
+@dataclass(frozen=True)
+class RetrainOptions:
+    """What a retraining may change.
+
+    Attributes
+    ----------
+    rank
+        Place in the table of the best evaluations, from 1.
+    epochs
+        None: as many as the search trained. The warm-up keeps the length it had in the search.
+    include_validation
+        Train on the validation rows too. No row is then left to watch, so the rate is not
+        reduced on a plateau, training does not stop early, and the last epoch's network is kept.
+    seed
+        None: the search's.
+    data
+        The prepared data set; None: where the search found it. It must be the same data.
+    versions
+        Of the installed packages, to be noted.
+    """
+
+    rank: int = 1
+    epochs: int | None = None
+    include_validation: bool = False
+    seed: int | None = None
+    data: str | Path | None = None
+    versions: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rank", "epochs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"--{name} is {value}; give 1 or more.")
+        if self.seed is not None and self.seed < 0:
+            raise UsageError(f"--seed is {self.seed}; give 0 or more.")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A configuration of a run, and what it was found for.
+
+    Attributes
+    ----------
+    run, rank
+        Where it is from.
+    result
+        Its evaluation in the search.
+    problem
+        ``[problem]`` of the run's configuration.
+    seed
+        Of the search.
+    """
+
+    run: Path
+    rank: int
+    result: Result
+    problem: Mapping[str, Any]
+    seed: int
+
+    @property
+    def configuration(self) -> Configuration:
+        """Architecture and hyperparameters."""
+        return self.result.evaluation.configuration
+
+
+def choose(run: str | Path, rank: int = 1) -> Chosen:
+    """Return the rank-th best finished evaluation of a run; of equal ones the earlier is better.
+
+    Works while the search runs.
+
+    Parameters
+    ----------
+    run
+        Run directory.
+    rank
+        From 1.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such run.
+    UsageError
+        If it has no finished evaluation, or fewer than `rank`.
+    ConfigurationError
+        If its configuration does not say what was searched.
+    """
+    directory = RunDirectory.open(run)
+    problem = directory.config.get("problem", {})
+    if not {"architecture", "recipe", "objective"} <= set(problem):
+        raise ConfigurationError(
+            f"{directory.path}/config.toml has no complete [problem]; it was not written by "
+            f"`agebo-hpc search`."
+        )
+    done = sorted(
+        (r for r in read_replay(run).results if r.status is Status.DONE and _is_scored(r)),
+        key=lambda r: (-float(r.objective or 0.0), r.id),
+    )
+    if not done:
+        raise UsageError(
+            f"The run {str(run)!r} has no finished evaluation; wait for the search, or go on with "
+            f"`agebo-hpc resume {run}`."
+        )
+    if rank > len(done):
+        raise UsageError(
+            f"--rank is {rank}, but the run {str(run)!r} has {len(done)} finished "
+            f"evaluation{'s' * (len(done) > 1)}; give 1 to {len(done)}."
+        )
+    seed = int(directory.config.get("search", {}).get("seed", 0))
+    return Chosen(directory.path, rank, done[rank - 1], problem, seed)
+
+
+def _is_scored(result: Result) -> bool:
+    return result.objective is not None and math.isfinite(result.objective)
+
+
+def open_data(chosen: Chosen, data: str | Path | None = None) -> DataSet:
+    """Open the data set that a configuration was found on.
+
+    Parameters
+    ----------
+    chosen
+        The configuration.
+    data
+        Where it is now; None: where it was then.
+
+    Raises
+    ------
+    InputMissingError
+        If it is not there.
+    DataError
+        If it is other data.
+    ConfigurationError
+        If the search had no data set.
+    """
+    path = data or chosen.problem.get("data")
+    if path is None:
+        raise ConfigurationError(
+            f"The search in {str(chosen.run)!r} names no prepared data set; give it with --data."
+        )
+    dataset = open_dataset(path)
+    expected = chosen.problem.get("data_fingerprint")
+    if expected and dataset.fingerprint != expected:
+        raise DataError(
+            f"{dataset.path} has the fingerprint {dataset.fingerprint[:12]}..., but the search "
+            f"used data with {str(expected)[:12]}...: it was prepared anew or is another set; "
+            f"give the file of the search with --data."
+        )
+    return dataset
+
+
+def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
+    """Train a configuration in this process and score the network on the test part, once.
+
+    Parameters
+    ----------
+    chosen
+        The configuration, see `choose`.
+    dataset
+        See `open_data`.
+    options
+        What differs from the search.
+
+    Returns
+    -------
+    Model
+        With scores of the test part and, unless it was trained on, of the validation part.
+
+    Raises
+    ------
+    AgeboError
+        If the loss becomes infinite or not a number.
+    """
+    plan = make_plan(chosen, dataset, options)
+    trained = _train(plan, dataset, options, chosen.result.id)
+    description = _describe(chosen, dataset, options, plan, trained)
+    model = Model(keras_model(plan.graph, trained.parameters, plan.task), description)
+    scores: dict[str, Any] = {}
+    if not options.include_validation:
+        scores["validation"] = evaluate_model(model, dataset, "validation").scores
+    test = evaluate_model(model, dataset, "test")
+    scores["test"] = test.scores
+    scores["rows_per_second"] = test.rows_per_second
+    return Model(model.network, replace(description, scores=scores))
+
+
+def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> TrainingPlan:
+    """Return what is trained and how."""
+    recipe = Recipe(**chosen.problem["recipe"])
+    if options.epochs is not None:
+        recipe = replace(recipe, epochs=options.epochs)
+    if options.include_validation:
+        recipe = replace(recipe, plateau_patience=0, early_stopping_patience=0)
+    space = ArchitectureSpace(**chosen.problem["architecture"])
+    return TrainingPlan(
+        graph=space.decode(
+            chosen.configuration.architecture, dataset.num_features, dataset.num_outputs
+        ),
+        task=dataset.task,
+        hyperparameters=chosen.configuration.hyperparameters,
+        recipe=recipe,
+        keep_best=chosen.problem["objective"] == "best" and not options.include_validation,
+        seed=chosen.seed if options.seed is None else options.seed,
+        evaluation_id=chosen.result.id,
+    )
+
+
+def _train(
+    plan: TrainingPlan, dataset: DataSet, options: RetrainOptions, evaluation_id: int
+) -> TrainedNetwork:
+    parts = [dataset.train, dataset.validation]
+    validation = Rows.of(parts[1].x, parts[1].y)
+    if options.include_validation:
+        x = np.concatenate([part.x for part in parts])
+        training = Rows.of(x, np.concatenate([part.y for part in parts]))
+    else:
+        training = Rows.of(parts[0].x, parts[0].y)
+    try:
+        return train_network(plan, training, validation, SingleProcess())
+    except NonFiniteLossError as error:
+        raise AgeboError(
+            f"Evaluation {evaluation_id} cannot be trained again: {str(error).rstrip('.')}; "
+            f"choose another --rank or --seed."
+        ) from error
+
+
+def _describe(
+    chosen: Chosen,
+    dataset: DataSet,
+    options: RetrainOptions,
+    plan: TrainingPlan,
+    trained: TrainedNetwork,
+) -> ModelDescription:
+    return ModelDescription(
+        task=plan.task,
+        graph=_graph_data(plan.graph),
+        configuration={
+            **chosen.configuration.to_dict(),
+            "architecture_space": dict(chosen.problem["architecture"]),
+            "num_parameters": plan.graph.num_parameters,
+        },
+        training={
+            "recipe": asdict(plan.recipe),
+            "objective": "best" if plan.keep_best else "last",
+            "seed": plan.seed,
+            "include_validation": options.include_validation,
+            "curve": _curve(trained, options),
+            "seconds": trained.times,
+        },
+        preprocessing=dataset.preprocessing.to_dict(),
+        schema={
+            "target": dataset.target,
+            "columns": list(dataset.preprocessing.columns),
+            "feature_names": list(dataset.feature_names),
+            "class_labels": None if dataset.class_labels is None else list(dataset.class_labels),
+        },
+        data={
+            "name": dataset.name,
+            "path": str(dataset.path),
+            "fingerprint": dataset.fingerprint,
+            "rows": dict(dataset.num_rows),
+            "split": dataset.schema.get("split"),
+        },
+        provenance={
+            "run": str(chosen.run),
+            "evaluation_id": chosen.result.id,
+            "rank": chosen.rank,
+            "search_objective": chosen.result.objective,
+            "versions": dict(options.versions or {}),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+
+
+def _graph_data(graph: Graph) -> dict[str, Any]:
+    operations = graph.to_dict()["operations"]
+    return {"operations": [{**op, "inputs": list(op["inputs"])} for op in operations]}
+
+
+def _curve(trained: TrainedNetwork, options: RetrainOptions) -> list[dict[str, float]]:
+    """Return the learning curve; validation rows that were trained on say nothing."""
+    hidden = ("validation_loss", "validation_metric") if options.include_validation else ()
+    return [
+        {name: value for name, value in entry.items() if name not in hidden}
+        for entry in trained.curve
+    ]

@@ -1,0 +1,100 @@
+"""Scores of predictions, by scikit-learn, in the target's own terms.
+
+Pure functions of arrays. A score that the rows do not allow is None: the ROC AUC of rows of one
+class, the R^2 of a single row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from sklearn.metrics import (
+    accuracy_score,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+    recall_score,
+    roc_auc_score,
+)
+
+Scores = dict[str, float | None]
+
+
+def classification_scores(
+    logits: NDArray[np.float32], probabilities: NDArray[np.float32], y: NDArray[np.int32]
+) -> Scores:
+    """Score class predictions.
+
+    Parameters
+    ----------
+    logits, probabilities
+        Shape (rows, classes), float32.
+    y
+        Class indices, shape (rows,).
+
+    Returns
+    -------
+    dict
+        ``loss`` (mean cross-entropy, nats), ``accuracy``, ``balanced_accuracy`` (mean recall of
+        the classes that occur), ``roc_auc`` (binary, or the mean over classes of one against
+        the rest; None unless every class occurs).
+    """
+    wide = logits.astype(np.float64)
+    losses = logsumexp(wide, axis=1) - wide[np.arange(len(y)), y]
+    predicted = logits.argmax(axis=1)
+    present = np.unique(y)
+    balanced = recall_score(y, predicted, labels=present, average="macro", zero_division=0)
+    return {
+        "loss": float(losses.mean()),
+        "accuracy": float(accuracy_score(y, predicted)),
+        "balanced_accuracy": float(balanced),
+        "roc_auc": _roc_auc(wide, probabilities, y, len(present)),
+    }
+
+
+def _roc_auc(
+    logits: NDArray[np.float64],
+    probabilities: NDArray[np.float32],
+    y: NDArray[np.int32],
+    num_present: int,
+) -> float | None:
+    classes = probabilities.shape[1]
+    if num_present < classes or classes < 2:
+        return None
+    if classes == 2:
+        # Their difference ranks the rows as the probability does, without its rounding to 1.
+        return float(roc_auc_score(y, logits[:, 1] - logits[:, 0]))
+    shares = probabilities.astype(np.float64)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return float(roc_auc_score(y, shares, multi_class="ovr", average="macro"))
+
+
+def regression_scores(
+    outputs: NDArray[np.float32], y: NDArray[np.float32], mean: float, scale: float
+) -> Scores:
+    """Score predictions of a real target.
+
+    Parameters
+    ----------
+    outputs, y
+        Standardised predictions and targets, shape (rows,), float32.
+    mean, scale
+        With them: original = standardised * scale + mean.
+
+    Returns
+    -------
+    dict
+        ``loss`` (mean squared error of the standardised target), ``r2`` (None for a single row
+        or a constant target), ``mse`` and ``mae`` in the original unit.
+    """
+    truth = y.astype(np.float64) * scale + mean
+    predicted = outputs.astype(np.float64) * scale + mean
+    varies = len(y) > 1 and truth.min() < truth.max()
+    mse = float(mean_squared_error(truth, predicted))
+    return {
+        "loss": mse / scale**2,
+        "r2": float(r2_score(truth, predicted)) if varies else None,
+        "mse": mse,
+        "mae": float(mean_absolute_error(truth, predicted)),
+    }

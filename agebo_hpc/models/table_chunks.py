@@ -1,0 +1,152 @@
+"""A table file in chunks of rows, in order, for tables larger than memory.
+
+Cells are read as `agebo_hpc.data.tables` reads them for training. CSV and Parquet are streamed;
+the other kinds are read at once and cut.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pandas as pd
+
+from agebo_hpc.data.tables import MISSING, READERS, check_exists, check_unique, read_table
+from agebo_hpc.errors import DataError
+
+CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table file whose header was read.
+
+    Attributes
+    ----------
+    path
+        The file.
+    columns
+        Names of its columns.
+    open_chunks
+        (columns that are text, rows) -> data frames of at most so many rows, in order.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    open_chunks: Callable[[Sequence[str], int], Iterator[pd.DataFrame]]
+
+    def chunks(self, text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+        """Read the table.
+
+        Parameters
+        ----------
+        text
+            Columns that are read as text where the file does not say ("007" stays).
+        rows
+            Of a chunk, at most; >= 1.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read, also in the middle of it.
+        """
+        with _readable(self.path):
+            yield from self.open_chunks(text, rows)
+
+
+def open_table(path: Path) -> TableFile:
+    """Read a table's header.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such file.
+    DataError
+        If it cannot be read, is empty, or has a column name twice.
+    """
+    check_exists(path)
+    name = path.name.lower()
+    if path.is_file() and path.stat().st_size:
+        with _readable(path):
+            if name.endswith(CSV_ENDINGS):
+                return _open_csv(path)
+            if name.endswith(".parquet"):
+                return _open_parquet(path)
+    frame = read_table(path)
+    return TableFile(path, tuple(frame.columns), lambda text, rows: _cut(frame, rows))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what readers raise for a damaged file into one line."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, csv.Error, UnicodeError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0].rstrip(".")
+        ending = next((end for end in READERS if path.name.lower().endswith(end)), "a table")
+        raise DataError(
+            f"{path} cannot be read as {ending} ({reason}); give a sound file of that kind."
+        ) from error
+
+
+def _cut(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
+    for start in range(0, len(frame), rows):
+        yield frame.iloc[start : start + rows]
+
+
+def _open_text(path: Path) -> IO[str]:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return open(path, encoding="utf-8-sig", newline="")
+
+
+def _open_csv(path: Path) -> TableFile:
+    with _open_text(path) as file:
+        head = file.readline()
+        file.seek(0)
+        delimiter = max(",;\t", key=head.count)
+        header = next(csv.reader(file, delimiter=delimiter), [])
+    if not any(name.strip() for name in header):
+        raise DataError(f"{path} has no header in its first line; begin it with column names.")
+    check_unique((name for name in header if name), path)
+
+    def chunks(text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+        with pd.read_csv(
+            path,
+            sep=delimiter,
+            encoding="utf-8-sig",
+            # All names are given, so that a row with more cells than these is an error.
+            header=0,
+            index_col=False,
+            low_memory=False,
+            na_values=list(MISSING),
+            dtype=dict.fromkeys([name for name in text if name in header], "str"),
+            chunksize=rows,
+        ) as reader:
+            yield from reader
+
+    return TableFile(path, tuple(header), chunks)
+
+
+def _open_parquet(path: Path) -> TableFile:
+    import pyarrow
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        names = [str(name) for name in file.schema_arrow.names]
+    check_unique(names, path)
+
+    def chunks(text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=rows):
+                # Without pandas's notes a named index stays the column that it is in the file.
+                table = pyarrow.Table.from_batches([batch]).replace_schema_metadata(None)
+                yield table.to_pandas()
+
+    return TableFile(path, tuple(names), chunks)
