@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Sta
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.run_directory import RunDirectory
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 Agebo = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -120,3 +123,19 @@ def test_a_damaged_journal_ends_with_65(agebo: Agebo, run: Path) -> None:
     journal = run / "journal.jsonl"
     journal.write_text(journal.read_text().replace('"batch_size":32', '"batch_size":64', 1))
     check_one_line(agebo("status", str(run)), 65, "Line 3 of")
+
+
+def test_the_scripts_draw_and_list_without_the_command_line(run: Path, tmp_path: Path) -> None:
+    def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(SCRIPTS / name), *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent)}
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=120, env=environment
+        )
+
+    figure = tmp_path / "f.pdf"
+    assert call("plot_trajectory.py", str(run), str(figure)).returncode == 0
+    assert figure.read_bytes().startswith(b"%PDF")
+    best = csv.DictReader(io.StringIO(call("top_configurations.py", str(run), "2").stdout))
+    assert [row["evaluation_id"] for row in best] == ["5", "4"]
+    check_one_line(call("plot_trajectory.py", str(tmp_path / "no"), str(figure)), 1, "no")
