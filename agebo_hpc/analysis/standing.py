@@ -34,7 +34,8 @@ def standing(run: Run) -> dict[str, Any]:
         life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
         ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``,
         ``architecture``, ``decisions``), ``num_slots``, ``busy_share``,
-        ``evaluations_per_hour``, ``seconds`` searched over all lives, ``seconds_left``, ``lives``, ``exit_code``.
+        ``evaluations_per_hour``, ``seconds`` searched over all lives, ``seconds_left``,
+        ``lives``, ``exit_code``.
     """
     seconds = sum(life.seconds for life in run.lives)
     state, sign = _state(run)
