@@ -15,6 +15,8 @@ def configure_tensorflow(slot: Slot) -> None:
     prepare_environment(slot.threads)
     import tensorflow as tf
 
+    # Every network is traced once; TensorFlow would call that a mistake again and again.
+    tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(slot.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

@@ -7,10 +7,12 @@ before any runs.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from zlib import crc32
 
 from agebo_hpc.space.configuration import Evaluation, Status
 from agebo_hpc.space.problem import Problem
@@ -119,6 +121,9 @@ class TensorFlowTrainer:
         self._training = Rows.of(dataset.train.x, dataset.train.y)
         self._validation = Rows.of(dataset.validation.x, dataset.validation.y)
         self._eval_timeout = eval_timeout
+        # What lives as long as the process need not be looked through after each evaluation.
+        gc.collect()
+        gc.freeze()
 
     def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:
         """Decode the architecture. Local."""
@@ -154,12 +159,12 @@ class _TensorFlowTraining:
             trained = train_network(self._plan, *self._rows, group, reason)
         finally:
             group.stop()
+        # The traced graphs are cycles: without this they pile up until Python looks for them.
+        gc.collect()
         return _outcome(trained, self._plan.graph.num_parameters)
 
 
 def _outcome(trained: Any, num_parameters: int) -> Outcome:
-    from zlib import crc32
-
     status = {"order": Status.CUT, "timeout": Status.TIMED_OUT}.get(trained.stopped, Status.DONE)
     return Outcome(
         status=status,

@@ -1,0 +1,215 @@
+"""What every search method promises, and what each is for."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from agebo_hpc.errors import UsageError
+from agebo_hpc.search.aging_evolution import AgingEvolution
+from agebo_hpc.search.bayesian import BayesianOptimizer, BayesianSettings, finite_objectives
+from agebo_hpc.search.methods import METHODS, SearchSettings
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.configuration import Result, Status
+from agebo_hpc.space.problem import v1_hyperparameters
+
+SPACE = ArchitectureSpace(num_nodes=3)
+HYPERPARAMETERS = v1_hyperparameters()
+SETTINGS = SearchSettings(seed=3, num_initial=4, population_size=8, sample_size=3)
+
+
+def build(method, settings=SETTINGS):
+    return METHODS[method](SPACE, HYPERPARAMETERS, settings)
+
+
+def hyperparameter_value(values):
+    """Best, 1, at a learning rate of 0.004 and a batch of 64."""
+    rate = abs(math.log(values["learning_rate"] / 0.004)) / 5
+    return 1 - rate - 0.05 * abs(math.log2(values["batch_size"] / 64))
+
+
+def architecture_value(architecture):
+    """Best, 1, where every node is choice 30; each is a step of its own."""
+    nodes = [a for a, v in zip(architecture, SPACE.variables, strict=True) if v.kind == "node"]
+    return float(np.mean([node / 30 for node in nodes]))
+
+
+def result(evaluation, objective=None, status=Status.DONE):
+    if objective is None and status is Status.DONE:
+        configuration = evaluation.configuration
+        objective = (
+            hyperparameter_value(configuration.hyperparameters)
+            + architecture_value(configuration.architecture)
+        ) / 2
+    return Result(evaluation, status, objective)
+
+
+def run(search, num_evaluations, workers=4, tell=result):
+    """Run a search with as many evaluations in flight as there are workers."""
+    running, done = search.ask(workers), []
+    while len(done) < num_evaluations:
+        finished = running.pop(len(done) % len(running))
+        done.append(tell(finished))
+        search.tell([done[-1]])
+        running += search.ask(1)
+    return done
+
+
+@pytest.mark.parametrize("method", METHODS)
+class TestEveryMethod:
+    def test_proposes_valid_configurations_with_ids_from_zero(self, method):
+        done = run(build(method), 40)
+        assert sorted(r.id for r in done)[:5] == [0, 1, 2, 3, 4]
+        for r in done:
+            SPACE.validate(r.evaluation.configuration.architecture)
+            values = r.evaluation.configuration.hyperparameters
+            assert values["batch_size"] in (32, 64, 128, 256, 512, 1024)
+            assert 0.001 <= values["learning_rate"] <= 0.1
+            assert values["num_processes"] in (1, 2, 4, 8)
+
+    def test_the_same_seed_gives_the_same_search_and_another_another(self, method):
+        assert run(build(method), 30) == run(build(method), 30)
+        other = SearchSettings(seed=4, num_initial=4, population_size=8, sample_size=3)
+        assert run(build(method), 30) != run(build(method, other), 30)
+
+    @pytest.mark.parametrize("at", [0, 3, 20])
+    def test_a_restored_search_proposes_what_the_unbroken_one_would(self, method, at):
+        unbroken = build(method)
+        if at:
+            run(unbroken, at)
+        restored = build(method)
+        restored.load_state(json.loads(json.dumps(unbroken.state())))
+        assert restored.pending == unbroken.pending
+        for search in (unbroken, restored):
+            search.tell([result(e) for e in list(search.pending.values())[:2]])
+        assert restored.ask(6) == unbroken.ask(6)
+
+    def test_failures_are_told_and_the_search_goes_on(self, method):
+        def tell(evaluation):
+            bad = evaluation.id % 3 == 0
+            return result(evaluation, status=Status.FAILED if bad else Status.DONE)
+
+        assert len(run(build(method), 30, tell=tell)) == 30
+
+    def test_goes_on_when_every_evaluation_fails(self, method):
+        run(build(method), 20, tell=lambda e: result(e, status=Status.NON_FINITE))
+
+    def test_a_cut_evaluation_stays_pending_and_is_not_learnt_from(self, method):
+        search = build(method)
+        [evaluation] = search.ask(1)
+        before = search.state()
+        search.tell([result(evaluation, status=Status.CUT)])
+        assert search.state() == before
+        assert search.pending == {0: evaluation}
+
+
+def test_architectures_are_random_until_the_population_is_full_then_children_of_it():
+    evolution = AgingEvolution(SPACE, seed=0, population_size=5, sample_size=2)
+    for number in range(5):
+        evolution.learn(evolution.propose(number, {}), float(number))
+    parents = [architecture for architecture, _ in evolution.population]
+    for number in range(5, 30):
+        child = evolution.propose(number, {})
+        distances = [sum(a != b for a, b in zip(child, p, strict=True)) for p in parents]
+        assert min(distances) == 1
+
+
+def test_the_parent_is_the_best_of_the_sample_and_the_oldest_leaves():
+    evolution = AgingEvolution(SPACE, seed=0, population_size=3, sample_size=3)
+    members = [SPACE.random(np.random.default_rng(i)) for i in range(4)]
+    for number, architecture in enumerate(members):
+        evolution.learn(architecture, 10.0 - number)
+    assert [a for a, _ in evolution.population] == members[1:]
+    child = evolution.propose(9, {})
+    assert sum(a != b for a, b in zip(child, members[1], strict=True)) == 1
+
+
+def test_a_failed_network_never_enters_the_population():
+    evolution = AgingEvolution(SPACE, seed=0, population_size=3, sample_size=1)
+    evolution.learn(SPACE.random(np.random.default_rng(0)), None)
+    assert not evolution.population
+
+
+def test_age_keeps_the_default_hyperparameters():
+    values = [r.evaluation.configuration.hyperparameters for r in run(build("age"), 20)]
+    assert all(v == {"batch_size": 256, "learning_rate": 0.01, "num_processes": 1} for v in values)
+
+
+@pytest.mark.parametrize("lie", ["mean", "min", "max"])
+def test_bayesian_optimization_finds_the_good_region(lie):
+    medians = []
+    for seed in range(4):
+        settings = SearchSettings(seed, num_initial=8, bayesian=BayesianSettings(lie=lie))
+        points = [
+            e.evaluation.configuration.hyperparameters for e in run(build("agebo", settings), 50)
+        ]
+        medians.append(np.median([hyperparameter_value(point) for point in points[-15:]]))
+    drawn = HYPERPARAMETERS.sample(500, np.random.default_rng(0))
+    assert np.mean(medians) > np.median([hyperparameter_value(point) for point in drawn]) + 0.1
+
+
+def test_agebo_beats_random_search_and_age_on_the_joint_problem():
+    def best(method):
+        bests = []
+        for seed in range(4):
+            settings = SearchSettings(seed, 8, population_size=15, sample_size=5)
+            bests.append(max(r.objective for r in run(build(method, settings), 120)))
+        return np.mean(bests)
+
+    agebo = best("agebo")
+    assert agebo > best("random") + 0.01
+    assert agebo > best("age") + 0.01
+
+
+def test_pending_points_are_known_to_the_optimizer():
+    optimizer = BayesianOptimizer(HYPERPARAMETERS, seed=0, num_initial=0)
+    for point in HYPERPARAMETERS.sample(10, np.random.default_rng(0)):
+        optimizer.learn(point, hyperparameter_value(point))
+    alone = optimizer.propose(20, {})
+    lies = {19: {"batch_size": 1024, "learning_rate": 0.1, "num_processes": 8}, 18: alone}
+    assert optimizer.propose(20, {}) == alone
+    assert optimizer.propose(20, lies) != alone
+
+
+def test_many_points_asked_at_once_are_all_different():
+    search = build("agebo")
+    run(search, 10)
+    points = {tuple(sorted(e.configuration.hyperparameters.items())) for e in search.ask(20)}
+    assert len(points) == 20
+
+
+def test_a_large_kappa_explores_more_than_a_small_one():
+    def spread(kappa):
+        settings = SearchSettings(seed=0, num_initial=4, bayesian=BayesianSettings(kappa=kappa))
+        done = run(build("agebo", settings), 60)
+        rates = [r.evaluation.configuration.hyperparameters["learning_rate"] for r in done[30:]]
+        return np.std(np.log(rates))
+
+    assert spread(19.6) > 1.5 * spread(0.001)
+
+
+def test_outliers_are_fenced_and_failures_count_as_the_worst_left():
+    values = finite_objectives([0.5, 0.6, 0.7, 0.8, -1e30, None])
+    assert values[:4].tolist() == [0.5, 0.6, 0.7, 0.8]
+    assert -10 < values[4] < 0.5
+    assert values[5] == values[4]
+    assert len(finite_objectives([None, None])) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"sample_size": 0}, "sample-size is 0"),
+        ({"population_size": 5, "sample_size": 6}, "sample-size is 6"),
+        ({"seed": -1}, "seed is -1"),
+        ({"mutation": "all"}, "mutation is all"),
+        ({"bayesian": BayesianSettings(kappa=-1)}, "kappa is -1"),
+        ({"bayesian": BayesianSettings(kappa=math.nan)}, "kappa is nan"),
+        ({"bayesian": BayesianSettings(lie="median")}, "lie is median"),
+        ({"bayesian": BayesianSettings(num_trees=0)}, "trees is 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(settings, text):
+    with pytest.raises(UsageError, match=text):
+        SearchSettings(**settings)

@@ -1,0 +1,102 @@
+"""Problems from files and presets, configurations and results as data."""
+
+import json
+
+import pytest
+
+from agebo_hpc.errors import ConfigurationError, InputMissingError
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.space.problem import Problem, Recipe, load_problem, preset
+
+PROBLEM = """
+from agebo_hpc.space.problem import Problem, Recipe
+problem = Problem(data="table.h5", recipe=Recipe(epochs=3))
+def make():
+    return problem
+number = 3
+broken = 1 / 0 if False else None
+"""
+
+
+@pytest.fixture
+def problem_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(PROBLEM)
+    return path
+
+
+def test_a_problem_file_gives_an_object_or_calls_a_function(problem_file):
+    for name in ("problem", "make"):
+        problem = load_problem(f"{problem_file}:{name}")
+        assert problem.recipe.epochs == 3
+        assert problem.data == str(problem_file.parent / "table.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("absent", "absent"), ("number", "int"), ("broken", "NoneType")]
+)
+def test_what_is_no_problem_is_refused_by_name(problem_file, name, text):
+    with pytest.raises(ConfigurationError, match=text):
+        load_problem(f"{problem_file}:{name}")
+
+
+def test_a_file_that_raises_is_refused_with_its_error(tmp_path):
+    path = tmp_path / "bad.py"
+    path.write_text("raise RuntimeError('no such luck')")
+    with pytest.raises(ConfigurationError, match="no such luck"):
+        load_problem(f"{path}:problem")
+
+
+def test_a_missing_file_and_a_reference_without_a_name_are_refused(tmp_path):
+    with pytest.raises(InputMissingError, match=r"gone\.py"):
+        load_problem(f"{tmp_path}/gone.py:problem")
+    with pytest.raises(ConfigurationError, match=r"FILE\.py:NAME"):
+        load_problem("gone.py")
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest_name():
+    with pytest.raises(ConfigurationError, match="'v1-small'"):
+        preset("v1-smal")
+
+
+@pytest.mark.parametrize("field", [{"epochs": 0}, {"plateau_factor": 1.0}, {"warmup_epochs": -1}])
+def test_a_recipe_that_makes_no_sense_is_refused(field):
+    with pytest.raises(ConfigurationError, match=next(iter(field))):
+        Recipe(**field)
+
+
+def test_an_unknown_objective_is_refused():
+    with pytest.raises(ConfigurationError, match="first"):
+        Problem(objective="first")
+
+
+CONFIGURATION = Configuration(
+    (1, 0, 2), {"batch_size": 64, "learning_rate": 0.0123456789, "num_processes": 2}
+)
+
+
+def test_a_configuration_survives_json_and_is_equal_and_hashed_by_value():
+    copy = Configuration.from_json(CONFIGURATION.to_json())
+    assert copy == CONFIGURATION
+    assert hash(copy) == hash(CONFIGURATION)
+    assert copy.key == CONFIGURATION.key
+    other = Configuration((1, 0, 3), CONFIGURATION.hyperparameters)
+    assert other != CONFIGURATION and other.key != CONFIGURATION.key
+
+
+def test_a_result_survives_json():
+    result = Result(
+        Evaluation(7, CONFIGURATION),
+        Status.DONE,
+        0.75,
+        curve=({"epoch": 1, "loss": 0.5},),
+        times={"train": 1.5},
+        submitted=1.0,
+        started=2.0,
+        ended=3.0,
+        ranks=(1, 2),
+        host="n1",
+        num_parameters=10,
+        peak_memory=5,
+    )
+    assert Result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
