@@ -36,6 +36,10 @@ def run(arguments: list[str]) -> int:
         return code if isinstance(code, int) else EXIT_COMPLETE
     except click.exceptions.Exit as leave:
         return leave.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        if not announced_rank():
+            print(error.format_message())
+        return EXIT_USAGE
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code, error)
     except AgeboError as error:

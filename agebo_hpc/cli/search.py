@@ -13,7 +13,7 @@ from agebo_hpc.errors import UsageError
 UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """Seconds, from 90, 90s, 15m, 3h, 1h30m or HH:MM:SS."""
 
     name = "duration"
@@ -33,7 +33,7 @@ class Duration(click.ParamType):
         return sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
-class Integers(click.ParamType):
+class Integers(click.ParamType[tuple[int, ...]]):
     """Integers separated by commas."""
 
     name = "integers"
@@ -168,8 +168,9 @@ def search(resume_: bool, fixed: tuple[str, ...], **options: Any) -> int:
     """
     from pathlib import Path
 
+    from agebo_hpc.execution.lead import Life
     from agebo_hpc.execution.request import SearchRequest
-    from agebo_hpc.execution.session import Life, run_search
+    from agebo_hpc.execution.session import run_search
 
     out = Path(options["out"])
     if resume_ and (out / "config.toml").is_file():
@@ -191,7 +192,8 @@ LIFE_FIELDS = ("executor", "max_evals", "walltime", "threads_per_slot", "eval_ti
 
 
 def _resume(run: str, changes: dict[str, Any]) -> int:
-    from agebo_hpc.execution.session import Life, resume_request, run_search
+    from agebo_hpc.execution.lead import Life
+    from agebo_hpc.execution.session import resume_request, run_search
     from agebo_hpc.storage.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)

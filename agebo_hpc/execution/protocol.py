@@ -61,11 +61,11 @@ class Backoff:
         self._seconds = self.shortest
 
     def reset(self) -> None:
-        """A message came."""
+        """Take note that a message came."""
         self._seconds = self.shortest
 
     def sleep(self) -> None:
-        """Nothing came: sleep, and longer the next time."""
+        """Sleep because nothing came, and longer the next time."""
         time.sleep(self._seconds)
         self._seconds = min(2 * self._seconds, self.longest)
 

@@ -16,7 +16,7 @@ NODE_VARIABLE = "AGEBO_NODE_NAME"
 
 
 def launched_by_mpi() -> bool:
-    """Tell whether a launcher such as mpirun or srun started this process as one of a world. Local.
+    """Tell whether a launcher started this process as one rank of a world. Local.
 
     The batch shell of a Slurm job of one task is not a world.
     """

@@ -9,7 +9,7 @@ the generator of its evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.search.proposers import Proposer
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
-LIES = {"mean": np.mean, "min": np.min, "max": np.max}
+LIES: dict[str, Callable[[np.ndarray], Any]] = {"mean": np.mean, "min": np.min, "max": np.max}
 """The objective told for a pending point, from the objectives seen: ``mean`` (the paper's text),
 ``min`` (the worst, another passage of it), ``max`` (the best; the authors' code)."""
 
@@ -86,7 +86,7 @@ class BayesianOptimizer(Proposer[dict[str, Any]]):
         forest = self._fit(objectives, list(pending.values()), rng)
         candidates = self._space.sample_columns(self._settings.num_candidates, rng)
         bound = gaussian_lcb(self._space.encode(candidates), forest, self._settings.kappa)
-        return self._space.point(candidates, int(_argmin_at_random(bound, rng)))
+        return self._space.point(candidates, _argmin_at_random(bound, rng))
 
     def learn(self, value: dict[str, Any], objective: float | None) -> None:
         """Add an observation; None stands for a failure."""
@@ -144,10 +144,10 @@ def finite_objectives(objectives: list[float | None]) -> np.ndarray:
     return np.where(np.isnan(clipped), np.nanmin(clipped), clipped)
 
 
-def _argmin_at_random(values: np.ndarray, rng: np.random.Generator) -> np.intp:
+def _argmin_at_random(values: np.ndarray, rng: np.random.Generator) -> int:
     """Return the position of the smallest value; one of them at random where there are several.
 
     A forest is piecewise constant: many candidates share the smallest bound.
     """
     smallest = np.flatnonzero(values == values.min())
-    return smallest[rng.integers(len(smallest))]
+    return int(smallest[rng.integers(len(smallest))])

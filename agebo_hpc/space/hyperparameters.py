@@ -157,7 +157,8 @@ class HyperparameterSpace:
         if _is_numeric(dimension) and dimension.name not in self.nominal:
             return np.log(column.astype(np.float64))[:, None]
         choices = np.asarray(dimension.categories)
-        return (column[:, None] == choices[None, :]).astype(np.float64)
+        matches: np.ndarray = column[:, None] == choices[None, :]
+        return matches.astype(np.float64)
 
     def _dimension(self, name: str) -> Dimension | None:
         return next((d for d in self.dimensions if d.name == name), None)

@@ -1,4 +1,4 @@
-"""A problem: the data, the two spaces, the training recipe and the objective, and named presets."""
+"""A problem: data, the two spaces, the training recipe and the objective; and named presets."""
 
 from __future__ import annotations
 
