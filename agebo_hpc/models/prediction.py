@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agebo_hpc.data.encoders import Encoder
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.models.bundle import Model
@@ -118,25 +119,28 @@ def _features(
 def _first_wrong_cell(
     preprocessing: Preprocessing, chunk: pd.DataFrame
 ) -> tuple[str, int, str] | None:
-    """Find a cell that an encoder refuses: its column, position, and what it should be."""
+    """Find a cell that its encoder refuses: its column, position, and what it should be."""
     for encoder in preprocessing.encoders:
         column = chunk[encoder.column]
-
-        def is_wrong(start: int, stop: int, encoder=encoder, column=column) -> bool:  # type: ignore[no-untyped-def]
-            try:
-                encoder.transform(column.iloc[start:stop])
-            except DataError:
-                return True
-            return False
-
-        start, stop = 0, len(column)
-        if not is_wrong(start, stop):
+        if not _refuses(encoder, column):
             continue
+        start, stop = 0, len(column)
         while stop - start > 1:
             middle = (start + stop) // 2
-            start, stop = (start, middle) if is_wrong(start, middle) else (middle, stop)
+            if _refuses(encoder, column.iloc[start:middle]):
+                stop = middle
+            else:
+                start = middle
         return encoder.column, start, "a date" if encoder.kind == "datetime" else "a number"
     return None
+
+
+def _refuses(encoder: Encoder, column: pd.Series) -> bool:
+    try:
+        encoder.transform(column)
+    except DataError:
+        return True
+    return False
 
 
 def _check_columns(model: Model, table: TableFile) -> None:
@@ -178,7 +182,7 @@ def _new_text(out: Path) -> Iterator[IO[str]]:
     try:
         with open(beside, "wb") as raw:
             packed = gzip.GzipFile(out.stem, "wb", fileobj=raw) if _is_packed(out) else raw
-            with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:  # type: ignore[type-var]
+            with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
                 yield text
         sync_file(beside)
         os.replace(beside, out)

@@ -224,13 +224,25 @@ def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
 
 
 def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> TrainingPlan:
-    """Return what is trained and how."""
-    recipe = Recipe(**chosen.problem["recipe"])
+    """Return what is trained and how.
+
+    Raises
+    ------
+    ConfigurationError
+        If the run's configuration has fields that this version does not know.
+    """
+    try:
+        recipe = Recipe(**chosen.problem["recipe"])
+        space = ArchitectureSpace(**chosen.problem["architecture"])
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{chosen.run}/config.toml cannot be used ({error}); use the version of agebo_hpc "
+            f"that wrote it."
+        ) from error
     if options.epochs is not None:
         recipe = replace(recipe, epochs=options.epochs)
     if options.include_validation:
         recipe = replace(recipe, plateau_patience=0, early_stopping_patience=0)
-    space = ArchitectureSpace(**chosen.problem["architecture"])
     return TrainingPlan(
         graph=space.decode(
             chosen.configuration.architecture, dataset.num_features, dataset.num_outputs
@@ -301,7 +313,7 @@ def _describe(
             "split": dataset.schema.get("split"),
         },
         provenance={
-            "run": str(chosen.run),
+            "run": str(chosen.run.resolve()),
             "evaluation_id": chosen.result.id,
             "rank": chosen.rank,
             "search_objective": chosen.result.objective,

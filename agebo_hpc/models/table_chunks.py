@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -115,23 +116,37 @@ def _open_csv(path: Path) -> TableFile:
     if not any(name.strip() for name in header):
         raise DataError(f"{path} has no header in its first line; begin it with column names.")
     check_unique((name for name in header if name), path)
+    # The names that pandas gives to columns without one.
+    names = tuple(name or f"Unnamed: {position}" for position, name in enumerate(header))
 
     def chunks(text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
         with pd.read_csv(
             path,
             sep=delimiter,
             encoding="utf-8-sig",
-            # All names are given, so that a row with more cells than these is an error.
-            header=0,
             index_col=False,
             low_memory=False,
             na_values=list(MISSING),
-            dtype=dict.fromkeys([name for name in text if name in header], "str"),
+            dtype=dict.fromkeys([name for name in text if name in names], "str"),
             chunksize=rows,
         ) as reader:
-            yield from reader
+            while (chunk := _next_chunk(reader, path, len(names))) is not None:
+                yield chunk
 
-    return TableFile(path, tuple(header), chunks)
+    return TableFile(path, names, chunks)
+
+
+def _next_chunk(reader: Iterator[pd.DataFrame], path: Path, width: int) -> pd.DataFrame | None:
+    with warnings.catch_warnings():
+        # Rows longer than the header would else lose cells with no more than a warning.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return next(reader, None)
+        except pd.errors.ParserWarning as warning:
+            raise DataError(
+                f"{path} has rows with more cells than the {width} columns of its header; "
+                f"correct the header or these rows."
+            ) from warning
 
 
 def _open_parquet(path: Path) -> TableFile:
