@@ -23,7 +23,7 @@ from agebo_hpc.search.methods import METHODS
 from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
-from agebo_hpc.space.problem import Problem
+from agebo_hpc.space.problem import METRICS, Problem
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.run_directory import RunDirectory
 
@@ -46,13 +46,14 @@ class Life:
     run: RunDirectory | None = None
 
 
-def fingerprint(problem: Problem) -> str:
-    """Return the content hash of a problem's data set; empty where it has none. Local."""
+def data_facts(problem: Problem) -> dict[str, str]:
+    """Return content hash and metric of a problem's data set; empty where it has none. Local."""
     if problem.data is None:
-        return ""
+        return {}
     from agebo_hpc.data.dataset import open_dataset
 
-    return open_dataset(problem.data).fingerprint
+    dataset = open_dataset(problem.data)
+    return {"data_fingerprint": dataset.fingerprint, "metric": METRICS[dataset.task]}
 
 
 class Manager:
@@ -84,10 +85,13 @@ class Manager:
 
     def run(self) -> int:
         """Run the search to one of its limits and return the exit code."""
-        with _logging_to(self._run.log_path), closing(History.open(self._run)) as history:
-            with Interrupt() as interrupt:
-                limits = Limits(self._request.max_evals, self._request.walltime, interrupt)
-                return self._run_with(history, limits)
+        with (
+            _logging_to(self._run.log_path),
+            closing(History.open(self._run)) as history,
+            Interrupt() as interrupt,
+        ):
+            limits = Limits(self._request.max_evals, self._request.walltime, interrupt)
+            return self._run_with(history, limits)
 
     def _run_with(self, history: History, limits: Limits) -> int:
         restore(self._search, history)
@@ -226,7 +230,7 @@ def _configuration(
         },
         "problem": {
             "data": asked.get("data", problem.data),
-            "data_fingerprint": fingerprint(problem),
+            **data_facts(problem),
             "preset": request.preset,
             "objective": problem.objective,
             "architecture": json.loads(problem.architecture.to_json()),

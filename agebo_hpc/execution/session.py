@@ -9,7 +9,7 @@ from typing import Any
 
 from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, ConfigurationError, LaunchError
 from agebo_hpc.execution.executor import Executor
-from agebo_hpc.execution.lead import Life, Manager, fingerprint
+from agebo_hpc.execution.lead import Life, Manager, data_facts
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.world import (
@@ -134,7 +134,7 @@ def _checked_problem(life: Life) -> Problem:
     if life.run is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         RunDirectory.create(out, {})
     problem = request.load_problem()
-    found = fingerprint(problem)
+    found = data_facts(problem).get("data_fingerprint", "")
     if life.run is not None:
         stored = life.run.config["problem"].get("data_fingerprint", "")
         if stored != found:

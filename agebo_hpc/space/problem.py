@@ -52,6 +52,9 @@ class Recipe:
             )
 
 
+METRICS = {"classification": "accuracy", "regression": "r2"}
+"""The validation metric that is made large, by the task of the data set."""
+
 OBJECTIVES = ("last", "best")
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from agebo_hpc.space.problem import METRICS
+
 
 @dataclass(frozen=True)
 class Task:
@@ -70,6 +72,8 @@ def _sums(*columns: tf.Tensor) -> tf.Tensor:
 
 
 TASKS = {
-    "classification": Task("accuracy", _cross_entropy, _classification_sums, _accuracy, 2),
-    "regression": Task("r2", _squared_error, _regression_sums, _r2, 3),
+    "classification": Task(
+        METRICS["classification"], _cross_entropy, _classification_sums, _accuracy, 2
+    ),
+    "regression": Task(METRICS["regression"], _squared_error, _regression_sums, _r2, 3),
 }
