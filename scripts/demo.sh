@@ -36,7 +36,7 @@ agebo analyze $run --out demo/figures
 say "The best, trained again"
 agebo retrain $run --rank 1 --out demo/model
 
-say "The same on the test part, which nothing has seen until now"
+say "The saved model on the test part, which no choice looked at"
 agebo evaluate demo/model $data
 
 say "Done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
