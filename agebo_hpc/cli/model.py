@@ -91,18 +91,18 @@ def retrain(
     if announced_rank():
         return
     from agebo_hpc.execution.installation import installed_versions
+    from agebo_hpc.models.choice import RetrainOptions, choose, open_data
     from agebo_hpc.models.places import check_model_place
-
-    _start(threads)
-    from agebo_hpc.models.bundle import save_model
-    from agebo_hpc.models.retraining import RetrainOptions, choose, open_data
-    from agebo_hpc.models.retraining import retrain as train_again
 
     options = RetrainOptions(**changes, versions=installed_versions())
     chosen = choose(run, options.rank)
     out = out or chosen.run / "models" / f"evaluation_{chosen.result.id}"
     check_model_place(out, force)
     dataset = open_data(chosen, options.data)
+    _start(threads)
+    from agebo_hpc.models.bundle import save_model
+    from agebo_hpc.models.retraining import retrain as train_again
+
     if not as_json:
         click.echo(
             f"Training evaluation {chosen.result.id} (rank {chosen.rank}, objective "
@@ -149,12 +149,17 @@ def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: b
     """Score MODEL on a part of the prepared data set it was trained on."""
     if announced_rank():
         return
-    _start(threads)
     from agebo_hpc.data.dataset import open_dataset
+    from agebo_hpc.models.description import read_description
+    from agebo_hpc.models.fit import check_fits
+
+    description, dataset = read_description(model), open_dataset(data)
+    check_fits(description, dataset)
+    _start(threads)
     from agebo_hpc.models.bundle import load_model
     from agebo_hpc.models.evaluation import evaluate_model
 
-    done = evaluate_model(load_model(model), open_dataset(data), part)
+    done = evaluate_model(load_model(model), dataset, part)
     if as_json:
         click.echo(json.dumps({"model": str(model), "data": str(data), **asdict(done)}))
         return
@@ -189,9 +194,12 @@ def predict(
     """
     if announced_rank():
         return
+    from agebo_hpc.models.description import read_description
+    from agebo_hpc.models.prediction import check_prediction, predict_file
+
+    check_prediction(read_description(model), source, out, keep, force)
     _start(threads)
     from agebo_hpc.models.bundle import load_model
-    from agebo_hpc.models.prediction import predict_file
 
     loaded = load_model(model)
     began = time.perf_counter()
@@ -201,7 +209,7 @@ def predict(
 
 
 def _start(threads: int | None) -> None:
-    """Set TensorFlow up before anything imports it."""
+    """Set TensorFlow up before anything imports it, and after what a user may have got wrong."""
     from agebo_hpc.execution.world import available_cores
     from agebo_hpc.training.runtime import configure_tensorflow
     from agebo_hpc.training.trainer import Slot

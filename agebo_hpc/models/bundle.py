@@ -6,8 +6,6 @@ Horovod is imported.
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,15 +17,20 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from agebo_hpc.data.preprocessing import Preprocessing
-from agebo_hpc.errors import DataError, InputMissingError
-from agebo_hpc.models.description import DESCRIPTION_NAME, ModelDescription, read_description
+from agebo_hpc.errors import DataError
+from agebo_hpc.models.description import (
+    DESCRIPTION_NAME,
+    NETWORK_NAME,
+    PREDICTION,
+    ModelDescription,
+    read_description,
+    sha256,
+)
 from agebo_hpc.models.places import write_directory
 from agebo_hpc.space.graph import Graph
 
-NETWORK_NAME = "network.keras"
 BATCH_ROWS = 4096
 """Rows of one call of the network."""
-PREDICTION = "prediction"
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,7 @@ class Model:
     @property
     def class_labels(self) -> tuple[Any, ...] | None:
         """Original labels by class index, None for a regression."""
-        labels = self.description.schema["class_labels"]
-        return None if labels is None else tuple(labels)
-
-    @property
-    def output_columns(self) -> list[str]:
-        """Names of the columns of `predict`."""
-        labels = self.class_labels or ()
-        return [PREDICTION, *(f"probability_{label}" for label in labels)]
+        return self.description.class_labels
 
     def outputs(self, x: NDArray[np.float32]) -> Outputs:
         """Run the network on features of shape (rows, num_features), float32, in batches."""
@@ -118,7 +114,7 @@ class Model:
         if self.class_labels is None:
             values = self.preprocessing.decode_target(outputs.raw[:, 0])
             return pd.DataFrame({PREDICTION: values}, index=index)
-        table = pd.DataFrame(outputs.probabilities, index, self.output_columns[1:])
+        table = pd.DataFrame(outputs.probabilities, index, self.description.output_columns[1:])
         labels = self.preprocessing.decode_target(outputs.raw.argmax(axis=1))
         table.insert(0, PREDICTION, labels)
         return table
@@ -153,7 +149,7 @@ def save_model(model: Model, out: str | Path, force: bool = False) -> None:
 
     def fill(directory: Path) -> None:
         model.network.save(directory / NETWORK_NAME)
-        text = model.description.to_json(_sha256(directory / NETWORK_NAME))
+        text = model.description.to_json(sha256(directory / NETWORK_NAME))
         (directory / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")
 
     write_directory(Path(out), fill, force)
@@ -169,28 +165,16 @@ def load_model(path: str | Path) -> Model:
     DataError
         If it is damaged or of a newer format.
     """
-    path = Path(path)
-    if not path.exists():
-        raise InputMissingError(f"There is no model {str(path)!r}; check the path.")
-    if not (path / DESCRIPTION_NAME).is_file():
-        raise InputMissingError(
-            f"{str(path)!r} is not a model: it holds no {DESCRIPTION_NAME}; give a directory that "
-            f"`agebo-hpc retrain` wrote."
-        )
-    description, digest = read_description(path / DESCRIPTION_NAME)
-    file = path / NETWORK_NAME
+    description = read_description(path)
+    file = Path(path) / NETWORK_NAME
     try:
-        if _sha256(file) != digest:
-            raise ValueError(f"its digest is not the one in {DESCRIPTION_NAME}")
         network = tf.keras.models.load_model(file, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        # The file is whole: another version of Keras wrote it.
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        wrote = description.provenance.get("versions", {}).get("keras")
         raise DataError(
-            f"{file} is damaged ({reason}); restore it from a copy or retrain."
+            f"{file} cannot be loaded by Keras {tf.keras.__version__} ({reason}); it was written "
+            f"by Keras {wrote}: use that version, or retrain."
         ) from error
     return Model(network, description)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

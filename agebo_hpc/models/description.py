@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from agebo_hpc.errors import DataError
+from agebo_hpc.errors import DataError, InputMissingError
 
 FORMAT = "agebo_hpc-model"
 FORMAT_VERSION = 1
 DESCRIPTION_NAME = "model.json"
+NETWORK_NAME = "network.keras"
+PREDICTION = "prediction"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ class ModelDescription:
     provenance: Mapping[str, Any]
     scores: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def class_labels(self) -> tuple[Any, ...] | None:
+        """Original labels by class index, None for a regression."""
+        labels = self.schema["class_labels"]
+        return None if labels is None else tuple(labels)
+
+    @property
+    def output_columns(self) -> list[str]:
+        """Names of the columns that predictions have."""
+        return [PREDICTION, *(f"probability_{label}" for label in self.class_labels or ())]
+
     def to_json(self, network_sha256: str) -> str:
         """Say the description and the digest of its network's file as JSON text."""
         content = {
@@ -68,15 +81,40 @@ class ModelDescription:
         return json.dumps({**content, "checksum": _checksum(content)}, indent=1, allow_nan=False)
 
 
-def read_description(path: Path) -> tuple[ModelDescription, str]:
-    """Read ``model.json`` and return the description and the digest of the network's file.
+def read_description(path: str | Path) -> ModelDescription:
+    """Read what the model in a directory says about itself, and check that its network is whole.
 
     Raises
     ------
+    InputMissingError
+        If there is no such directory, or it holds no model.
     DataError
-        If it is no description of a model, of a newer format, or damaged.
+        If it is damaged or of a newer format.
     """
-    content = _read_json(path)
+    path = Path(path)
+    if not path.exists():
+        raise InputMissingError(f"There is no model {str(path)!r}; check the path.")
+    if not (path / DESCRIPTION_NAME).is_file():
+        raise InputMissingError(
+            f"{str(path)!r} is not a model: it holds no {DESCRIPTION_NAME}; give a directory that "
+            f"`agebo-hpc retrain` wrote."
+        )
+    content = _read_json(path / DESCRIPTION_NAME)
+    _check_format(path / DESCRIPTION_NAME, content)
+    try:
+        description = ModelDescription(
+            **{item.name: content[item.name] for item in fields(ModelDescription)}
+        )
+        digest = content["network_sha256"]
+    except KeyError as error:
+        raise DataError(
+            f"{path / DESCRIPTION_NAME} lacks {error}; restore it from a copy or retrain."
+        ) from error
+    _check_network(path / NETWORK_NAME, digest)
+    return description
+
+
+def _check_format(path: Path, content: dict[str, Any]) -> None:
     if content.get("format") != FORMAT:
         raise DataError(
             f"{path} has the format {content.get('format')!r}, not {FORMAT!r}; give a model "
@@ -94,11 +132,26 @@ def read_description(path: Path) -> tuple[ModelDescription, str]:
             f"{path} is damaged: its checksum is {checksum!r}, its content has "
             f"{_checksum(content)!r}; restore it from a copy or retrain."
         )
+
+
+def _check_network(path: Path, digest: str) -> None:
     try:
-        known = {item.name: content[item.name] for item in fields(ModelDescription)}
-        return ModelDescription(**known), str(content["network_sha256"])
-    except KeyError as error:
-        raise DataError(f"{path} lacks {error}; restore it from a copy or retrain.") from error
+        found = sha256(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} is damaged ({error.strerror}); restore it from a copy or retrain."
+        ) from error
+    if found != digest:
+        raise DataError(
+            f"{path} is damaged (its digest is {found[:12]}..., {DESCRIPTION_NAME} says "
+            f"{digest[:12]}...); restore it from a copy or retrain."
+        )
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any]:

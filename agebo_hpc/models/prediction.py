@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from agebo_hpc.data.encoders import Encoder
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.errors import DataError, UsageError
-from agebo_hpc.models.bundle import Model
+from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.places import cannot_write, check_table_place, sync_file
 from agebo_hpc.models.table_chunks import TableFile, open_table
 from agebo_hpc.storage.atomic import sync_directory
+
+if TYPE_CHECKING:
+    from agebo_hpc.models.bundle import Model
 
 OUT_ENDINGS = (".csv", ".csv.gz")
 CHUNK_CELLS = 2**23
@@ -66,14 +69,9 @@ def predict_file(
     UsageError
         If `out` cannot or must not be written, or `keep` names an absent column.
     """
-    source, out = Path(source), Path(out)
-    if not out.name.lower().endswith(OUT_ENDINGS):
-        raise UsageError(f"OUT is {out}; give a name that ends with {' or '.join(OUT_ENDINGS)}.")
-    table = open_table(source)
-    check_table_place(out, source, force)
-    _check_columns(model, table)
-    keep = _check_keep(model, table, keep)
-    with _new_text(out) as file:
+    table = check_prediction(model.description, source, out, keep, force)
+    keep = list(dict.fromkeys(keep))
+    with _new_text(Path(out)) as file:
         rows = 0
         for predicted in predict_chunks(model, table, keep):
             predicted.to_csv(file, index=False, header=rows == 0, lineterminator="\n")
@@ -81,6 +79,30 @@ def predict_file(
         if not rows:
             raise DataError(f"{source} has 0 rows; a header and rows are needed.")
     return rows
+
+
+def check_prediction(
+    model: ModelDescription,
+    source: str | Path,
+    out: str | Path,
+    keep: Sequence[str] = (),
+    force: bool = False,
+) -> TableFile:
+    """Check all that can be checked before the first row; see `predict_file`. Needs no network.
+
+    Returns
+    -------
+    TableFile
+        The table to predict, its header read.
+    """
+    source, out = Path(source), Path(out)
+    if not out.name.lower().endswith(OUT_ENDINGS):
+        raise UsageError(f"OUT is {out}; give a name that ends with {' or '.join(OUT_ENDINGS)}.")
+    table = open_table(source)
+    check_table_place(out, source, force)
+    _check_columns(Preprocessing.from_dict(model.preprocessing).columns, table)
+    _check_keep(model.output_columns, table, keep)
+    return table
 
 
 def predict_chunks(
@@ -143,11 +165,11 @@ def _refuses(encoder: Encoder, column: pd.Series) -> bool:
     return False
 
 
-def _check_columns(model: Model, table: TableFile) -> None:
-    missing = [name for name in model.preprocessing.columns if name not in table.columns]
+def _check_columns(needed: Sequence[str], table: TableFile) -> None:
+    missing = [name for name in needed if name not in table.columns]
     if not missing:
         return
-    spare = [name for name in table.columns if name not in model.preprocessing.columns]
+    spare = [name for name in table.columns if name not in needed]
     close = [name for m in missing for name in difflib.get_close_matches(m, spare, n=1)]
     hint = f" Is it {', '.join(map(repr, dict.fromkeys(close)))} there?" if close else ""
     word = "column" if len(missing) == 1 else "columns"
@@ -157,9 +179,8 @@ def _check_columns(model: Model, table: TableFile) -> None:
     )
 
 
-def _check_keep(model: Model, table: TableFile, keep: Sequence[str]) -> list[str]:
-    names = list(dict.fromkeys(keep))
-    for name in names:
+def _check_keep(outputs: Sequence[str], table: TableFile, keep: Sequence[str]) -> None:
+    for name in keep:
         if name not in table.columns:
             close = difflib.get_close_matches(name, table.columns, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -167,12 +188,11 @@ def _check_keep(model: Model, table: TableFile, keep: Sequence[str]) -> list[str
             raise UsageError(
                 f"--keep is {name!r}, but {table.path} has no such column.{hint} It has {shown}."
             )
-        if name in model.output_columns:
+        if name in outputs:
             raise UsageError(
                 f"--keep is {name!r}, which is a column of the output too; rename it in "
                 f"{table.path}, or leave it out."
             )
-    return names
 
 
 @contextmanager

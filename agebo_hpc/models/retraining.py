@@ -7,185 +7,24 @@ where n is 1.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agebo_hpc.data.dataset import DataSet, open_dataset
-from agebo_hpc.errors import (
-    AgeboError,
-    ConfigurationError,
-    DataError,
-    NonFiniteLossError,
-    UsageError,
-)
+from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
 from agebo_hpc.models.bundle import Model
+from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.evaluation import evaluate_model
 from agebo_hpc.space.architecture import ArchitectureSpace
-from agebo_hpc.space.configuration import Configuration, Result, Status
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Recipe
-from agebo_hpc.storage.reader import read_replay
-from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.training.data_parallel import SingleProcess
 from agebo_hpc.training.engine import Rows, TrainedNetwork, TrainingPlan, train_network
 from agebo_hpc.training.network import keras_model
-
-
-@dataclass(frozen=True)
-class RetrainOptions:
-    """What a retraining may change.
-
-    Attributes
-    ----------
-    rank
-        Place in the table of the best evaluations, from 1.
-    epochs
-        None: as many as the search trained. The warm-up keeps the length it had in the search.
-    include_validation
-        Train on the validation rows too. No row is then left to watch, so the rate is not
-        reduced on a plateau, training does not stop early, and the last epoch's network is kept.
-    seed
-        None: the search's.
-    data
-        The prepared data set; None: where the search found it. It must be the same data.
-    versions
-        Of the installed packages, to be noted.
-    """
-
-    rank: int = 1
-    epochs: int | None = None
-    include_validation: bool = False
-    seed: int | None = None
-    data: str | Path | None = None
-    versions: Mapping[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("rank", "epochs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"--{name} is {value}; give 1 or more.")
-        if self.seed is not None and self.seed < 0:
-            raise UsageError(f"--seed is {self.seed}; give 0 or more.")
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A configuration of a run, and what it was found for.
-
-    Attributes
-    ----------
-    run, rank
-        Where it is from.
-    result
-        Its evaluation in the search.
-    problem
-        ``[problem]`` of the run's configuration.
-    seed
-        Of the search.
-    """
-
-    run: Path
-    rank: int
-    result: Result
-    problem: Mapping[str, Any]
-    seed: int
-
-    @property
-    def configuration(self) -> Configuration:
-        """Architecture and hyperparameters."""
-        return self.result.evaluation.configuration
-
-
-def choose(run: str | Path, rank: int = 1) -> Chosen:
-    """Return the rank-th best finished evaluation of a run; of equal ones the earlier is better.
-
-    Works while the search runs.
-
-    Parameters
-    ----------
-    run
-        Run directory.
-    rank
-        From 1.
-
-    Raises
-    ------
-    InputMissingError
-        If there is no such run.
-    UsageError
-        If it has no finished evaluation, or fewer than `rank`.
-    ConfigurationError
-        If its configuration does not say what was searched.
-    """
-    directory = RunDirectory.open(run)
-    problem = directory.config.get("problem", {})
-    if not {"architecture", "recipe", "objective"} <= set(problem):
-        raise ConfigurationError(
-            f"{directory.path}/config.toml has no complete [problem]; it was not written by "
-            f"`agebo-hpc search`."
-        )
-    done = sorted(
-        (r for r in read_replay(run).results if r.status is Status.DONE and _is_scored(r)),
-        key=lambda r: (-float(r.objective or 0.0), r.id),
-    )
-    if not done:
-        raise UsageError(
-            f"The run {str(run)!r} has no finished evaluation; wait for the search, or go on with "
-            f"`agebo-hpc resume {run}`."
-        )
-    if rank > len(done):
-        raise UsageError(
-            f"--rank is {rank}, but the run {str(run)!r} has {len(done)} finished "
-            f"evaluation{'s' * (len(done) > 1)}; give 1 to {len(done)}."
-        )
-    seed = int(directory.config.get("search", {}).get("seed", 0))
-    return Chosen(directory.path, rank, done[rank - 1], problem, seed)
-
-
-def _is_scored(result: Result) -> bool:
-    return result.objective is not None and math.isfinite(result.objective)
-
-
-def open_data(chosen: Chosen, data: str | Path | None = None) -> DataSet:
-    """Open the data set that a configuration was found on.
-
-    Parameters
-    ----------
-    chosen
-        The configuration.
-    data
-        Where it is now; None: where it was then.
-
-    Raises
-    ------
-    InputMissingError
-        If it is not there.
-    DataError
-        If it is other data.
-    ConfigurationError
-        If the search had no data set.
-    """
-    path = data or chosen.problem.get("data")
-    if path is None:
-        raise ConfigurationError(
-            f"The search in {str(chosen.run)!r} names no prepared data set; give it with --data."
-        )
-    dataset = open_dataset(path)
-    expected = chosen.problem.get("data_fingerprint")
-    if expected and dataset.fingerprint != expected:
-        raise DataError(
-            f"{dataset.path} has the fingerprint {dataset.fingerprint[:12]}..., but the search "
-            f"used data with {str(expected)[:12]}...: it was prepared anew or is another set; "
-            f"give the file of the search with --data."
-        )
-    return dataset
 
 
 def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
@@ -194,9 +33,9 @@ def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
     Parameters
     ----------
     chosen
-        The configuration, see `choose`.
+        The configuration, see `agebo_hpc.models.choice.choose`.
     dataset
-        See `open_data`.
+        See `agebo_hpc.models.choice.open_data`.
     options
         What differs from the search.
 

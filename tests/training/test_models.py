@@ -22,8 +22,9 @@ from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 from agebo_hpc.models import places
 from agebo_hpc.models.bundle import load_model, save_model
+from agebo_hpc.models.choice import RetrainOptions, choose, open_data
 from agebo_hpc.models.evaluation import evaluate_model
-from agebo_hpc.models.retraining import RetrainOptions, choose, make_plan, open_data, retrain
+from agebo_hpc.models.retraining import make_plan, retrain
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.space.problem import Recipe
@@ -366,3 +367,14 @@ def test_retraining_on_data_that_was_prepared_anew_is_refused(chosen, tmp_path):
 def test_an_option_out_of_range_is_refused_with_its_value(change):
     with pytest.raises(UsageError, match=str(next(iter(change.values())))):
         RetrainOptions(**change)
+
+
+def test_mistakes_can_be_told_before_tensorflow_is_loaded():
+    modules = ("choice", "description", "fit", "places", "prediction")
+    names = ", ".join(f"agebo_hpc.models.{name}" for name in modules)
+    code = f"import {names}, sys; print('tensorflow' in sys.modules, 'mpi4py' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.stdout.split() == ["False", "False"], done.stderr

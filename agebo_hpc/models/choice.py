@@ -1,0 +1,168 @@
+"""Which configuration of a run is trained again, on which data, and what may be changed.
+
+Knows no TensorFlow: a mistake in what is asked is told before it is loaded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc.data.dataset import DataSet, open_dataset
+from agebo_hpc.errors import ConfigurationError, DataError, UsageError
+from agebo_hpc.space.configuration import Configuration, Result, Status
+from agebo_hpc.storage.reader import read_replay
+from agebo_hpc.storage.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class RetrainOptions:
+    """What a retraining may change.
+
+    Attributes
+    ----------
+    rank
+        Place in the table of the best evaluations, from 1.
+    epochs
+        None: as many as the search trained. The warm-up keeps the length it had in the search.
+    include_validation
+        Train on the validation rows too. No row is then left to watch, so the rate is not
+        reduced on a plateau, training does not stop early, and the last epoch's network is kept.
+    seed
+        None: the search's.
+    data
+        The prepared data set; None: where the search found it. It must be the same data.
+    versions
+        Of the installed packages, to be noted.
+    """
+
+    rank: int = 1
+    epochs: int | None = None
+    include_validation: bool = False
+    seed: int | None = None
+    data: str | Path | None = None
+    versions: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rank", "epochs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"--{name} is {value}; give 1 or more.")
+        if self.seed is not None and self.seed < 0:
+            raise UsageError(f"--seed is {self.seed}; give 0 or more.")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A configuration of a run, and what it was found for.
+
+    Attributes
+    ----------
+    run, rank
+        Where it is from.
+    result
+        Its evaluation in the search.
+    problem
+        ``[problem]`` of the run's configuration.
+    seed
+        Of the search.
+    """
+
+    run: Path
+    rank: int
+    result: Result
+    problem: Mapping[str, Any]
+    seed: int
+
+    @property
+    def configuration(self) -> Configuration:
+        """Architecture and hyperparameters."""
+        return self.result.evaluation.configuration
+
+
+def choose(run: str | Path, rank: int = 1) -> Chosen:
+    """Return the rank-th best finished evaluation of a run; of equal ones the earlier is better.
+
+    Works while the search runs.
+
+    Parameters
+    ----------
+    run
+        Run directory.
+    rank
+        From 1.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such run.
+    UsageError
+        If it has no finished evaluation, or fewer than `rank`.
+    ConfigurationError
+        If its configuration does not say what was searched.
+    """
+    directory = RunDirectory.open(run)
+    problem = directory.config.get("problem", {})
+    if not {"architecture", "recipe", "objective"} <= set(problem):
+        raise ConfigurationError(
+            f"{directory.path}/config.toml has no complete [problem]; it was not written by "
+            f"`agebo-hpc search`."
+        )
+    done = sorted(
+        (r for r in read_replay(run).results if r.status is Status.DONE and _is_scored(r)),
+        key=lambda r: (-float(r.objective or 0.0), r.id),
+    )
+    if not done:
+        raise UsageError(
+            f"The run {str(run)!r} has no finished evaluation; wait for the search, or go on with "
+            f"`agebo-hpc resume {run}`."
+        )
+    if rank > len(done):
+        raise UsageError(
+            f"--rank is {rank}, but the run {str(run)!r} has {len(done)} finished "
+            f"evaluation{'s' * (len(done) > 1)}; give 1 to {len(done)}."
+        )
+    seed = int(directory.config.get("search", {}).get("seed", 0))
+    return Chosen(directory.path, rank, done[rank - 1], problem, seed)
+
+
+def _is_scored(result: Result) -> bool:
+    return result.objective is not None and math.isfinite(result.objective)
+
+
+def open_data(chosen: Chosen, data: str | Path | None = None) -> DataSet:
+    """Open the data set that a configuration was found on.
+
+    Parameters
+    ----------
+    chosen
+        The configuration.
+    data
+        Where it is now; None: where it was then.
+
+    Raises
+    ------
+    InputMissingError
+        If it is not there.
+    DataError
+        If it is other data.
+    ConfigurationError
+        If the search had no data set.
+    """
+    path = data or chosen.problem.get("data")
+    if path is None:
+        raise ConfigurationError(
+            f"The search in {str(chosen.run)!r} names no prepared data set; give it with --data."
+        )
+    dataset = open_dataset(path)
+    expected = chosen.problem.get("data_fingerprint")
+    if expected and dataset.fingerprint != expected:
+        raise DataError(
+            f"{dataset.path} has the fingerprint {dataset.fingerprint[:12]}..., but the search "
+            f"used data with {str(expected)[:12]}...: it was prepared anew or is another set; "
+            f"give the file of the search with --data."
+        )
+    return dataset
