@@ -9,8 +9,8 @@ from agebo_hpc.training.trainer import Slot
 def configure_tensorflow(slot: Slot) -> None:
     """Import TensorFlow and set it up for a slot: threads, device, determinism.
 
-    The graph optimizer is off: networks are traced once each, it costs a quarter of the time to
-    the first step and gains nothing measurable on steps that are matrix products.
+    The graph optimizer is off: it delays the first step of every network, does not make steps that
+    are matrix products faster, and in TensorFlow 2.20 it fails on merges with an error message.
     """
     prepare_environment(slot.threads)
     import tensorflow as tf
