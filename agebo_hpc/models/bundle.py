@@ -158,6 +158,8 @@ def save_model(model: Model, out: str | Path, force: bool = False) -> None:
 def load_model(path: str | Path) -> Model:
     """Load a model's directory.
 
+    Switches one optimization of TensorFlow's graphs off in this process, the remapper.
+
     Raises
     ------
     InputMissingError
@@ -166,6 +168,8 @@ def load_model(path: str | Path) -> Model:
         If it is damaged or of a newer format.
     """
     description = read_description(path)
+    # It fails on a sum followed by a ReLU, says so in many lines, and gains nothing then.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     file = Path(path) / NETWORK_NAME
     try:
         network = tf.keras.models.load_model(file, compile=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.data.dataset import DataSet, open_dataset
-from agebo_hpc.errors import ConfigurationError, DataError, UsageError
+from agebo_hpc.errors import ConfigurationError, DataError, InputMissingError, UsageError
 from agebo_hpc.space.configuration import Configuration, Result, Status
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
@@ -157,7 +157,14 @@ def open_data(chosen: Chosen, data: str | Path | None = None) -> DataSet:
         raise ConfigurationError(
             f"The search in {str(chosen.run)!r} names no prepared data set; give it with --data."
         )
-    dataset = open_dataset(path)
+    try:
+        dataset = open_dataset(path)
+    except InputMissingError as error:
+        if data is not None:
+            raise
+        raise InputMissingError(
+            f"{error} The search used this data set; if it was moved, give it with --data."
+        ) from error
     expected = chosen.problem.get("data_fingerprint")
     if expected and dataset.fingerprint != expected:
         raise DataError(

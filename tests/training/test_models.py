@@ -235,6 +235,7 @@ print(predict_file(model, {str(tmp_path / "in.csv")!r}, {str(tmp_path / "out.csv
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "5"
+    assert "failed" not in done.stderr  # TensorFlow's own complaints
     assert len(pd.read_csv(tmp_path / "out.csv")) == 5
 
 
@@ -361,6 +362,14 @@ def test_retraining_on_data_that_was_prepared_anew_is_refused(chosen, tmp_path):
     other = data_set(tmp_path / "other.h5", "kind", "price", seed=1)
     with pytest.raises(DataError, match="fingerprint"):
         open_data(chosen, other.path)
+
+
+def test_data_that_was_moved_is_asked_for(classes, chosen, tmp_path):
+    problem = {**chosen.problem, "data": str(tmp_path / "gone.h5")}
+    moved = replace(chosen, problem=problem)
+    with pytest.raises(InputMissingError, match=r"gone\.h5.*if it was moved, give it with --data"):
+        open_data(moved)
+    assert open_data(moved, classes.path).fingerprint == classes.fingerprint
 
 
 @pytest.mark.parametrize("change", [{"rank": 0}, {"epochs": 0}, {"seed": -1}])
