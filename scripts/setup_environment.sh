@@ -127,7 +127,8 @@ exec 9<scripts/setup_environment.sh
 flock 9 2>/dev/null || true
 
 version=$("$PYTHON" -c 'import sys; print(sys.version)' 2>/dev/null || true)
-compilers=$([ "$SYSTEM_MPI" = 1 ] && command -v mpicc mpirun || true)
+compilers=""
+if [ "$SYSTEM_MPI" = 1 ]; then compilers=$(command -v mpicc mpirun || true); fi
 options="mpi=$SYSTEM_MPI tensorflow=$SYSTEM_TENSORFLOW horovod=$SYSTEM_HOROVOD $compilers"
 venv_key=$(key "$version" "$VENV" "$options" </dev/null)
 packages_key=$(cat setup.cfg constraints.txt scripts/setup_environment.sh | key "$venv_key")
