@@ -1,0 +1,248 @@
+"""The training loop on small learnable tables: shards, schedules, metrics, ends."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import accuracy_score, r2_score
+
+from agebo_hpc.errors import NonFiniteLossError
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.configuration import Configuration, Evaluation, Status
+from agebo_hpc.space.problem import Problem, Recipe
+from agebo_hpc.training import engine
+from agebo_hpc.training.data_parallel import SingleProcess
+from agebo_hpc.training.engine import (
+    VALIDATION_ROWS,
+    Rows,
+    TrainingPlan,
+    evaluate_rows,
+    local_batches,
+    train_network,
+)
+from agebo_hpc.training.network import forward, initial_parameters
+from agebo_hpc.training.trainer import Slot, TensorFlowTrainer
+
+SPACE = ArchitectureSpace(num_nodes=2)
+DECISIONS = (13, 1, 12, 1, 1)
+
+
+def table(number=600, task="classification", seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(number, 4)).astype(np.float32)
+    score = x[:, 0] - 0.5 * x[:, 1] + 0.3 * x[:, 2] ** 2
+    if task == "classification":
+        return Rows.of(x, np.digitize(score, [-0.5, 0.6]).astype(np.int32))
+    return Rows.of(x, (3 + 2 * score).astype(np.float32))
+
+
+TRAINING, VALIDATION = table(seed=0), table(301, seed=1)
+
+
+def plan(task="classification", hyperparameters=None, keep_best=False, seed=3, **recipe):
+    graph = SPACE.decode(DECISIONS, 4, 3 if task == "classification" else 1)
+    chosen = {"batch_size": 32, "learning_rate": 0.01, "num_processes": 1}
+    settings = {"epochs": 4, "warmup_epochs": 1, **recipe}
+    return TrainingPlan(
+        graph, task, {**chosen, **(hyperparameters or {})}, Recipe(**settings), keep_best, seed
+    )
+
+
+def train(given, stop=engine.never_stop, rows=(TRAINING, VALIDATION)):
+    return train_network(given, *rows, SingleProcess(), stop)
+
+
+def of_curve(trained, name):
+    return [entry[name] for entry in trained.curve]
+
+
+@pytest.mark.parametrize("number", [7, 100, 101, 103])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_shards_are_disjoint_and_hold_every_row(number, size):
+    rows = table(number)
+    shards = [rows.shard(rank, size) for rank in range(size)]
+    assert sorted(row for shard in shards for row in shard) == list(range(number))
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
+
+
+@pytest.mark.parametrize("number", [7, 100, 101, 103, 1000])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("batch_size", [1, 8, 32, 2048])
+def test_a_step_has_a_full_batch_that_fits_every_shard_and_all_rows_fit_an_epoch(
+    number, size, batch_size
+):
+    batch, steps = local_batches(number, {"batch_size": batch_size, "num_processes": size}, size)
+    shards = [len(table(number).shard(rank, size)) for rank in range(size)]
+    assert batch == min(batch_size, min(shards))
+    assert batch * steps >= max(shards) > batch * (steps - 1)
+
+
+def test_a_single_process_takes_the_whole_global_batch_itself():
+    assert local_batches(1000, {"batch_size": 50, "num_processes": 4}, 1) == (200, 5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_every_row_is_seen_in_every_epoch_in_another_order(size):
+    number, given = 100, plan(hyperparameters={"num_processes": size})
+    seen = []
+    for rank in range(size):
+        group = SingleProcess()
+        group.rank, group.size = rank, size
+        training = engine._Training(given, table(number), VALIDATION, group)
+        orders = [training._shuffled(epoch).numpy().ravel() for epoch in (0, 1)]
+        assert not np.array_equal(*orders)
+        assert set(orders[0]) == set(orders[1])
+        seen += sorted(set(orders[0].tolist()))
+    assert sorted(seen) == list(range(number))
+
+
+def test_training_learns_a_learnable_table():
+    trained = train(plan(epochs=15))
+    losses = of_curve(trained, "loss")
+    assert losses[-1] < 0.5 * losses[0]
+    assert trained.metric > 0.9
+    assert of_curve(trained, "epoch") == list(range(1, 16))
+    assert not trained.stopped
+
+
+def test_a_regression_learns_a_learnable_table():
+    rows = table(task="regression"), table(301, "regression", 1)
+    trained = train(plan("regression", epochs=15), rows=rows)
+    assert trained.metric > 0.9
+
+
+def test_the_accuracy_is_exactly_that_of_the_predictions():
+    trained = train(plan())
+    graph = plan().graph
+    outputs = forward(graph, tf.constant(trained.parameters), VALIDATION.x).numpy()
+    expected = accuracy_score(VALIDATION.y.numpy(), outputs.argmax(axis=1))
+    assert trained.metric == expected
+    scores = evaluate_rows(graph, trained.parameters, "classification", VALIDATION)
+    assert scores["accuracy"] == expected
+    assert scores["loss"] == pytest.approx(trained.curve[-1]["validation_loss"], rel=1e-6)
+
+
+def test_r2_is_that_of_scikit_learn():
+    rows = table(task="regression"), table(301, "regression", 1)
+    trained = train(plan("regression"), rows=rows)
+    graph = plan("regression").graph
+    outputs = forward(graph, tf.constant(trained.parameters), rows[1].x).numpy()[:, 0]
+    assert trained.metric == pytest.approx(r2_score(rows[1].y.numpy(), outputs), abs=1e-6)
+
+
+def test_rows_beyond_one_slice_are_evaluated_once_each():
+    rows = table(2 * VALIDATION_ROWS + 77)
+    graph = plan().graph
+    parameters = initial_parameters(graph, np.random.default_rng(0))
+    outputs = forward(graph, tf.constant(parameters), rows.x).numpy()
+    scores = evaluate_rows(graph, parameters, "classification", rows)
+    assert scores["accuracy"] == accuracy_score(rows.y.numpy(), outputs.argmax(axis=1))
+
+
+def test_a_loss_that_is_no_number_is_an_error_that_names_the_epoch():
+    broken = Rows.of(np.full((600, 4), 1e38, np.float32), TRAINING.y.numpy())
+    with pytest.raises(NonFiniteLossError, match=r"after epoch 1\b"):
+        train(plan(), rows=(broken, VALIDATION))
+
+
+def test_a_huge_learning_rate_diverges_and_is_an_error():
+    with pytest.raises(NonFiniteLossError):
+        train(plan(hyperparameters={"learning_rate": 1e30}, epochs=5))
+
+
+def test_training_stops_early_after_patience_epochs_without_a_better_metric():
+    frozen = plan(hyperparameters={"learning_rate": 1e-12}, epochs=10, early_stopping_patience=2)
+    trained = train(frozen)
+    assert len(trained.curve) == 3
+    assert not trained.stopped
+    assert len(train(plan(hyperparameters={"learning_rate": 1e-12}, epochs=5)).curve) == 5
+
+
+# The rate makes a metric that goes up and down.
+RESTLESS = {"learning_rate": 0.3, "batch_size": 64}
+
+
+def test_the_objective_of_the_best_epoch_comes_with_its_parameters():
+    best = train(plan(hyperparameters=RESTLESS, epochs=8, keep_best=True))
+    last = train(plan(hyperparameters=RESTLESS, epochs=8))
+    metrics = of_curve(best, "validation_metric")
+    assert metrics == of_curve(last, "validation_metric")
+    assert max(metrics) > metrics[-1], "both objectives are the same on this table"
+    assert best.metric == max(metrics)
+    assert last.metric == metrics[-1]
+    for trained in (best, last):
+        again = evaluate_rows(plan().graph, trained.parameters, "classification", VALIDATION)
+        assert again["accuracy"] == trained.metric
+
+
+@pytest.mark.parametrize("reason", engine.STOP_REASONS)
+def test_a_reason_to_stop_ends_training_at_the_end_of_the_epoch(reason):
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return reason if len(asked) == 2 else ""
+
+    trained = train(plan(epochs=6), stop)
+    assert trained.stopped == reason
+    assert len(trained.curve) == 2
+
+
+def test_a_reason_to_stop_in_the_last_epoch_leaves_the_training_complete():
+    trained = train(plan(epochs=1), lambda: "order")
+    assert not trained.stopped
+
+
+def test_the_same_seed_gives_the_same_training_and_another_seed_another():
+    def curve(trained):
+        return [{k: v for k, v in entry.items() if k != "seconds"} for entry in trained.curve]
+
+    first, again, other = (train(plan(seed=seed)) for seed in (3, 3, 4))
+    assert curve(first) == curve(again)
+    assert np.array_equal(first.parameters, again.parameters)
+    assert curve(first) != curve(other)
+
+
+def test_the_seconds_of_the_phases_are_there():
+    times = train(plan()).times
+    assert {"build", "first_epoch", "train", "validate"} == set(times)
+    assert all(seconds > 0 for seconds in times.values())
+
+
+@pytest.fixture(scope="module")
+def trainer_of(tiny_dataset):
+    """Return a function that makes the trainer of a problem with the recipe given."""
+
+    def make(eval_timeout=0.0, **recipe):
+        problem = Problem(str(tiny_dataset), SPACE, recipe=Recipe(**recipe))
+        return TensorFlowTrainer(problem, Slot(), eval_timeout)
+
+    return make
+
+
+EVALUATION = Evaluation(
+    0,
+    Configuration(DECISIONS, {"batch_size": 64, "learning_rate": 0.01, "num_processes": 1}),
+)
+
+
+def test_a_stop_order_cuts_an_evaluation(trainer_of):
+    outcome = trainer_of(epochs=5, warmup_epochs=1).prepare(EVALUATION, 1).run(None, lambda: True)
+    assert outcome.status is Status.CUT
+    assert outcome.objective is None
+    assert len(outcome.curve) == 1
+
+
+def test_the_time_limit_ends_an_evaluation_as_timed_out(trainer_of):
+    trainer = trainer_of(1e-6, epochs=5, warmup_epochs=1)
+    outcome = trainer.prepare(EVALUATION, 1).run(None, lambda: False)
+    assert outcome.status is Status.TIMED_OUT
+    assert outcome.objective is None
+
+
+def test_an_evaluation_that_ends_is_done_with_its_objective(trainer_of):
+    trainer = trainer_of(epochs=2, warmup_epochs=1)
+    outcome = trainer.prepare(EVALUATION, 1).run(None, lambda: False)
+    assert outcome.status is Status.DONE
+    assert outcome.objective == outcome.curve[-1]["validation_metric"]
+    assert outcome.num_parameters > 0
+    assert outcome.checksum == trainer.prepare(EVALUATION, 1).run(None, lambda: False).checksum

@@ -1,0 +1,63 @@
+"""Nothing of a finished training stays alive, so that a rank can live for thousands of them."""
+
+import gc
+
+import numpy as np
+import psutil
+import pytest
+from tensorflow.python.framework import ops
+from tensorflow.python.framework.func_graph import FuncGraph
+
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.problem import Recipe
+from agebo_hpc.training.data_parallel import SingleProcess
+from agebo_hpc.training.engine import Rows, TrainingPlan, train_network
+
+SPACE = ArchitectureSpace(num_nodes=6)
+MIB = 2**20
+
+
+def train_once(number):
+    """Train a random network of the space for a few steps; swish is in most of them."""
+    rng = np.random.default_rng(number)
+    rows = Rows.of(
+        rng.normal(size=(256, 8)).astype(np.float32), rng.integers(0, 3, 256).astype(np.int32)
+    )
+    graph = SPACE.decode(SPACE.random(rng), 8, 3)
+    hyperparameters = {"batch_size": 64, "learning_rate": 0.01, "num_processes": 1}
+    plan = TrainingPlan(graph, "classification", hyperparameters, Recipe(1, 0), seed=number)
+    trained = train_network(plan, rows, rows, SingleProcess())
+    assert trained.parameters.size == graph.num_parameters
+
+
+def living_graphs():
+    gc.collect()
+    return sum(isinstance(thing, FuncGraph) for thing in gc.get_objects())
+
+
+def registered_gradients():
+    return len(ops.gradient_registry._registry)
+
+
+def test_after_a_training_no_traced_graph_is_alive_and_no_gradient_was_registered():
+    train_once(0)
+    graphs, gradients = living_graphs(), registered_gradients()
+    for number in range(1, 4):
+        train_once(number)
+    assert living_graphs() == graphs == 0
+    assert registered_gradients() == gradients
+
+
+@pytest.mark.slow
+def test_resident_memory_does_not_grow_with_the_number_of_trainings():
+    process = psutil.Process()
+    for number in range(12):
+        train_once(number)
+    gc.collect()
+    early = process.memory_info().rss
+    for number in range(12, 42):
+        train_once(number)
+    gc.collect()
+    grown = (process.memory_info().rss - early) / 30
+    # What TensorFlow keeps of a network with one custom gradient is ten times as much.
+    assert grown < MIB, f"{grown / MIB:.2f} MiB for each training"
