@@ -68,7 +68,17 @@ class MPIExecutor(Executor):
 
     def close(self) -> None:
         """End what runs at the end of its epoch and tell every trainer rank to quit."""
+        from mpi4py import MPI
+
         self._stop_running()
+        backoff = Backoff()
+        while self.num_running:
+            # A leader whose result nobody takes would never come to quit.
+            received = try_receive(self._comm, MPI.ANY_SOURCE, Tag.RESULT)
+            if received is None:
+                backoff.sleep()
+            else:
+                self._finish(received[0])
         for rank in range(self._comm.Get_size()):
             if rank != MANAGER:
                 self._comm.send(None, rank, Tag.QUIT)

@@ -1,0 +1,201 @@
+"""Horovod groups on real ranks: changing sizes, averaged gradients, sharded validation."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.mpi
+
+COMMON = """
+import json, sys
+import mpi4py
+mpi4py.rc.thread_level = "multiple"
+from mpi4py import MPI
+import numpy as np
+from agebo_hpc.training.runtime import configure_tensorflow
+from agebo_hpc.training.trainer import Slot
+configure_tensorflow(Slot(1, 0, with_group=True))
+import tensorflow as tf
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.problem import Recipe
+from agebo_hpc.training.data_parallel import start_group
+from agebo_hpc.training.engine import *
+from agebo_hpc.training.metrics import TASKS
+from agebo_hpc.training.network import initial_parameters
+
+world = MPI.COMM_WORLD
+rank = world.Get_rank()
+SPACE = ArchitectureSpace(num_nodes=3)
+DECISIONS = (8, 1, 9, 1, 1, 13, 1, 0, 1)
+
+def rows(number, task, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(number, 4)).astype(np.float32)
+    score = x[:, 0] - 0.5 * x[:, 1]
+    if task == "classification":
+        return Rows.of(x, np.digitize(score, [-0.5, 0.6]).astype(np.int32))
+    return Rows.of(x, (5 + score).astype(np.float32))
+
+def plan(task, n, batch_size=32, learning_rate=0.01, **recipe):
+    graph = SPACE.decode(DECISIONS, 4, 3 if task == "classification" else 1)
+    chosen = {"batch_size": batch_size, "learning_rate": learning_rate, "num_processes": n}
+    return TrainingPlan(graph, task, chosen, Recipe(**{"epochs": 2, "warmup_epochs": 1, **recipe}))
+
+def first_ranks(size):
+    group = world.Get_group().Incl(list(range(size)))
+    return world.Create_group(group, size) if rank < size else None
+
+def say(found):
+    everyone = world.gather(found)
+    if rank == 0:
+        print("FOUND " + json.dumps(everyone), flush=True)
+"""
+
+
+@pytest.fixture
+def found(mpirun):
+    """Run a script on real ranks and return what each rank said."""
+
+    def run(ranks, script):
+        done = mpirun(ranks, COMMON + script)
+        assert done.returncode == 0, done.stderr
+        [line] = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+        return json.loads(line.removeprefix("FOUND "))
+
+    return run
+
+
+def test_groups_of_changing_sizes_end_with_the_same_weights_on_all_members(found):
+    sizes = [1, 2, 3, 2, 1, 3]
+    everyone = found(
+        3,
+        f"""
+from zlib import crc32
+checksums = []
+for size in {sizes}:
+    comm = first_ranks(size)
+    if comm is None:
+        checksums.append(None)
+        continue
+    group = start_group(comm)
+    assert group.size == size
+    trained = train_network(
+        plan("classification", size), rows(500, "classification", 0),
+        rows(101, "classification", 1), group,
+    )
+    group.stop()
+    comm.Free()
+    checksums.append([crc32(trained.parameters), trained.metric])
+say(checksums)
+""",
+    )
+    by_size = {}
+    for turn, size in enumerate(sizes):
+        members = [checksums[turn] for checksums in everyone[:size]]
+        assert all(member == members[0] for member in members)
+        assert all(checksums[turn] is None for checksums in everyone[size:])
+        assert by_size.setdefault(size, members[0]) == members[0], "another result for this size"
+    assert len({tuple(result) for result in by_size.values()}) == 3
+
+
+def test_two_processes_with_half_the_batch_have_the_gradient_of_one_with_all_of_it(found):
+    first, second = found(
+        2,
+        """
+table = rows(64, "classification", 0)
+graph = plan("classification", 2).graph
+task = TASKS["classification"]
+parameters = tf.Variable(initial_parameters(graph, np.random.default_rng(0)))
+loss, whole = loss_and_gradient(graph, task, parameters, table.x, table.y)
+group = start_group(world)
+own = slice(32 * rank, 32 * rank + 32)
+half_loss, half = loss_and_gradient(graph, task, parameters, table.x[own], table.y[own])
+mean = group.sum(half, "gradient") / 2
+scale = float(tf.reduce_max(tf.abs(whole)))
+group.stop()
+
+# The same in training: every step has all rows, so nothing depends on the shuffle.
+validation = rows(50, "classification", 1)
+group = start_group(world)
+pair = train_network(plan("classification", 2, 32, 0.005, warmup_epochs=0, epochs=6),
+                     table, validation, group)
+group.stop()
+alone = train_network(plan("classification", 1, 64, 0.01, warmup_epochs=0, epochs=6),
+                      table, validation, start_group(None))
+say({"difference": float(tf.reduce_max(tf.abs(mean - whole))) / scale,
+     "halves": float(tf.reduce_max(tf.abs(half - whole))) / scale,
+     "pair": [entry["loss"] for entry in pair.curve],
+     "alone": [entry["loss"] for entry in alone.curve]})
+""",
+    )
+    for member in (first, second):
+        assert member["difference"] < 1e-5
+        assert member["halves"] > 1e-3, "the halves alone would have passed"
+        assert member["pair"] == pytest.approx(member["alone"], rel=1e-3)
+    assert first["pair"] == second["pair"]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_validation_over_shards_is_that_of_one_process_with_the_same_weights(found, size):
+    everyone = found(
+        size,
+        """
+differences = []
+for task in ("classification", "regression"):
+    # Shards of different lengths.
+    validation = rows(4097 * world.Get_size() + 1, task, 1)
+    group = start_group(world)
+    given = plan(task, world.Get_size())
+    trained = train_network(given, rows(500, task, 0), validation, group)
+    group.stop()
+    scores = evaluate_rows(given.graph, trained.parameters, task, validation)
+    differences.append(trained.metric - scores[TASKS[task].metric])
+    differences.append(trained.curve[-1]["validation_loss"] - scores["loss"])
+say(differences)
+""",
+    )
+    for accuracy, loss, r2, squared_error in everyone:
+        assert accuracy == 0.0
+        assert max(abs(loss), abs(r2), abs(squared_error)) < 1e-7
+
+
+def test_a_loss_that_is_no_number_on_one_member_is_an_error_on_all(found):
+    everyone = found(
+        2,
+        """
+from agebo_hpc.errors import NonFiniteLossError
+table = rows(200, "classification", 0)
+x = table.x.numpy()
+x[-1] = np.inf  # a row of the last member's shard
+group = start_group(world)
+try:
+    train_network(plan("classification", 2), Rows.of(x, table.y.numpy()),
+                  rows(50, "classification", 1), group)
+    said = "no error"
+except NonFiniteLossError as error:
+    said = str(error)
+finally:
+    group.stop()
+say(said)
+""",
+    )
+    assert everyone[0] == everyone[1]
+    assert "after epoch 1" in everyone[0]
+
+
+def test_when_one_member_has_a_reason_to_stop_all_stop_after_the_same_epoch(found):
+    everyone = found(
+        2,
+        """
+group = start_group(world)
+epochs = []
+def stop():
+    epochs.append(1)
+    return "order" if rank == 1 and len(epochs) == 2 else ""
+trained = train_network(plan("classification", 2, epochs=6), rows(200, "classification", 0),
+                        rows(50, "classification", 1), group, stop)
+group.stop()
+say([len(trained.curve), trained.stopped])
+""",
+    )
+    assert everyone == [[2, "order"], [2, "order"]]
