@@ -124,11 +124,12 @@ class Manager:
             code = error.exit_code
             raise
         finally:
-            progress.finish()
+            remark = self._remark(state, limits, tally)
+            progress.finish(remark)
+            logger.info("%s", remark)
             history.snapshot(self._search.state, force=True)
             history.life("end", {"reason": state})
             self._write_status(tally, state, code)
-            self._say_end(state, limits)
         return code
 
     def _begin(self, history: History) -> None:
@@ -184,11 +185,16 @@ class Manager:
             status["best"] = {"evaluation_id": best.id, "objective": best.objective}
         self._run.write_status(status)
 
-    def _say_end(self, state: str, limits: Limits) -> None:
+    def _remark(self, state: str, limits: Limits, tally: Tally) -> str:
+        """Say how this life ended and how to go on."""
         signal = limits.interrupt.received
         reason = f" by {signal.name}" if signal else ""
-        again = "" if state == "complete" else f"; go on with: agebo-hpc resume {self._run.path}"
-        logger.info("search %s%s after %.1f s%s", state, reason, limits.elapsed, again)
+        again = f"; go on with: agebo-hpc resume {self._run.path}"
+        if state == "complete" and tally.finished_here:
+            again = ""
+        elif state == "complete":
+            again += " --max-evals N, no evaluation was left to do"
+        return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
 
 
 def _exit_code(complete: bool, limits: Limits) -> int:

@@ -122,9 +122,9 @@ class ProgressLine:
         self._next = self._clock() + self._interval
         self._write(num_running, end="" if self._live else "\n")
 
-    def finish(self) -> None:
-        """Show the tally a last time and end the line."""
-        self._write(0, end="\n")
+    def finish(self, remark: str) -> None:
+        """Show the tally a last time, end the line and say how it ended."""
+        self._write(0, end=f"\n{remark}\n")
 
     def _write(self, num_running: int, end: str) -> None:
         start = "\r\x1b[K" if self._live else ""

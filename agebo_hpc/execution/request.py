@@ -91,6 +91,9 @@ class SearchRequest:
                 f"--processes allows {max(self.processes)} but --max-processes is "
                 f"{self.max_processes}; make a worker group at least as large as the largest n."
             )
+        if "num_processes" in self.fixed:
+            chosen = self.fixed["num_processes"]
+            raise UsageError(f"--fix is num_processes={chosen}; give --processes {chosen} instead.")
         self.search_settings(num_initial=1)
 
     def search_settings(self, num_initial: int) -> SearchSettings:
@@ -184,7 +187,7 @@ class SearchRequest:
             raise UsageError(
                 f"The stored request has {', '.join(unknown)}, which this version does not know."
             )
-        values = dict(data)
+        values = {"data": None, **data}
         if "processes" in values:
             values["processes"] = tuple(values["processes"])
         return cls(**values)

@@ -15,6 +15,7 @@ from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.world import (
     World,
     available_cores,
+    check_alone,
     form_groups,
     join_world,
     launched_by_mpi,
@@ -38,6 +39,8 @@ def run_search(life: Life) -> int:
     executor = life.request.executor
     if executor == "auto":
         executor = "mpi" if launched_by_mpi() else "serial"
+    elif executor == "serial":
+        check_alone()
     return _run_mpi(life) if executor == "mpi" else _run_serial(life)
 
 

@@ -24,6 +24,23 @@ def launched_by_mpi() -> bool:
     return announced is not None and (announced[0] != "SLURM_NTASKS" or announced[1] > 1)
 
 
+def check_alone() -> None:
+    """Refuse to be one of several processes that would all run the same search. Local.
+
+    Raises
+    ------
+    LaunchError
+        If a launcher started more than one rank.
+    """
+    announced = announced_world()
+    # In the batch shell of a Slurm job the number of tasks is announced, but none is started.
+    if announced is not None and announced[1] > 1 and announced[0] != "SLURM_NTASKS":
+        raise LaunchError(
+            f"--executor is serial but {announced[0]} is {announced[1]}: each rank would run the "
+            "whole search. Start one process, or leave out --executor."
+        )
+
+
 def available_cores() -> int:
     """Return the number of cores that this process may run on. Local."""
     return len(os.sched_getaffinity(0))
