@@ -189,11 +189,13 @@ class Manager:
         """Say how this life ended and how to go on."""
         signal = limits.interrupt.received
         reason = f" by {signal.name}" if signal else ""
-        again = f"; go on with: agebo-hpc resume {self._run.path}"
-        if state == "complete" and tally.finished_here:
+        resume = f"agebo-hpc resume {self._run.path}"
+        if state != "complete":
+            again = f"; go on with: {resume}"
+        elif tally.finished_here:
             again = ""
-        elif state == "complete":
-            again += " --max-evals N, no evaluation was left to do"
+        else:
+            again = f": no evaluation was left to do; for more: {resume} --max-evals N"
         return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
 
 

@@ -93,7 +93,9 @@ class SearchRequest:
             )
         if "num_processes" in self.fixed:
             chosen = self.fixed["num_processes"]
-            raise UsageError(f"--fix is num_processes={chosen}; give --processes {chosen} instead.")
+            raise UsageError(
+                f"--fix is num_processes={chosen}; give --processes {chosen} instead."
+            )
         self.search_settings(num_initial=1)
 
     def search_settings(self, num_initial: int) -> SearchSettings:
