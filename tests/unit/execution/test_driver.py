@@ -1,0 +1,157 @@
+"""The loop of Algorithm 1, with trainings that take no time."""
+
+import pytest
+
+from agebo_hpc.errors import TooManyFailuresError
+from agebo_hpc.execution.driver import Driver
+from agebo_hpc.execution.limits import Interrupt, Limits
+from agebo_hpc.execution.serial import SerialExecutor
+from agebo_hpc.search.methods import METHODS, SearchSettings
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.configuration import Status
+from agebo_hpc.space.problem import v1_hyperparameters
+from agebo_hpc.training.trainer import Outcome
+
+
+class Trainer:
+    """Gives the sum of the decisions; `surprise` may change it."""
+
+    def __init__(self, surprise=None):
+        self._surprise = surprise or (lambda evaluation: None)
+
+    def prepare(self, evaluation, seed):
+        self._evaluation = evaluation
+        return self
+
+    def run(self, comm, stop):
+        outcome = self._surprise(self._evaluation)
+        return outcome or Outcome(Status.DONE, sum(self._evaluation.configuration.architecture))
+
+
+class Recorder:
+    """Remembers in which order things were written and told."""
+
+    def __init__(self):
+        self.events = []
+        self.results = []
+
+    def submitted(self, evaluation):
+        self.events.append(("submitted", evaluation.id))
+
+    def append(self, result):
+        self.events.append(("written", result.id))
+        self.results.append(result)
+
+
+def search_with(recorder=None, method="agebo"):
+    search = METHODS[method](
+        ArchitectureSpace(num_nodes=2), v1_hyperparameters(), SearchSettings(seed=1)
+    )
+    if recorder is not None:
+        tell = search.tell
+
+        def noting(results):
+            recorder.events.append(("told", results[0].id))
+            tell(results)
+
+        search.tell = noting
+    return search
+
+
+def driver(limits, surprise=None, **changes):
+    recorder = Recorder()
+    search = changes.pop("search", None) or search_with(recorder)
+    executor = SerialExecutor(Trainer(surprise), seed=1)
+    return Driver(search, executor, recorder, limits, **changes), recorder
+
+
+def test_it_runs_exactly_as_many_evaluations_as_asked_for():
+    loop, recorder = driver(Limits(max_evals=7))
+    assert loop.run()
+    assert [result.id for result in recorder.results] == list(range(7))
+    assert all(result.status is Status.DONE for result in recorder.results)
+
+
+def test_a_result_is_written_before_the_search_hears_of_it():
+    loop, recorder = driver(Limits(max_evals=3))
+    loop.run()
+    expected = [(event, i) for i in range(3) for event in ("submitted", "written", "told")]
+    assert recorder.events == expected
+
+
+def test_evaluations_of_earlier_lives_count():
+    loop, recorder = driver(Limits(max_evals=7), num_told=5)
+    assert loop.run()
+    assert len(recorder.results) == 2
+
+
+def test_pending_evaluations_of_an_earlier_life_come_first_and_are_not_submitted_again():
+    search = search_with()
+    pending = search.ask(2)
+    loop, recorder = driver(Limits(max_evals=4), search=search)
+    assert loop.run()
+    assert [result.evaluation for result in recorder.results[:2]] == pending
+    assert [i for event, i in recorder.events if event == "submitted"] == [2, 3]
+
+
+def test_failed_evaluations_count_and_the_search_goes_on():
+    def surprise(evaluation):
+        if evaluation.id in (1, 2):
+            raise ValueError("bad luck")
+
+    loop, recorder = driver(Limits(max_evals=5), surprise)
+    assert loop.run()
+    assert [str(r.status) for r in recorder.results] == [
+        "done",
+        "failed",
+        "failed",
+        "done",
+        "done",
+    ]
+
+
+def test_failure_after_failure_ends_it_and_all_are_written():
+    def surprise(evaluation):
+        raise ValueError("always")
+
+    loop, recorder = driver(Limits(max_evals=50), surprise)
+    with pytest.raises(TooManyFailuresError, match="ValueError: always"):
+        loop.run()
+    assert [kind for kind, _ in recorder.events].count("told") == 20
+
+
+def test_a_signal_ends_it_and_what_was_cut_stays_pending():
+    interrupt = Interrupt()
+
+    def surprise(evaluation):
+        if evaluation.id == 2:
+            interrupt.received = Interrupt.SIGNALS[0]
+            return Outcome(Status.CUT)
+
+    search = search_with()
+    loop, recorder = driver(Limits(9, interrupt=interrupt), surprise, search=search)
+    assert not loop.run()
+    assert [str(result.status) for result in recorder.results] == ["done", "done", "cut"]
+    assert loop.num_told == 2
+    assert list(search.pending) == [2]
+
+
+def test_at_the_end_of_the_wall_time_it_ends_and_says_that_evaluations_are_missing():
+    seconds = iter(range(1000))
+    loop, recorder = driver(Limits(50, walltime=30.0, clock=lambda: next(seconds)))
+    assert not loop.run()
+    assert 0 < len(recorder.results) < 50
+
+
+def test_with_the_wall_time_alone_it_is_never_complete():
+    seconds = iter(range(1000))
+    loop, recorder = driver(Limits(walltime=30.0, clock=lambda: next(seconds)))
+    assert not loop.run()
+    assert recorder.results
+
+
+def test_changes_are_told_as_they_come():
+    seen = []
+    loop, recorder = driver(Limits(max_evals=3), on_change=lambda results: seen.extend(results))
+    loop.run()
+    assert seen == recorder.results

@@ -1,0 +1,97 @@
+"""When a search ends: counts, wall time, signals, failure after failure."""
+
+import os
+import signal
+
+import pytest
+
+from agebo_hpc.errors import TooManyFailuresError
+from agebo_hpc.execution.limits import CONSECUTIVE_FAILURES, Interrupt, Limits
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def evaluation(number=0, n=1):
+    return Evaluation(number, Configuration((0,), {"num_processes": n}))
+
+
+def result(status=Status.DONE, n=1, seconds=10.0, traceback=""):
+    return Result(evaluation(n=n), status, started=0.0, ended=seconds, traceback=traceback)
+
+
+def test_no_more_are_asked_than_max_evals_with_those_that_run():
+    limits = Limits(max_evals=5)
+    assert limits.may_ask(num_told=3, num_running=1)
+    assert not limits.may_ask(num_told=3, num_running=2)
+    assert not limits.may_ask(num_told=5, num_running=0)
+    assert Limits().may_ask(num_told=10**6, num_running=100)
+
+
+def test_an_evaluation_that_would_outlast_the_wall_time_is_not_started():
+    clock = Clock()
+    limits = Limits(walltime=100.0, clock=clock)
+    assert limits.may_start(evaluation(n=1)), "nothing is known yet"
+    for seconds in (20.0, 30.0, 90.0):
+        limits.observe(result(n=1, seconds=seconds))
+    clock.now += 69.0
+    assert limits.may_start(evaluation(n=1))
+    clock.now += 2.0
+    assert limits.remaining == pytest.approx(29.0)
+    assert not limits.may_start(evaluation(n=1))
+    assert limits.may_start(evaluation(n=2)), "nothing is known of n = 2"
+    assert limits.may_ask(0, 0), "the shortest took 20 s"
+    clock.now += 10.0
+    assert not limits.may_ask(0, 0)
+
+
+def test_at_the_end_of_the_wall_time_running_evaluations_must_stop():
+    clock = Clock()
+    limits = Limits(walltime=50.0, clock=clock)
+    clock.now += 49.9
+    assert not limits.must_stop()
+    clock.now += 0.1
+    assert limits.must_stop()
+    assert not limits.may_ask(0, 0)
+    assert not limits.may_start(evaluation())
+
+
+@pytest.mark.parametrize("number", Interrupt.SIGNALS)
+def test_a_signal_is_remembered_and_nothing_else_happens(number):
+    before = signal.getsignal(number)
+    with Interrupt() as interrupt:
+        limits = Limits(interrupt=interrupt)
+        assert not limits.must_stop()
+        os.kill(os.getpid(), number)
+        assert interrupt.received is number
+        assert limits.must_stop()
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_interrupt_from_the_keyboard_ends_at_once():
+    with Interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_failure_after_failure_ends_the_search_with_the_most_frequent_cause():
+    limits = Limits()
+    for count in range(CONSECUTIVE_FAILURES - 1):
+        limits.observe(result(Status.FAILED, traceback="rare" if count % 3 else "ValueError: x"))
+    with pytest.raises(TooManyFailuresError, match=r"last 20 .*, 13 of them with:\nrare"):
+        limits.observe(result(Status.OUT_OF_MEMORY, traceback="rare"))
+
+
+@pytest.mark.parametrize("status", [Status.DONE, Status.NON_FINITE, Status.TIMED_OUT, Status.CUT])
+def test_what_is_no_failure_of_the_installation_starts_the_count_anew(status):
+    limits = Limits()
+    for _ in range(3):
+        for _ in range(CONSECUTIVE_FAILURES - 1):
+            limits.observe(result(Status.FAILED))
+        limits.observe(result(status))
