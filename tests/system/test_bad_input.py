@@ -206,7 +206,7 @@ ON_RANKS = [
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize(("ranks", "code", "options", "said"), ON_RANKS, ids=str)
+@pytest.mark.parametrize(("ranks", "code", "options", "said"), ON_RANKS)
 def test_on_ranks_a_mistake_is_said_once_and_all_ranks_leave(
     mpirun, tiny_dataset, tmp_path, ranks, code, options, said
 ):
