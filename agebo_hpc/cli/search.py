@@ -92,7 +92,8 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--method",
     default="agebo",
     show_default=True,
-    help="Search method: agebo, age (architecture only) or random.",
+    help="agebo; age (default hyperparameters); random; mixed-age (hyperparameters are genes); "
+    "mixed-bo (one optimizer for both).",
 )
 @click.option("--preset", default="v1", show_default=True, help="Named problem: v1 or v1-small.")
 @click.option("--problem", metavar="FILE.py:NAME", help="A problem of your own, in Python.")

@@ -19,7 +19,7 @@ from agebo_hpc.execution.installation import installed_versions
 from agebo_hpc.execution.limits import Interrupt, Limits
 from agebo_hpc.execution.progress import ProgressLine, Tally, log_line
 from agebo_hpc.execution.request import SearchRequest
-from agebo_hpc.search.methods import METHODS
+from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
@@ -81,7 +81,7 @@ class Manager:
             num_initial = life.run.config["search"]["num_initial"]
             space = HyperparameterSpace.from_dict(life.run.config["problem"]["hyperparameters"])
         settings = life.request.search_settings(num_initial)
-        self._search = METHODS[life.request.method](problem.architecture, space, settings)
+        self._search = make_search(life.request.method, problem.architecture, space, settings)
 
     def run(self) -> int:
         """Run the search to one of its limits and return the exit code."""

@@ -11,60 +11,60 @@ from collections.abc import Mapping
 from typing import Any
 
 from agebo_hpc.random_state import Stream, generator
-from agebo_hpc.search.proposers import Proposer
-from agebo_hpc.space.architecture import Architecture, ArchitectureSpace, MutationKind
+from agebo_hpc.search.genomes import Genome
+from agebo_hpc.search.proposers import Proposer, Value
 
 
-class AgingEvolution(Proposer[Architecture]):
-    """Proposes architectures by aging evolution.
+class AgingEvolution(Proposer[Value]):
+    """Proposes values by aging evolution.
 
     Parameters
     ----------
-    space
-        Where architectures come from.
+    genome
+        Draws and mutates them.
     seed
         Of the search.
     population_size
         P, the length of the queue, >= 1.
     sample_size
         S, drawn without replacement, 1 <= S <= P.
-    mutation
-        Which variables a mutation may change, see `ArchitectureSpace.mutate`.
     """
 
     def __init__(
         self,
-        space: ArchitectureSpace,
+        genome: Genome[Value],
         seed: int,
         population_size: int = 100,
         sample_size: int = 10,
-        mutation: MutationKind = "any",
     ) -> None:
-        self._space = space
+        self._genome = genome
         self._seed = seed
         self._sample_size = sample_size
-        self._mutation = mutation
-        self.population: deque[tuple[Architecture, float]] = deque(maxlen=population_size)
+        self.population: deque[tuple[Value, float]] = deque(maxlen=population_size)
 
-    def propose(self, evaluation_id: int, pending: Mapping[int, Architecture]) -> Architecture:
+    def propose(self, evaluation_id: int, pending: Mapping[int, Value]) -> Value:
         """Mutate the best of a sample; draw at random until the population is full."""
         rng = generator(self._seed, evaluation_id, Stream.ARCHITECTURE)
         if len(self.population) < (self.population.maxlen or 0):
-            return self._space.random(rng)
+            return self._genome.random(rng)
         sample = rng.choice(len(self.population), self._sample_size, replace=False)
         parent, _ = max((self.population[i] for i in sample), key=lambda member: member[1])
-        return self._space.mutate(parent, rng, self._mutation)
+        return self._genome.mutate(parent, rng)
 
-    def learn(self, value: Architecture, objective: float | None) -> None:
+    def learn(self, value: Value, objective: float | None) -> None:
         """Add a network to the population; the oldest leaves. A failed one never enters."""
         if objective is not None:
             self.population.append((value, objective))
 
     def state(self) -> dict[str, Any]:
         """Return the population, oldest first."""
-        return {"population": [[list(a), objective] for a, objective in self.population]}
+        members = [
+            [self._genome.to_data(value), objective] for value, objective in self.population
+        ]
+        return {"population": members}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over a population."""
         self.population.clear()
-        self.population.extend((tuple(a), objective) for a, objective in state["population"])
+        for data, objective in state["population"]:
+            self.population.append((self._genome.from_data(data), objective))

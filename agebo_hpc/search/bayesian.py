@@ -18,8 +18,8 @@ from skopt.acquisition import gaussian_lcb
 from skopt.learning import RandomForestRegressor
 
 from agebo_hpc.random_state import Stream, generator
-from agebo_hpc.search.proposers import Proposer
-from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.search.points import PointSpace
+from agebo_hpc.search.proposers import Proposer, Value
 
 LIES: dict[str, Callable[[np.ndarray], Any]] = {"mean": np.mean, "min": np.min, "max": np.max}
 """The objective told for a pending point, from the objectives seen: ``mean`` (the paper's text),
@@ -48,8 +48,8 @@ class BayesianSettings:
     num_candidates: int = 10_000
 
 
-class BayesianOptimizer(Proposer[dict[str, Any]]):
-    """Proposes hyperparameters by Bayesian optimization.
+class BayesianOptimizer(Proposer[Value]):
+    """Proposes points by Bayesian optimization.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class BayesianOptimizer(Proposer[dict[str, Any]]):
 
     def __init__(
         self,
-        space: HyperparameterSpace,
+        space: PointSpace[Value],
         seed: int,
         num_initial: int,
         settings: BayesianSettings | None = None,
@@ -74,36 +74,38 @@ class BayesianOptimizer(Proposer[dict[str, Any]]):
         self._seed = seed
         self._num_initial = num_initial
         self._settings = settings or BayesianSettings()
-        self._points: list[dict[str, Any]] = []
+        self._points: list[Value] = []
         self._objectives: list[float | None] = []
 
-    def propose(self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    def propose(self, evaluation_id: int, pending: Mapping[int, Value]) -> Value:
         """Return the candidate with the smallest lower confidence bound."""
         rng = generator(self._seed, evaluation_id, Stream.HYPERPARAMETERS)
         objectives = finite_objectives(self._objectives)
-        if evaluation_id < self._num_initial or not len(objectives) or not self._space.dimensions:
-            return self._space.sample(1, rng)[0]
+        uninformed = evaluation_id < self._num_initial or not len(objectives)
+        if uninformed or not self._space.num_dimensions:
+            return self._space.point(self._space.sample_columns(1, rng), 0)
         forest = self._fit(objectives, list(pending.values()), rng)
         candidates = self._space.sample_columns(self._settings.num_candidates, rng)
         bound = gaussian_lcb(self._space.encode(candidates), forest, self._settings.kappa)
         return self._space.point(candidates, _argmin_at_random(bound, rng))
 
-    def learn(self, value: dict[str, Any], objective: float | None) -> None:
+    def learn(self, value: Value, objective: float | None) -> None:
         """Add an observation; None stands for a failure."""
-        self._points.append(dict(value))
+        self._points.append(value)
         self._objectives.append(objective)
 
     def state(self) -> dict[str, Any]:
         """Return the observations in order."""
-        return {"points": list(self._points), "objectives": list(self._objectives)}
+        points = [self._space.to_data(point) for point in self._points]
+        return {"points": points, "objectives": list(self._objectives)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over observations."""
-        self._points = [dict(point) for point in state["points"]]
+        self._points = [self._space.from_data(data) for data in state["points"]]
         self._objectives = list(state["objectives"])
 
     def _fit(
-        self, objectives: np.ndarray, pending: list[dict[str, Any]], rng: np.random.Generator
+        self, objectives: np.ndarray, pending: list[Value], rng: np.random.Generator
     ) -> RandomForestRegressor:
         """Fit the forest to the negative objectives and to the pending points' lies."""
         lie = LIES[self._settings.lie](objectives)

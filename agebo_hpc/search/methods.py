@@ -1,4 +1,4 @@
-"""Search methods by name; each is a pair of proposers."""
+"""Search methods by name; each is a proposer of configurations."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
 from agebo_hpc.search.bayesian import LIES, BayesianOptimizer, BayesianSettings
+from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome, Genome
+from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.search.proposers import (
     DefaultHyperparameters,
+    Pair,
+    Proposer,
     RandomArchitectures,
     RandomHyperparameters,
+    Value,
 )
 from agebo_hpc.search.search import Search
 from agebo_hpc.space.architecture import MUTATION_KINDS, ArchitectureSpace, MutationKind
+from agebo_hpc.space.configuration import Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
 
@@ -63,38 +69,93 @@ class SearchSettings:
                 raise UsageError(f"--{name} is {value}; give {allowed}.")
 
 
-Builder = Callable[[ArchitectureSpace, HyperparameterSpace, SearchSettings], Search]
+Builder = Callable[
+    [ArchitectureSpace, HyperparameterSpace, SearchSettings], Proposer[Configuration]
+]
 
 
 def agebo(
     architectures: ArchitectureSpace, hyperparameters: HyperparameterSpace, s: SearchSettings
-) -> Search:
+) -> Proposer[Configuration]:
     """Aging evolution for the architecture, Bayesian optimization for the hyperparameters."""
-    return Search(
-        AgingEvolution(architectures, s.seed, s.population_size, s.sample_size, s.mutation),
-        BayesianOptimizer(hyperparameters, s.seed, s.num_initial, s.bayesian),
+    points = HyperparameterPoints(hyperparameters)
+    return Pair(
+        _evolution(ArchitectureGenome(architectures, s.mutation), s),
+        BayesianOptimizer(points, s.seed, s.num_initial, s.bayesian),
     )
 
 
 def age(
     architectures: ArchitectureSpace, hyperparameters: HyperparameterSpace, s: SearchSettings
-) -> Search:
+) -> Proposer[Configuration]:
     """Aging evolution for the architecture, default hyperparameters."""
-    return Search(
-        AgingEvolution(architectures, s.seed, s.population_size, s.sample_size, s.mutation),
+    return Pair(
+        _evolution(ArchitectureGenome(architectures, s.mutation), s),
         DefaultHyperparameters(hyperparameters),
     )
 
 
 def random(
     architectures: ArchitectureSpace, hyperparameters: HyperparameterSpace, s: SearchSettings
-) -> Search:
+) -> Proposer[Configuration]:
     """Draw both at random, always: the baseline."""
-    return Search(
+    return Pair(
         RandomArchitectures(architectures, s.seed),
         RandomHyperparameters(hyperparameters, s.seed),
     )
 
 
-METHODS: dict[str, Builder] = {"agebo": agebo, "age": age, "random": random}
+def mixed_age(
+    architectures: ArchitectureSpace, hyperparameters: HyperparameterSpace, s: SearchSettings
+) -> Proposer[Configuration]:
+    """Aging evolution of both: hyperparameters are further genes."""
+    return _evolution(ConfigurationGenome(architectures, hyperparameters, s.mutation), s)
+
+
+def mixed_bo(
+    architectures: ArchitectureSpace, hyperparameters: HyperparameterSpace, s: SearchSettings
+) -> Proposer[Configuration]:
+    """One Bayesian optimization over both."""
+    points = ConfigurationPoints(architectures, hyperparameters)
+    return BayesianOptimizer(points, s.seed, s.num_initial, s.bayesian)
+
+
+def _evolution(genome: Genome[Value], s: SearchSettings) -> AgingEvolution[Value]:
+    return AgingEvolution(genome, s.seed, s.population_size, s.sample_size)
+
+
+METHODS: dict[str, Builder] = {
+    "agebo": agebo,
+    "age": age,
+    "random": random,
+    "mixed-age": mixed_age,
+    "mixed-bo": mixed_bo,
+}
 """Every search method by the name that the command line knows."""
+
+
+def make_search(
+    method: str,
+    architectures: ArchitectureSpace,
+    hyperparameters: HyperparameterSpace,
+    settings: SearchSettings,
+) -> Search:
+    """Return a new search.
+
+    Parameters
+    ----------
+    method
+        A key of `METHODS`.
+    architectures, hyperparameters
+        The two spaces.
+    settings
+        What the method needs besides.
+
+    Raises
+    ------
+    UsageError
+        If there is no such method.
+    """
+    if method not in METHODS:
+        raise UsageError(f"--method is {method}; choose among {', '.join(METHODS)}.")
+    return Search(METHODS[method](architectures, hyperparameters, settings))

@@ -1,4 +1,4 @@
-"""The two halves of a search: who proposes architectures, who proposes hyperparameters.
+"""Who proposes what: architectures, hyperparameters, or whole configurations.
 
 A proposer is asked for one evaluation at a time and hears of every finished one. Its future
 depends on nothing but its settings, what it was told, and which proposals are pending.
@@ -12,13 +12,14 @@ from typing import Any, Generic, TypeVar
 
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
+from agebo_hpc.space.configuration import Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
 Value = TypeVar("Value")
 
 
 class Proposer(ABC, Generic[Value]):
-    """Proposes one half of a configuration."""
+    """Proposes values of one kind, one for each evaluation."""
 
     @abstractmethod
     def propose(self, evaluation_id: int, pending: Mapping[int, Value]) -> Value:
@@ -93,3 +94,49 @@ class DefaultHyperparameters(Memoryless[dict[str, Any]]):
     def propose(self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         """Return the defaults."""
         return self._space.defaults
+
+
+class Pair(Proposer[Configuration]):
+    """One proposer for the architecture, another for the hyperparameters.
+
+    Parameters
+    ----------
+    architectures, hyperparameters
+        The two.
+    """
+
+    def __init__(
+        self,
+        architectures: Proposer[Architecture],
+        hyperparameters: Proposer[dict[str, Any]],
+    ) -> None:
+        self._architectures = architectures
+        self._hyperparameters = hyperparameters
+
+    def propose(self, evaluation_id: int, pending: Mapping[int, Configuration]) -> Configuration:
+        """Ask both."""
+        return Configuration(
+            self._architectures.propose(
+                evaluation_id, {id: c.architecture for id, c in pending.items()}
+            ),
+            self._hyperparameters.propose(
+                evaluation_id, {id: dict(c.hyperparameters) for id, c in pending.items()}
+            ),
+        )
+
+    def learn(self, value: Configuration, objective: float | None) -> None:
+        """Tell both."""
+        self._architectures.learn(value.architecture, objective)
+        self._hyperparameters.learn(dict(value.hyperparameters), objective)
+
+    def state(self) -> dict[str, Any]:
+        """Return the states of both."""
+        return {
+            "architectures": self._architectures.state(),
+            "hyperparameters": self._hyperparameters.state(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over both states."""
+        self._architectures.load_state(state["architectures"])
+        self._hyperparameters.load_state(state["hyperparameters"])

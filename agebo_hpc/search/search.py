@@ -6,29 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agebo_hpc.search.proposers import Proposer
-from agebo_hpc.space.architecture import Architecture
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 
 class Search:
-    """Joins a proposer of architectures and one of hyperparameters.
+    """Proposes evaluations and learns from their results.
 
     Evaluations get their ids here, from 0. What was asked and not told is pending and known to
-    both proposers. `state` and `load_state` give the exact same future.
+    the proposer. `state` and `load_state` give the exact same future.
 
     Parameters
     ----------
-    architectures, hyperparameters
-        The two halves.
+    proposer
+        Of the configurations.
     """
 
-    def __init__(
-        self,
-        architectures: Proposer[Architecture],
-        hyperparameters: Proposer[dict[str, Any]],
-    ) -> None:
-        self._architectures = architectures
-        self._hyperparameters = hyperparameters
+    def __init__(self, proposer: Proposer[Configuration]) -> None:
+        self._proposer = proposer
         self._next_id = 0
         self.pending: dict[int, Evaluation] = {}
 
@@ -48,10 +42,8 @@ class Search:
                 self.pending[result.id] = result.evaluation
                 continue
             self.pending.pop(result.id, None)
-            configuration = result.evaluation.configuration
             objective = result.objective if result.status is Status.DONE else None
-            self._architectures.learn(configuration.architecture, objective)
-            self._hyperparameters.learn(dict(configuration.hyperparameters), objective)
+            self._proposer.learn(result.evaluation.configuration, objective)
 
     def restore_pending(self, evaluations: Sequence[Evaluation]) -> None:
         """Take over evaluations that were asked in an earlier life and not finished."""
@@ -64,8 +56,7 @@ class Search:
         return {
             "next_id": self._next_id,
             "pending": [[e.id, e.configuration.to_dict()] for e in self.pending.values()],
-            "architectures": self._architectures.state(),
-            "hyperparameters": self._hyperparameters.state(),
+            "proposer": self._proposer.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -74,18 +65,12 @@ class Search:
         self.pending = {
             id: Evaluation(id, Configuration.from_dict(data)) for id, data in state["pending"]
         }
-        self._architectures.load_state(state["architectures"])
-        self._hyperparameters.load_state(state["hyperparameters"])
+        self._proposer.load_state(state["proposer"])
 
     def _ask_one(self) -> Evaluation:
         pending = {id: e.configuration for id, e in self.pending.items()}
-        architecture = self._architectures.propose(
-            self._next_id, {id: c.architecture for id, c in pending.items()}
-        )
-        hyperparameters = self._hyperparameters.propose(
-            self._next_id, {id: dict(c.hyperparameters) for id, c in pending.items()}
-        )
-        evaluation = Evaluation(self._next_id, Configuration(architecture, hyperparameters))
+        configuration = self._proposer.propose(self._next_id, pending)
+        evaluation = Evaluation(self._next_id, configuration)
         self._next_id += 1
         self.pending[evaluation.id] = evaluation
         return evaluation

@@ -10,7 +10,9 @@ import pytest
 from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
 from agebo_hpc.search.bayesian import BayesianOptimizer, BayesianSettings, finite_objectives
-from agebo_hpc.search.methods import METHODS, SearchSettings
+from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome
+from agebo_hpc.search.methods import METHODS, SearchSettings, make_search
+from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
@@ -23,7 +25,7 @@ SETTINGS = SearchSettings(seed=3, num_initial=4, population_size=8, sample_size=
 
 
 def build(method, settings=SETTINGS):
-    return METHODS[method](SPACE, HYPERPARAMETERS, settings)
+    return make_search(method, SPACE, HYPERPARAMETERS, settings)
 
 
 def hyperparameter_value(values):
@@ -108,7 +110,7 @@ class TestEveryMethod:
 
 
 def test_architectures_are_random_until_the_population_is_full_then_children_of_it():
-    evolution = AgingEvolution(SPACE, seed=0, population_size=5, sample_size=2)
+    evolution = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=5, sample_size=2)
     for number in range(5):
         evolution.learn(evolution.propose(number, {}), float(number))
     parents = [architecture for architecture, _ in evolution.population]
@@ -119,7 +121,7 @@ def test_architectures_are_random_until_the_population_is_full_then_children_of_
 
 
 def test_the_parent_is_the_best_of_the_sample_and_the_oldest_leaves():
-    evolution = AgingEvolution(SPACE, seed=0, population_size=3, sample_size=3)
+    evolution = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=3, sample_size=3)
     members = [SPACE.random(np.random.default_rng(i)) for i in range(4)]
     for number, architecture in enumerate(members):
         evolution.learn(architecture, 10.0 - number)
@@ -129,7 +131,7 @@ def test_the_parent_is_the_best_of_the_sample_and_the_oldest_leaves():
 
 
 def test_a_failed_network_never_enters_the_population():
-    evolution = AgingEvolution(SPACE, seed=0, population_size=3, sample_size=1)
+    evolution = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=3, sample_size=1)
     evolution.learn(SPACE.random(np.random.default_rng(0)), None)
     assert not evolution.population
 
@@ -166,7 +168,7 @@ def test_agebo_beats_random_search_and_age_on_the_joint_problem():
 
 
 def test_pending_points_are_known_to_the_optimizer():
-    optimizer = BayesianOptimizer(HYPERPARAMETERS, seed=0, num_initial=0)
+    optimizer = BayesianOptimizer(HyperparameterPoints(HYPERPARAMETERS), seed=0, num_initial=0)
     for point in HYPERPARAMETERS.sample(10, np.random.default_rng(0)):
         optimizer.learn(point, hyperparameter_value(point))
     alone = optimizer.propose(20, {})
@@ -190,6 +192,35 @@ def test_a_large_kappa_explores_more_than_a_small_one():
         return np.std(np.log(rates))
 
     assert spread(19.6) > 1.5 * spread(0.001)
+
+
+def test_mixed_evolution_changes_one_gene_and_hyperparameters_are_genes_too():
+    genome = ConfigurationGenome(SPACE, HYPERPARAMETERS)
+    rng = np.random.default_rng(0)
+    parent = genome.random(rng)
+    changed = {"architecture": 0, "batch_size": 0, "learning_rate": 0, "num_processes": 0}
+    for _ in range(600):
+        child = genome.mutate(parent, rng)
+        distance = sum(
+            a != b for a, b in zip(parent.architecture, child.architecture, strict=True)
+        )
+        names = [n for n, v in parent.hyperparameters.items() if child.hyperparameters[n] != v]
+        assert distance + len(names) <= 1
+        changed["architecture"] += distance
+        for name in names:
+            changed[name] += 1
+    decisions = len(SPACE.variables)
+    assert changed["architecture"] == pytest.approx(600 * decisions / (decisions + 3), rel=0.1)
+    assert min(changed.values()) > 20
+
+
+def test_mixed_optimization_sees_decisions_one_hot_and_hyperparameters_as_numbers():
+    points = ConfigurationPoints(SPACE, HYPERPARAMETERS)
+    columns = points.sample_columns(5, np.random.default_rng(0))
+    encoded = points.encode(columns)
+    assert encoded.shape == (5, 3 * 30 + 6 + 3)
+    restored = points.columns([points.point(columns, row) for row in range(5)])
+    assert np.array_equal(points.encode(restored), encoded)
 
 
 def test_outliers_are_fenced_and_failures_count_as_the_worst_left():

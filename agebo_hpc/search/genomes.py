@@ -1,0 +1,114 @@
+"""What aging evolution evolves: how a genome is drawn, mutated and written down."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from agebo_hpc.space.architecture import Architecture, ArchitectureSpace, MutationKind
+from agebo_hpc.space.configuration import Configuration
+from agebo_hpc.space.hyperparameters import HyperparameterSpace
+
+Value = TypeVar("Value")
+
+
+class Genome(Protocol[Value]):
+    """Draws and mutates values of one kind."""
+
+    def random(self, rng: np.random.Generator) -> Value:
+        """Draw a value."""
+        ...
+
+    def mutate(self, value: Value, rng: np.random.Generator) -> Value:
+        """Change one gene of a value."""
+        ...
+
+    def to_data(self, value: Value) -> Any:
+        """Say a value as plain data for JSON."""
+        ...
+
+    def from_data(self, data: Any) -> Value:
+        """Read what `to_data` gave."""
+        ...
+
+
+class ArchitectureGenome:
+    """Architectures; a gene is a decision.
+
+    Parameters
+    ----------
+    space
+        Where they come from.
+    mutation
+        Which decisions a mutation may change, see `ArchitectureSpace.mutate`.
+    """
+
+    def __init__(self, space: ArchitectureSpace, mutation: MutationKind = "any") -> None:
+        self._space = space
+        self._mutation = mutation
+
+    def random(self, rng: np.random.Generator) -> Architecture:
+        """Draw an architecture."""
+        return self._space.random(rng)
+
+    def mutate(self, value: Architecture, rng: np.random.Generator) -> Architecture:
+        """Give one decision another choice."""
+        return self._space.mutate(value, rng, self._mutation)
+
+    def to_data(self, value: Architecture) -> list[int]:
+        """Return the decisions as a list."""
+        return list(value)
+
+    def from_data(self, data: list[int]) -> Architecture:
+        """Return the decisions as a tuple."""
+        return tuple(data)
+
+
+class ConfigurationGenome:
+    """Whole configurations: hyperparameters are further genes (mixed aging evolution).
+
+    Parameters
+    ----------
+    architectures, hyperparameters
+        The two spaces.
+    mutation
+        Which decisions of the architecture a mutation may change.
+    """
+
+    def __init__(
+        self,
+        architectures: ArchitectureSpace,
+        hyperparameters: HyperparameterSpace,
+        mutation: MutationKind = "any",
+    ) -> None:
+        self._architectures = architectures
+        self._hyperparameters = hyperparameters
+        self._mutation = mutation
+        self._num_decisions = sum(
+            mutation == "any" or variable.kind == "node" for variable in architectures.variables
+        )
+
+    def random(self, rng: np.random.Generator) -> Configuration:
+        """Draw architecture and hyperparameters."""
+        architecture = self._architectures.random(rng)
+        return Configuration(architecture, self._hyperparameters.sample(1, rng)[0])
+
+    def mutate(self, value: Configuration, rng: np.random.Generator) -> Configuration:
+        """Change one gene, each with the same chance; a hyperparameter is drawn from its prior."""
+        names = self._hyperparameters.names
+        gene = int(rng.integers(self._num_decisions + len(names)))
+        if gene < self._num_decisions:
+            architecture = self._architectures.mutate(value.architecture, rng, self._mutation)
+            return Configuration(architecture, dict(value.hyperparameters))
+        name = names[gene - self._num_decisions]
+        drawn = self._hyperparameters.sample(1, rng)[0][name]
+        return Configuration(value.architecture, {**value.hyperparameters, name: drawn})
+
+    def to_data(self, value: Configuration) -> dict[str, Any]:
+        """Return the configuration as plain data."""
+        return value.to_dict()
+
+    def from_data(self, data: dict[str, Any]) -> Configuration:
+        """Read what `to_data` gave."""
+        return Configuration.from_dict(data)
