@@ -192,7 +192,7 @@ class Manager:
         resume = f"agebo-hpc resume {self._run.path}"
         if state != "complete":
             again = f"; go on with: {resume}"
-        elif tally.finished_here:
+        elif limits.max_evals is None or tally.finished_here:
             again = ""
         else:
             again = f": no evaluation was left to do; for more: {resume} --max-evals N"

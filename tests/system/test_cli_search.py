@@ -246,6 +246,8 @@ def test_the_wall_time_ends_it_and_what_is_missing_decides_the_code(agebo, tmp_p
     assert done.returncode == 75, done.stderr
     done = agebo("search", "--out", tmp_path / "alone", *words)
     assert done.returncode == 0, done.stderr
+    assert "search complete" in done.stderr
+    assert "left to do" not in done.stderr
     done = agebo("resume", out, "--walltime", "1s")
     assert done.returncode == 75, done.stderr
 
