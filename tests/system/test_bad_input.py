@@ -40,7 +40,7 @@ def refused(tmp_path, monkeypatch, capsys):
 
 
 OPTIONS = [
-    (2, ["--method", "agbo"], ["agbo", "agebo, age, random"]),
+    (2, ["--method", "agbo"], ["agbo", "agebo, age, random, mixed-age, mixed-bo"]),
     (2, ["--lie", "median"], ["median", "mean, min, max"]),
     (2, ["--mutation", "all"], ["all", "any or nodes"]),
     (78, ["--preset", "v2"], ["'v2'", "v1, v1-small"]),

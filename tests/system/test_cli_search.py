@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from agebo_hpc.errors import AgeboError
+from agebo_hpc.search.methods import METHODS
 from agebo_hpc.storage.reader import read_history
 
 MADE_UP = Path(__file__).parent.parent / "mpi" / "made_up.py"
@@ -295,7 +296,7 @@ def test_failure_after_failure_ends_it_with_the_cause(agebo, tmp_path):
     assert status(tmp_path / "run")["exit_code"] == 70
 
 
-@pytest.mark.parametrize("method", ["agebo", "age", "random"])
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_searches(agebo, tmp_path, method):
     words = ["--out", tmp_path / "run", *problem("quick"), "--max-evals", "20"]
     words += ["--population", "6", "--sample-size", "3", "--method", method]

@@ -6,7 +6,7 @@ from agebo_hpc.errors import TooManyFailuresError
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.limits import Interrupt, Limits
 from agebo_hpc.execution.serial import SerialExecutor
-from agebo_hpc.search.methods import METHODS, SearchSettings
+from agebo_hpc.search.methods import SearchSettings, make_search
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Status
 from agebo_hpc.space.problem import v1_hyperparameters
@@ -44,8 +44,8 @@ class Recorder:
 
 
 def search_with(recorder=None, method="agebo"):
-    search = METHODS[method](
-        ArchitectureSpace(num_nodes=2), v1_hyperparameters(), SearchSettings(seed=1)
+    search = make_search(
+        method, ArchitectureSpace(num_nodes=2), v1_hyperparameters(), SearchSettings(seed=1)
     )
     if recorder is not None:
         tell = search.tell
