@@ -83,13 +83,9 @@ class Manager:
         settings = life.request.search_settings(num_initial)
         self._search = make_search(life.request.method, problem.architecture, space, settings)
 
-    def run(self) -> int:
+    def run(self, interrupt: Interrupt) -> int:
         """Run the search to one of its limits and return the exit code."""
-        with (
-            _logging_to(self._run.log_path),
-            closing(History.open(self._run)) as history,
-            Interrupt() as interrupt,
-        ):
+        with _logging_to(self._run.log_path), closing(History.open(self._run)) as history:
             limits = Limits(self._request.max_evals, self._request.walltime, interrupt)
             return self._run_with(history, limits)
 

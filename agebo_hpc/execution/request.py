@@ -144,14 +144,15 @@ class SearchRequest:
             raise LaunchError(
                 f"--processes allows {max(choices)} but the largest worker group has "
                 f"{largest_group} trainer ranks. Start at least {max(choices) + 1} ranks on one "
-                f"node (1 manager besides) or set --processes {_fitting(choices, largest_group)}."
+                "node (1 manager besides) or search with --processes "
+                f"{_fitting(choices, largest_group)}."
             )
         if choices is None:
             choices = tuple(n for n in space.processes if n <= largest_group)
         if not choices:
             raise LaunchError(
                 f"The problem's num_processes are {space.processes}; the largest worker group has "
-                f"{largest_group} trainer ranks. Start more ranks or set --processes."
+                f"{largest_group} trainer ranks. Start more ranks or search with --processes."
             )
         if choices != space.processes:
             space = space.with_processes(choices)

@@ -10,6 +10,7 @@ from typing import Any
 from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, ConfigurationError, LaunchError
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.lead import Life, Manager, data_facts
+from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.world import (
@@ -41,19 +42,21 @@ def run_search(life: Life) -> int:
         executor = "mpi" if launched_by_mpi() else "serial"
     elif executor == "serial":
         check_alone()
-    return _run_mpi(life) if executor == "mpi" else _run_serial(life)
+    # From here on: a signal that comes while libraries are still being loaded counts as well.
+    with Interrupt() as interrupt:
+        return (_run_mpi if executor == "mpi" else _run_serial)(life, interrupt)
 
 
-def _run_serial(life: Life) -> int:
+def _run_serial(life: Life, interrupt: Interrupt) -> int:
     problem = _checked_problem(life)
     space = life.request.hyperparameters(problem, largest_group=1)
     threads = life.request.threads_per_slot or available_cores()
     trainer = _make_trainer(life.request, problem, Slot(threads))
     executor = SerialExecutor(trainer, life.request.seed)
-    return Manager(life, problem, space, executor, num_ranks=1).run()
+    return Manager(life, problem, space, executor, num_ranks=1).run(interrupt)
 
 
-def _run_mpi(life: Life) -> int:
+def _run_mpi(life: Life, interrupt: Interrupt) -> int:
     comm = join_world()
     world = form_groups(comm, life.request.max_processes)
     if not world.is_manager:
@@ -71,7 +74,7 @@ def _run_mpi(life: Life) -> int:
 
     executor = MPIExecutor(world)
     try:
-        code = Manager(life, problem, space, executor, comm.Get_size()).run()
+        code = Manager(life, problem, space, executor, comm.Get_size()).run(interrupt)
     except AgeboError:
         _leave(comm, executor)
         raise

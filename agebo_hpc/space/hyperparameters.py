@@ -86,7 +86,7 @@ class HyperparameterSpace:
                     f"There is no hyperparameter {name!r}; choose among {', '.join(known)}."
                 )
             dimension = self._dimension(name)
-            if dimension is not None and value not in dimension:
+            if dimension is not None and not _holds(dimension, value):
                 raise ConfigurationError(
                     f"{name} is {value}; allowed is {_describe_dimension(dimension)}."
                 )
@@ -186,6 +186,13 @@ class HyperparameterSpace:
 
 def _is_constant(dimension: Dimension) -> bool:
     return isinstance(dimension, Categorical) and len(dimension.categories) == 1
+
+
+def _holds(dimension: Dimension, value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not isinstance(dimension, Categorical) and not is_number:
+        return False
+    return value in dimension
 
 
 def _is_numeric(dimension: Categorical) -> bool:

@@ -159,11 +159,12 @@ class RunDirectory:
 
 
 def _occupied(path: Path) -> str:
-    what = "a search" if (path / CONFIG_NAME).exists() else "other files"
-    return (
-        f"The run directory {str(path)!r} exists and holds {what}; go on with a search by "
-        f"`agebo-hpc resume {path}`, or give another --out."
-    )
+    if (path / CONFIG_NAME).exists():
+        return (
+            f"The run directory {str(path)!r} exists and holds a search; go on with it by "
+            f"`agebo-hpc resume {path}`, or give another --out."
+        )
+    return f"The directory {str(path)!r} exists and holds other files; give another --out."
 
 
 def _storable(value: Any) -> Any:

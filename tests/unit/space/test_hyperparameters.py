@@ -51,7 +51,11 @@ def test_a_fixed_value_is_no_longer_tuned_and_stays_in_every_point():
 
 @pytest.mark.parametrize(
     ("fixed", "text"),
-    [({"batch": 3}, "no hyperparameter 'batch'"), ({"batch_size": 33}, "batch_size is 33")],
+    [
+        ({"batch": 3}, "no hyperparameter 'batch'"),
+        ({"batch_size": 33}, "batch_size is 33"),
+        ({"learning_rate": "abc"}, "learning_rate is abc"),
+    ],
 )
 def test_fixing_what_is_unknown_or_not_allowed_is_refused(fixed, text):
     with pytest.raises(ConfigurationError, match=text):
