@@ -15,9 +15,12 @@ class Executor(ABC):
     ----------
     num_slots
         Trainer processes in all.
+    max_processes
+        The largest n that an evaluation can have here.
     """
 
     num_slots: int
+    max_processes: int
 
     @abstractmethod
     def has_room(self) -> bool:

@@ -79,7 +79,9 @@ class Manager:
         else:
             self._run = life.run
             num_initial = life.run.config["search"]["num_initial"]
-            space = HyperparameterSpace.from_dict(life.run.config["problem"]["hyperparameters"])
+            self._space = HyperparameterSpace.from_dict(
+                life.run.config["problem"]["hyperparameters"]
+            )
         settings = life.request.search_settings(num_initial)
         self._search = make_search(life.request.method, problem.architecture, space, settings)
 
@@ -147,15 +149,14 @@ class Manager:
         )
 
     def _check_processes(self, pending: Iterable[Evaluation]) -> None:
-        """Refuse to go on where a pending evaluation or the space does not fit the groups."""
-        allowed = self._space.processes
-        for evaluation in pending:
-            if evaluation.configuration.num_processes > max(allowed):
-                raise LaunchError(
-                    f"Pending evaluation {evaluation.id} needs "
-                    f"{evaluation.configuration.num_processes} processes; the worker groups "
-                    f"allow {max(allowed)}. Start as many ranks per node as before."
-                )
+        """Refuse to go on where what is pending or will be proposed does not fit the groups."""
+        needed = max([*self._space.processes, *(e.configuration.num_processes for e in pending)])
+        if needed > self._executor.max_processes:
+            raise LaunchError(
+                f"This search evaluates with up to {needed} processes; the largest worker group "
+                f"now has {self._executor.max_processes}. Resume with at least {needed + 1} ranks "
+                "on one node."
+            )
 
     def _log(self, result: Result) -> None:
         logger.info("%s", log_line(result, self._space.names))
@@ -237,6 +238,7 @@ def _configuration(
             **data_facts(problem),
             "preset": request.preset,
             "objective": problem.objective,
+            "trainer": "tensorflow" if problem.trainer is None else "of the problem file",
             "architecture": json.loads(problem.architecture.to_json()),
             "hyperparameters": space.to_dict(),
             "recipe": asdict(problem.recipe),

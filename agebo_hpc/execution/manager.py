@@ -28,6 +28,7 @@ class MPIExecutor(Executor):
         self._starts: dict[int, Start] = {}
         self._stopped: set[int] = set()
         self.num_slots = self._placement.num_slots
+        self.max_processes = self._placement.largest_group
 
     def has_room(self) -> bool:
         """Tell whether a slot is free that no evaluation waits for."""

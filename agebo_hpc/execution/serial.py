@@ -25,6 +25,7 @@ class SerialExecutor(Executor):
     """
 
     num_slots = 1
+    max_processes = 1
 
     def __init__(self, trainer: Trainer, seed: int) -> None:
         self._trainer = trainer

@@ -92,7 +92,7 @@ def _serve(world: World, request: SearchRequest) -> int:
     trainer: Trainer | None = None
     error: AgeboError | None = None
     try:
-        threads = request.threads_per_slot or max(1, available_cores() // world.ranks_on_node)
+        threads = request.threads_per_slot or world.threads
         trainer = _make_trainer(
             request, request.load_problem(), Slot(threads, world.local_rank, with_group=True)
         )

@@ -58,16 +58,17 @@ class World:
         Communicator of this rank's worker group; None on the manager and on ranks left over.
     groups
         World ranks of every worker group, in order.
-    ranks_on_node
-        Trainer ranks on this rank's node.
+    threads
+        Cores that this rank may run on, divided by the trainer ranks of its node that may run on
+        them too; at least 1.
     local_rank
-        This rank's number among them, from 0.
+        This rank's number among the trainer ranks of its node, from 0.
     """
 
     comm: Any
     group: Any | None
     groups: tuple[tuple[int, ...], ...]
-    ranks_on_node: int
+    threads: int
     local_rank: int
 
     @property
@@ -124,7 +125,8 @@ def form_groups(comm: Any, max_processes: int) -> World:
     from mpi4py import MPI
 
     node = os.environ.get(NODE_VARIABLE) or socket.gethostname()
-    nodes = comm.allgather(node)
+    cores = os.sched_getaffinity(0)
+    nodes, masks = zip(*comm.allgather((node, cores)), strict=True)
     trainers: dict[str, list[int]] = {}
     for rank, name in enumerate(nodes):
         if rank != MANAGER:
@@ -134,11 +136,12 @@ def form_groups(comm: Any, max_processes: int) -> World:
     color = next((i for i, group in enumerate(groups) if rank in group), MPI.UNDEFINED)
     group = comm.Split(color, rank)
     neighbours = trainers.get(node, [])
+    sharing = sum(not cores.isdisjoint(masks[neighbour]) for neighbour in neighbours)
     return World(
         comm=comm,
         group=None if group == MPI.COMM_NULL else group,
         groups=groups,
-        ranks_on_node=max(1, len(neighbours)),
+        threads=max(1, len(cores) // max(1, sharing)),
         local_rank=neighbours.index(rank) if rank in neighbours else 0,
     )
 

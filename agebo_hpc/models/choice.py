@@ -102,7 +102,7 @@ def choose(run: str | Path, rank: int = 1) -> Chosen:
     UsageError
         If it has no finished evaluation, or fewer than `rank`.
     ConfigurationError
-        If its configuration does not say what was searched.
+        If its configuration does not say what was searched, or names a trainer of its own.
     """
     directory = RunDirectory.open(run)
     problem = directory.config.get("problem", {})
@@ -110,6 +110,12 @@ def choose(run: str | Path, rank: int = 1) -> Chosen:
         raise ConfigurationError(
             f"{directory.path}/config.toml has no complete [problem]; it was not written by "
             f"`agebo-hpc search`."
+        )
+    trainer = problem.get("trainer", "tensorflow")
+    if trainer != "tensorflow":
+        raise ConfigurationError(
+            f"The run {str(run)!r} trained with the trainer {trainer}; only networks of the "
+            "TensorFlow trainer can be trained again as a model."
         )
     done = sorted(
         (r for r in read_replay(run).results if r.status is Status.DONE and _is_scored(r)),

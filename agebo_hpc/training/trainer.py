@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zlib import crc32
 
+from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.configuration import Evaluation, Status
+from agebo_hpc.space.hyperparameters import REQUIRED
 from agebo_hpc.space.problem import Problem
 
 
@@ -100,9 +102,20 @@ class TensorFlowTrainer:
         Gives the number of threads and the device.
     eval_timeout
         Seconds after which an evaluation ends at its epoch's end; 0: never.
+
+    Raises
+    ------
+    ConfigurationError
+        If the problem has hyperparameters that this trainer does not use.
     """
 
     def __init__(self, problem: Problem, slot: Slot, eval_timeout: float = 0.0) -> None:
+        unused = sorted(set(problem.hyperparameters.defaults) - set(REQUIRED))
+        if unused:
+            raise ConfigurationError(
+                f"The hyperparameters {', '.join(unused)} are not used by the TensorFlow trainer, "
+                f"which knows {', '.join(REQUIRED)}. Remove them or give the problem a trainer."
+            )
         from agebo_hpc.data.dataset import open_dataset
         from agebo_hpc.training.runtime import configure_tensorflow
 

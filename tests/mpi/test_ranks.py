@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agebo_hpc.execution.world import available_cores
 from agebo_hpc.storage.reader import read_history
 
 pytestmark = pytest.mark.mpi
@@ -39,7 +40,7 @@ found = []
 for largest in (8, 2, 1):
     world = form_groups(comm, largest)
     members = [] if world.group is None else world.group.allgather(rank)
-    found.append([world.groups, members, world.ranks_on_node, world.local_rank])
+    found.append([world.groups, members, world.threads, world.local_rank])
 found = comm.gather(found)
 if rank == 0:
     Path({str(tmp_path / "found.json")!r}).write_text(json.dumps(found))
@@ -49,12 +50,27 @@ if rank == 0:
     found = json.loads((tmp_path / "found.json").read_text())
     expected = [[[1, 3, 4], [2, 5]], [[1, 3], [4], [2, 5]], [[1], [3], [4], [2], [5]]]
     for rank, of_rank in enumerate(found):
-        for groups, (seen, members, on_node, local) in zip(expected, of_rank, strict=True):
+        for groups, (seen, members, threads, local) in zip(expected, of_rank, strict=True):
             assert seen == groups
             assert members == next((group for group in groups if rank in group), [])
             node = [1, 3, 4] if rank in (0, 1, 3, 4) else [2, 5]
-            assert on_node == len(node)
+            assert threads == max(1, available_cores() // len(node))
             assert local == (node.index(rank) if rank else 0)
+
+
+def test_a_search_over_pairs_cannot_go_on_where_there_are_none(mpirun, tmp_path):
+    run = tmp_path / "run"
+    words = ["--problem", problem("quick"), "--processes", "1,2", "--max-evals", "4"]
+    done = mpirun(3, ["-m", "agebo_hpc", "search", "--out", run, *words])
+    assert done.returncode == 0, done.stderr
+    for ranks in (1, 2):
+        executor = ["--executor", "serial"] if ranks == 1 else []
+        again = ["-m", "agebo_hpc", "resume", run, "--max-evals", "8", *executor]
+        done = mpirun(ranks, again)
+        assert done.returncode == 71
+        [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+        assert "2" in line and "has 1" in line
+    assert len(read_history(run)) == 4
 
 
 def test_no_evaluation_is_trained_across_nodes(mpirun, tmp_path):

@@ -140,6 +140,11 @@ def test_a_problem_file_that_cannot_be_used_is_refused(refused, tmp_path, tiny_d
     refused(78, words, f"{name}.py")
 
 
+def test_a_hyperparameter_that_no_training_uses_is_refused(refused, tiny_dataset):
+    words = ["search", tiny_dataset, "--out", "run", "--problem", f"{MADE_UP}:with_dropout"]
+    refused(78, words, "dropout", "learning_rate", "trainer")
+
+
 def test_a_problem_that_the_file_does_not_have_is_named(refused):
     refused(78, ["search", "--out", "run", "--problem", f"{MADE_UP}:fast"], "'fast'")
 

@@ -296,6 +296,15 @@ def test_failure_after_failure_ends_it_with_the_cause(agebo, tmp_path):
     assert status(tmp_path / "run")["exit_code"] == 70
 
 
+def test_what_another_trainer_trained_cannot_be_trained_again(agebo, tmp_path):
+    done = agebo("search", "--out", tmp_path / "run", *problem("quick"), "--max-evals", "2")
+    assert done.returncode == 0, done.stderr
+    done = agebo("retrain", tmp_path / "run", "--out", tmp_path / "model")
+    assert done.returncode == 78
+    assert "TensorFlow trainer" in done.stderr
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_searches(agebo, tmp_path, method):
     words = ["--out", tmp_path / "run", *problem("quick"), "--max-evals", "20"]
