@@ -1,0 +1,88 @@
+"""Resident memory of a search's processes over hundreds of evaluations.
+
+    python scripts/bench/bench_memory.py [DATA.h5] [--evaluations 300] [--ranks 2] [--processes 1]
+
+Compares the memory after all evaluations with that after 50, of all ranks together. A process that
+kept every traced network would grow by 8 to 60 MiB with each of them.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from agebo_hpc.storage.reader import read_history
+
+ROOT = Path(__file__).resolve().parents[2]
+WINDOW = 10
+"""Samples of so many evaluations around a point are summed up by their median."""
+
+
+def main() -> None:
+    """Run the search, sample its processes, print a table and one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, nargs="?", default=ROOT / "demo" / "nycflights13.h5")
+    parser.add_argument("--evaluations", type=int, default=300)
+    parser.add_argument("--ranks", type=int, default=2, help="manager included")
+    parser.add_argument("--processes", default="1", help="n of the evaluations")
+    asked = parser.parse_args()
+    if not asked.data.is_file():
+        parser.error(f"there is no data set {asked.data}; run `make demo` first or name another")
+    with tempfile.TemporaryDirectory() as place:
+        samples = sample_search(asked, Path(place) / "run")
+    report(asked, samples)
+
+
+def sample_search(asked: argparse.Namespace, run: Path) -> list[tuple[int, float]]:
+    """Return (finished evaluations, MiB of all ranks) about twice a second."""
+    command = [ROOT / "scripts" / "ranks.sh", asked.ranks, sys.executable, "-m", "agebo_hpc"]
+    command += ["search", asked.data, "--out", run, "--max-evals", asked.evaluations]
+    command += ["--epochs", 1, "--fix", "batch_size=512", "--processes", asked.processes]
+    samples = []
+    with subprocess.Popen([str(word) for word in command], cwd=ROOT) as search:
+        while search.poll() is None:
+            time.sleep(0.5)
+            memory = [rank.memory_info().rss for rank in ranks_below(search.pid)]
+            if len(memory) == asked.ranks and (run / "journal.jsonl").exists():
+                samples.append((len(read_history(run)), sum(memory) / 2**20))
+    return samples
+
+
+def ranks_below(pid: int) -> list[psutil.Process]:
+    """Return the Python processes that a launcher started."""
+    try:
+        below = psutil.Process(pid).children(recursive=True)
+        return [process for process in below if "python" in process.name()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def report(asked: argparse.Namespace, samples: list[tuple[int, float]]) -> None:
+    """Print the memory at a few counts of evaluations, and the ratio of the last to that at 50."""
+
+    def around(count: int) -> float:
+        near = [memory for number, memory in samples if abs(number - count) <= WINDOW]
+        return statistics.median(near) if near else float("nan")
+
+    counts = [50, *range(100, asked.evaluations + 1, 50)]
+    print(f"{'evaluations':>12} {'MiB, all ranks':>15}")
+    for count in counts:
+        print(f"{count:12d} {around(count):15.0f}")
+    figures = {
+        "ranks": asked.ranks,
+        "processes": asked.processes,
+        "mib": {count: round(around(count), 1) for count in counts},
+        "ratio_to_50": round(around(asked.evaluations) / around(50), 3),
+    }
+    print(f"ratio to that at 50: {figures['ratio_to_50']}")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
