@@ -101,7 +101,14 @@ def _open_text(path: Path) -> IO[str]:
     return open(path, encoding="utf-8-sig", newline="")
 
 
-def _read_csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
+def csv_layout(path: Path) -> tuple[str, list[str]]:
+    """Return the delimiter (comma, semicolon or tab) and the header of a CSV file.
+
+    Raises
+    ------
+    DataError
+        If there is no header, or a column name is there twice.
+    """
     with _open_text(path) as file:
         head = file.readline()
         file.seek(0)
@@ -110,6 +117,11 @@ def _read_csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
     if not any(name.strip() for name in header):
         raise DataError(f"{path} has no header in its first line; begin it with column names.")
     check_unique((name for name in header if name), path)
+    return delimiter, header
+
+
+def _read_csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
+    delimiter, header = csv_layout(path)
     with warnings.catch_warnings():
         # Rows longer than the header would else lose cells with no more than a warning.
         warnings.simplefilter("error", pd.errors.ParserWarning)

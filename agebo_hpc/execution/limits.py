@@ -16,6 +16,9 @@ from agebo_hpc.space.configuration import Evaluation, Result, Status
 CONSECUTIVE_FAILURES = 20
 """So many failed evaluations in a row end the search: something is wrong with all of them."""
 
+RECENT = 100
+"""So many durations, for each number of processes, predict the next one."""
+
 
 class Interrupt:
     """Remembers that a signal asked the search to stop. The handler does nothing else."""
@@ -65,7 +68,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self._durations: dict[int, list[float]] = {}
+        self._durations: dict[int, deque[float]] = {}
         self._recent_failures: deque[str] = deque()
 
     @property
@@ -94,8 +97,8 @@ class Limits:
     def may_start(self, evaluation: Evaluation) -> bool:
         """Tell whether an evaluation is likely to end within the wall time.
 
-        The median duration of those with as many processes is the prediction; without any, it
-        may start.
+        The median duration of the latest with as many processes is the prediction; without any,
+        it may start.
         """
         if self.must_stop():
             return False
@@ -116,7 +119,9 @@ class Limits:
             self._recent_failures.clear()
         if result.status is Status.DONE:
             n = result.evaluation.configuration.num_processes
-            self._durations.setdefault(n, []).append(result.ended - result.started)
+            self._durations.setdefault(n, deque(maxlen=RECENT)).append(
+                result.ended - result.started
+            )
         if len(self._recent_failures) >= CONSECUTIVE_FAILURES:
             most_frequent, count = Counter(self._recent_failures).most_common(1)[0]
             raise TooManyFailuresError(

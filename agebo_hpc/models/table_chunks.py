@@ -7,18 +7,23 @@ the other kinds are read at once and cut.
 from __future__ import annotations
 
 import csv
-import gzip
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import pandas as pd
 
-from agebo_hpc.data.tables import MISSING, READERS, check_exists, check_unique, read_table
+from agebo_hpc.data.tables import (
+    MISSING,
+    READERS,
+    check_exists,
+    check_unique,
+    csv_layout,
+    read_table,
+)
 from agebo_hpc.errors import DataError
 
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -101,21 +106,8 @@ def _cut(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
         yield frame.iloc[start : start + rows]
 
 
-def _open_text(path: Path) -> IO[str]:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
-
-
 def _open_csv(path: Path) -> TableFile:
-    with _open_text(path) as file:
-        head = file.readline()
-        file.seek(0)
-        delimiter = max(",;\t", key=head.count)
-        header = next(csv.reader(file, delimiter=delimiter), [])
-    if not any(name.strip() for name in header):
-        raise DataError(f"{path} has no header in its first line; begin it with column names.")
-    check_unique((name for name in header if name), path)
+    delimiter, header = csv_layout(path)
     # The names that pandas gives to columns without one.
     names = tuple(name or f"Unnamed: {position}" for position, name in enumerate(header))
 
