@@ -10,9 +10,11 @@ SYSTEM_HOROVOD ?= 0
 PYTEST_ARGS ?=
 export PYTHON VENV SYSTEM_MPI SYSTEM_TENSORFLOW SYSTEM_HOROVOD
 
+JOB_SCRIPTS := $(wildcard slurm/* jobs/*.qsub jobs/*.cobalt jobs/sites/*.env agebo_hpc/launch/*.sh)
+SCRIPTS := $(wildcard scripts/*.sh) .ci/run $(JOB_SCRIPTS)
 RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: help setup demo test lint format bench docs clean distclean
+.PHONY: help setup demo test test-slurm lint format bench docs clean distclean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-zA-Z%_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +33,12 @@ test-mpi-%: setup ## smoke test and MPI tests with % ranks, for example test-mpi
 	$(RUN) scripts/ranks.sh $* python -m agebo_hpc smoke
 	$(RUN) python -m pytest tests/mpi --ranks $* $(PYTEST_ARGS)
 
-lint: setup ## ruff (rules and format), mypy, bash -n
-	@for script in scripts/*.sh .ci/run; do bash -n "$$script" || exit 1; done
+test-slurm: setup ## real jobs on a private two-node Slurm, about 20 minutes; needs root and apt
+	$(RUN) python -m pytest tests/slurm -m "slurm or not slurm" $(PYTEST_ARGS)
+
+lint: setup ## ruff (rules and format), mypy, bash -n, shellcheck
+	@for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done
+	$(RUN) shellcheck -x $(JOB_SCRIPTS)
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
@@ -42,7 +48,7 @@ format: setup ## let ruff format and sort
 	$(RUN) ruff format .
 
 bench: setup ## run the benchmarks in scripts/bench, one table and one JSON line each
-	@shopt -s nullglob; for bench in scripts/bench/*.py; do echo "== $$bench"; \
+	@shopt -s nullglob; for bench in scripts/bench/{bench,simulate,kill}_*.py; do echo "== $$bench"; \
 		$(RUN) python "$$bench" || exit 1; done
 
 docs: setup ## render README and docs/ as HTML into build/docs; a warning is an error

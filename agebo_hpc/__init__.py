@@ -9,6 +9,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AgEBOClassifier": "models.estimators",
+    "AgEBORegressor": "models.estimators",
     "ArchitectureSpace": "space.architecture",
     "Configuration": "space.configuration",
     "Evaluation": "space.configuration",

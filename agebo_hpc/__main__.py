@@ -13,10 +13,15 @@ import traceback
 
 import click
 
-from agebo_hpc.errors import EXIT_COMPLETE, EXIT_INTERNAL, EXIT_USAGE, AgeboError
+from agebo_hpc.errors import (
+    EXIT_COMPLETE,
+    EXIT_INTERNAL,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    AgeboError,
+    RankDiedError,
+)
 from agebo_hpc.execution.launcher import announced_rank
-
-EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -43,7 +48,11 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code, error)
     except AgeboError as error:
-        return _say(str(error), error.exit_code)
+        code = _say(str(error), error.exit_code)
+        if isinstance(error, RankDiedError):
+            # The others wait for a rank that will never come.
+            _abort_mpi(code)
+        return code
     except (KeyboardInterrupt, click.Abort):
         _say("Interrupted.", EXIT_INTERRUPTED)
         _abort_mpi(EXIT_INTERRUPTED)

@@ -11,6 +11,7 @@ EXIT_INTERNAL = 70
 EXIT_LAUNCH = 71
 EXIT_AGAIN = 75
 EXIT_CONFIGURATION = 78
+EXIT_INTERRUPTED = 130
 
 
 class AgeboError(Exception):
@@ -43,6 +44,12 @@ class LaunchError(AgeboError):
     exit_code = EXIT_LAUNCH
 
 
+class RankDiedError(AgeboError):
+    """A rank of the job died or hangs, and the job cannot go on without it: it is aborted."""
+
+    exit_code = EXIT_AGAIN
+
+
 class ConfigurationError(AgeboError):
     """A problem file, preset or stored configuration is wrong."""
 
@@ -57,3 +64,7 @@ class TooManyFailuresError(AgeboError):
 
 class NonFiniteLossError(AgeboError):
     """The loss of a training became infinite or not a number."""
+
+
+class WeightsDifferError(AgeboError):
+    """The processes of one training ended with different weights."""

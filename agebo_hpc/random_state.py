@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-import numpy as np
+# With these names at the top NumPy loads its generators now, not in the first evaluation.
+from numpy.random import Generator, SeedSequence, default_rng
 
 
 class Stream(IntEnum):
@@ -17,11 +18,15 @@ class Stream(IntEnum):
     ARCHITECTURE = 0
     HYPERPARAMETERS = 1
     TRAINING = 2
+    BOOTSTRAP = 3
+    """How often each tree of a surrogate sees the evaluation's point."""
+    TREE = 4
+    """A tree of a surrogate: counted by trees in place of evaluations."""
+    SIMULATION = 5
+    """How long a simulated training takes, its noise, and when a simulated rank dies."""
 
 
-def generator(
-    seed: int, evaluation_id: int, stream: Stream, *position: int
-) -> np.random.Generator:
+def generator(seed: int, evaluation_id: int, stream: Stream, *position: int) -> Generator:
     """Return the generator of one purpose of one evaluation.
 
     Parameters
@@ -36,4 +41,4 @@ def generator(
         Integers >= 0 that tell draws of one purpose apart, such as epoch and rank.
     """
     key = (evaluation_id, int(stream), *position)
-    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=key))
+    return default_rng(SeedSequence(entropy=seed, spawn_key=key))

@@ -1,4 +1,4 @@
-"""Draw what one or more searches reached when: plot_trajectory.py RUN... FIGURE.png|FIGURE.pdf."""
+"""Draw what one or more searches reached when: plot_trajectory.py RUN... FIGURE.png|.pdf|.svg."""
 
 import sys
 

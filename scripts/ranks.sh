@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Start ranks on this machine, more than it has cores if need be: scripts/ranks.sh N COMMAND…
 # The command is the same for every MPI; Open MPI has to be allowed to share cores and to be root.
+# AGEBO_FT=1: the job goes on when a rank dies (Open MPI 5 and later).
 set -euo pipefail
 
 number=$1
@@ -9,6 +10,9 @@ switches=()
 case "$(mpirun --version 2>/dev/null)" in
 *"Open MPI"* | *OpenRTE* | *PRRTE*)
     switches=(--oversubscribe --bind-to none)
+    if [ "${AGEBO_FT:-}" = 1 ]; then
+        switches+=(--with-ft ulfm)
+    fi
     if [ "$(id -u)" = 0 ]; then
         export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
         export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1

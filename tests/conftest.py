@@ -66,6 +66,12 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**env, **(extra or {})}
 
 
+@pytest.fixture(scope="session")
+def child_settings() -> dict[str, str]:
+    """Return the environment of a test that starts and watches its processes itself."""
+    return child_environment()
+
+
 def _end(process: subprocess.Popen[str]) -> None:
     """Let every process below print its stacks, then kill them all."""
     try:
@@ -81,6 +87,13 @@ def _end(process: subprocess.Popen[str]) -> None:
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(members, timeout=3)
+
+
+def _both_ends(text: str, length: int = 5000) -> str:
+    """Return how an output begins and ends; the list of loaded modules says nothing."""
+    lines = [line for line in text.splitlines() if not line.startswith("Extension modules:")]
+    text = "\n".join(lines)
+    return text if len(text) < 2 * length else f"{text[:length]}\n…\n{text[-length:]}"
 
 
 def run_limited(
@@ -110,7 +123,7 @@ def run_limited(
             stdout, stderr = process.communicate()
             pytest.fail(
                 f"no end after {time.monotonic() - started:.0f} s: {' '.join(words)}\n"
-                f"--- stdout\n{stdout[-4000:]}\n--- stderr\n{stderr[-8000:]}",
+                f"--- stdout\n{stdout[-4000:]}\n--- stderr\n{_both_ends(stderr)}",
                 pytrace=False,
             )
         except BaseException:

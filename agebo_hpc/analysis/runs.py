@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ class Run:
         Submitted and not finished evaluations, by id.
     lives
         Every run of the program on this directory.
+    told
+        How many results the search had been told when it proposed an evaluation, by id.
     """
 
     path: Path
@@ -46,6 +49,7 @@ class Run:
     history: pd.DataFrame
     pending: dict[int, Evaluation]
     lives: list[Life]
+    told: dict[int, int]
 
     @property
     def intervals(self) -> list[Interval] | None:
@@ -62,12 +66,33 @@ class Run:
         found = self.config.get(name)
         return found if isinstance(found, dict) else {}
 
+    @property
+    def capacity(self) -> list[tuple[float, float, int]]:
+        """Start, last sign and slots of each life; what finished tells, if none was recorded."""
+        if self.lives:
+            return [(life.started, life.last_seen, life.num_slots) for life in self.lives]
+        return [(self.history["submitted"].min(), self.history["ended"].max(), 1)]
+
+    @property
+    def metric(self) -> str:
+        """What the objective is, for axes and headings."""
+        return str(self.section("problem").get("metric", "objective"))
+
+    @cached_property
+    def space(self) -> ArchitectureSpace | None:
+        """The space of the architectures, None if this version does not know it."""
+        try:
+            return ArchitectureSpace(**self.section("problem")["architecture"])
+        except (KeyError, TypeError, ConfigurationError):
+            return None
+
     def describe(self, architecture: tuple[int, ...]) -> str:
         """Say an architecture in one line, node after node; as numbers if its space is unknown."""
+        if self.space is None:
+            return decisions_text(architecture)
         try:
-            space = ArchitectureSpace(**self.section("problem")["architecture"])
-            lines = space.describe(architecture).splitlines()
-        except (KeyError, TypeError, ConfigurationError):
+            lines = self.space.describe(architecture).splitlines()
+        except ConfigurationError:
             return decisions_text(architecture)
         return "; ".join(line.partition(": ")[2] for line in lines)
 
@@ -92,6 +117,7 @@ def read_run(path: str | Path) -> Run:
         history=frame_of(columns_of(replay.results)),
         pending=replay.pending,
         lives=replay.lives,
+        told=replay.told,
     )
 
 

@@ -18,6 +18,7 @@ from agebo_hpc.analysis.tables import (
     status_counts,
     top_configurations,
 )
+from agebo_hpc.storage.run_directory import CONFIG_NAME
 
 ENDED = ("complete", "stopped", "failed")
 SILENCE = 300.0
@@ -58,6 +59,14 @@ def standing(run: Run) -> dict[str, Any]:
         "lives": len(run.lives),
         "exit_code": (run.status or {}).get("exit_code"),
     }
+
+
+def may_go_on(run: Run) -> bool:
+    """Return whether something may still happen: it runs, or was made a short while ago."""
+    state, _ = _state(run)
+    if state != "not started":
+        return state == "running"
+    return time.time() - (run.path / CONFIG_NAME).stat().st_mtime < SILENCE
 
 
 def _weighted(run: Run) -> list[tuple[float, float]]:

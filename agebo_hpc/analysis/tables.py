@@ -85,7 +85,7 @@ def trajectory(frame: pd.DataFrame, lives: Sequence[Interval] | None = None) -> 
     -------
     DataFrame
         One row for each scored evaluation, by the time it ended: ``evaluation_id``,
-        ``seconds`` of search, ``objective``, ``best_so_far``.
+        ``seconds`` of search, ``number`` (from 1), ``objective``, ``best_so_far``.
     """
     require_columns(frame, ["evaluation_id", "objective", "submitted", "ended"])
     rows = scored(frame).sort_values(["ended", "evaluation_id"])
@@ -95,6 +95,7 @@ def trajectory(frame: pd.DataFrame, lives: Sequence[Interval] | None = None) -> 
         {
             "evaluation_id": rows["evaluation_id"].to_numpy(),
             "seconds": search_seconds(rows["ended"].to_numpy(), lives),
+            "number": np.arange(1, len(rows) + 1),
             "objective": rows["objective"].to_numpy(),
             "best_so_far": best_so_far(rows["objective"].to_numpy()),
         }

@@ -1,4 +1,4 @@
-"""`agebo-hpc analyze`: the trajectory of runs as a figure and tables, and the best of them."""
+"""`agebo-hpc analyze`: figures, tables and a page of what searches reached and how."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import pandas as pd
 
-FILES = ("trajectory.png", "trajectory.csv", "top.csv")
+FEW = 4
+"""More runs than that are not shown one by one unless asked for."""
 HEADINGS = {"evaluation_id": "evaluation"}
 
 
@@ -17,7 +18,7 @@ HEADINGS = {"evaluation_id": "evaluation"}
     "--out",
     required=True,
     type=click.Path(path_type=Path),
-    help="Directory for trajectory.png, trajectory.csv and top.csv; made where needed.",
+    help="Directory for report.html, figures and tables; made where needed.",
 )
 @click.option(
     "--top",
@@ -26,15 +27,56 @@ HEADINGS = {"evaluation_id": "evaluation"}
     type=click.IntRange(min=1),
     help="How many of the best evaluations to list of each run.",
 )
-def analyze(runs: tuple[Path, ...], out: Path, top: int) -> None:
-    """Draw what the searches in RUNS reached when, and list their best evaluations."""
-    from agebo_hpc.analysis.report import write_analysis
+@click.option(
+    "--figures",
+    default="png,pdf",
+    show_default=True,
+    help="Formats of the figures' files, png, pdf or svg with commas between; `none`: the page "
+    "alone has them.",
+)
+@click.option(
+    "--details",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "all", "best"]),
+    help="Runs to show one by one besides together: all, or the best of each method. auto: all of "
+    f"up to {FEW}.",
+)
+@click.option(
+    "--tensorboard",
+    type=click.Path(path_type=Path),
+    help="Directory for event files, one subdirectory for each run; `tensorboard --logdir` "
+    "shows them.",
+)
+def analyze(
+    runs: tuple[Path, ...],
+    out: Path,
+    top: int,
+    figures: str,
+    details: str,
+    tensorboard: Path | None,
+) -> None:
+    """Show how the searches in RUNS went, and list their best evaluations."""
+    from agebo_hpc.analysis.report import best_of_methods, write_analysis
     from agebo_hpc.analysis.runs import read_scored_runs
 
-    table = write_analysis(read_scored_runs(runs), out, top)
+    formats = [] if figures == "none" else [name.strip() for name in figures.split(",")]
+    read = read_scored_runs(runs)
+    only_best = details == "best" or (details == "auto" and len(read) > FEW)
+    told = best_of_methods(read) if only_best else None
+    analysis = write_analysis(read, out, top, formats, told)
+    table = analysis.top
     for label in dict.fromkeys(table["run"]):
         _print_top(str(label), table[table["run"] == label].drop(columns="run"))
-    click.echo(f"written: {', '.join(str(out / name) for name in FILES)}")
+    if tensorboard is not None:
+        from agebo_hpc.analysis.event_files import write_event_files
+
+        write_event_files(read, tensorboard)
+        click.echo(f"event files: tensorboard --logdir {tensorboard}")
+    page, *others = analysis.files
+    if only_best:
+        click.echo(f"in detail: {', '.join(told or [])}; `--details all` for all")
+    click.echo(f"report: {page}, with {len(others)} figures and tables beside it")
 
 
 def _print_top(label: str, rows: pd.DataFrame) -> None:

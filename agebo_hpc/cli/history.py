@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agebo_hpc.analysis.runs import read_run
-from agebo_hpc.analysis.standing import standing
+from agebo_hpc.analysis.live import sparkline
+from agebo_hpc.analysis.runs import Run, read_run
+from agebo_hpc.analysis.standing import may_go_on, standing
+from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import UsageError
 
 STATES = {"no sign of life": "since", "stopped": "at", "failed": "at"}
@@ -20,14 +25,69 @@ STATES = {"no sign of life": "since", "stopped": "at", "failed": "at"}
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-def status(run: Path, as_json: bool) -> None:
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Show it anew until the search ends or Ctrl-C; where the output is no terminal, wait and "
+    "print the end only.",
+)
+@click.option(
+    "--every",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Seconds from one look to the next of --watch.",
+)
+def status(run: Path, as_json: bool, watch: bool, every: float) -> None:
     """Show how the search in the directory RUN stands; works while it runs."""
-    stands = standing(read_run(run))
+    if watch:
+        _watch(run, every, as_json)
+    else:
+        _show(read_run(run), as_json)
+
+
+def _watch(path: Path, every: float, as_json: bool) -> None:
+    """Show a run until it ends; on a terminal again and again, elsewhere its end."""
+    is_live = sys.stdout.isatty() and not as_json
+    try:
+        while True:
+            began = time.monotonic()
+            run = read_run(path)
+            goes_on = may_go_on(run)
+            if is_live:
+                click.clear()
+                _show(run, False)
+                _show_curve(run)
+            if not goes_on:
+                break
+            # A long history takes a while to read; that must not become all the time.
+            time.sleep(max(every, 4 * (time.monotonic() - began)))
+    except KeyboardInterrupt:
+        return
+    if not is_live:
+        _show(run, as_json)
+
+
+def _show(run: Run, as_json: bool) -> None:
+    stands = standing(run)
     if as_json:
         click.echo(json.dumps(stands))
         return
     for name, text in _lines(stands):
         click.echo(f"{name:<12} {text}".rstrip())
+
+
+def _show_curve(run: Run) -> None:
+    """Print the best so far as a curve, where the terminal has the characters."""
+    best = trajectory(run.history, run.intervals)["best_so_far"].to_numpy()
+    width = min(80, shutil.get_terminal_size().columns - 14)
+    curve = sparkline(best, width) if width > 0 else ""
+    try:
+        curve.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return
+    if curve:
+        click.echo(f"{'best so far':<12} {curve}")
 
 
 def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:

@@ -17,8 +17,13 @@ COMMANDS = {
     "history": ("history", "Write one row per evaluation as CSV."),
     "analyze": ("analyze", "Draw the trajectory of one or more runs and list the best."),
     "retrain": ("model", "Train a found configuration again and save the model."),
+    "ensemble": ("model", "Train several found configurations and save their ensemble."),
     "evaluate": ("model", "Score a model on a prepared data set."),
     "predict": ("model", "Predict the rows of a CSV file with a model."),
+    "export": ("model", "Write a model as Keras, SavedModel or ONNX."),
+    "script": ("launch", "Print the batch script that searches on a site."),
+    "submit": ("launch", "Send it to the batch system."),
+    "sites": ("launch", "List and show the machines that scripts can be made for."),
     "info": ("system", "Print versions, MPI, devices and cores, for bug reports."),
     "smoke": ("system", "Check in seconds that this installation is sound."),
 }

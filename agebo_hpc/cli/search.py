@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import click
 
 from agebo_hpc.errors import UsageError
 
-UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+UNITS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 class Duration(click.ParamType[float]):
@@ -27,7 +28,7 @@ class Duration(click.ParamType[float]):
         if clock:
             hours, minutes, seconds = (int(part or 0) for part in clock.groups())
             return float(hours * 3600 + minutes * 60 + seconds)
-        parts = re.findall(r"(\d+(?:\.\d+)?)(min|[smhd]|)", value)
+        parts = re.findall(r"(\d+(?:\.\d+)?)(min|ms|[smhd]|)", value)
         if not parts or "".join(number + unit for number, unit in parts) != value:
             self.fail(f"{value!r} is not a duration; write 90s, 15m, 3h, 1h30m or 03:00:00.")
         return sum(float(number) * UNITS[unit] for number, unit in parts)
@@ -49,14 +50,22 @@ class Integers(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not a list of integers; write for example 1,2,4,8.")
 
 
+def _show_ranks(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Let the search say where its ranks are; it says nothing of the search itself."""
+    if value:
+        os.environ["AGEBO_SHOW_RANKS"] = "1"
+
+
 def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that each life of a search may set anew."""
     options = [
         click.option(
             "--executor",
-            type=click.Choice(["auto", "serial", "mpi"]),
+            type=click.Choice(["auto", "serial", "mpi", "steps", "simulated"]),
             help="Where evaluations run. auto: mpi when a launcher started the process, else "
-            "serial.  [default: auto]",
+            "serial. steps: each evaluation in a job step of its own, by mpirun or srun. "
+            "simulated: on a virtual clock, with --simulate and --groups.  "
+            "[default: auto]",
         ),
         click.option(
             "--max-evals",
@@ -64,10 +73,15 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Stop after so many evaluations, counted over all lives of the search.",
         ),
         click.option(
+            "--max-time",
+            type=Duration(),
+            help="Stop after so much search time, such as 12h, counted over all lives.",
+        ),
+        click.option(
             "--walltime",
             type=Duration(),
             help="Length of this life, such as 90s, 15m, 3h or 03:00:00; evaluations that would "
-            "not end in time are not started.",
+            "not end in time are not started. In a batch job its end counts as well.",
         ),
         click.option(
             "--threads-per-slot",
@@ -79,7 +93,121 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=Duration(),
             help="End an evaluation that takes longer, such as 30m.  [default: never]",
         ),
+        click.option(
+            "--isolation",
+            type=click.Choice(["rank", "child"]),
+            help="rank: the rank itself trains; child: each evaluation in a child process, so "
+            "that a crash or the out-of-memory killer costs one evaluation.  [default: rank]",
+        ),
+        click.option(
+            "--show-ranks",
+            is_flag=True,
+            expose_value=False,
+            callback=_show_ranks,
+            help="Print and log one line for each rank: host, group, cores, devices.",
+        ),
+        click.option(
+            "--heartbeat-timeout",
+            type=Duration(),
+            help="A rank that gives no sign of life for so long counts as dead; 0: never.  "
+            "[default: 60s]",
+        ),
     ]
+    return _with_options(command, options)
+
+
+def force_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that lets a later life differ from the earlier ones."""
+    option = click.option(
+        "--force",
+        is_flag=True,
+        help="Resume although options or data have changed; the log says which.",
+    )
+    return option(command)
+
+
+def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of made-up trainings and of the simulated executor."""
+    options = [
+        click.option(
+            "--simulate",
+            metavar="NAME:KEY=VALUE,...",
+            help="Train nothing: made-up trainings, such as lognormal:mean=60,sigma=0.5, or "
+            "tabulated ones, fcnet:FILE:DATASET. With --executor simulated a virtual clock runs; "
+            "with real ranks they sleep.",
+        ),
+        click.option(
+            "--groups",
+            type=click.IntRange(min=1),
+            help="Worker groups of the simulated executor.",
+        ),
+        click.option(
+            "--slots-per-group",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Trainer ranks in each simulated group.",
+        ),
+        click.option(
+            "--message-latency",
+            type=Duration(),
+            help="Of a simulated message, one way.  [default: 0.5ms]",
+        ),
+        click.option(
+            "--manager-charge",
+            type=click.FloatRange(min=0),
+            default=1.0,
+            show_default=True,
+            help="Virtual seconds for each second in which the manager works; 0 makes a "
+            "simulation repeatable.",
+        ),
+        click.option(
+            "--rank-lifetime",
+            type=Duration(),
+            help="Mean time after which a simulated rank dies, such as 100h.  [default: never]",
+        ),
+    ]
+    return _with_options(command, options)
+
+
+def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the training recipe beyond its length."""
+    options = [
+        click.option(
+            "--optimizer",
+            type=click.Choice(["adam", "lars", "lamb"]),
+            help="lars and lamb give each layer a learning rate of its own: for large global "
+            "batches.  [default: adam]",
+        ),
+        click.option(
+            "--accumulate-steps",
+            type=click.IntRange(min=1),
+            help="Batches of each process whose gradients make one update; the learning rate "
+            "follows.  [default: 1]",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["float32", "bfloat16", "float16"]),
+            help="Of the layers' products; parameters stay in float32.  [default: float32]",
+        ),
+        click.option(
+            "--xla",
+            type=click.Choice(["auto", "on", "off"]),
+            help="Compile the training step with XLA; auto: on GPUs.  [default: auto]",
+        ),
+        click.option(
+            "--input",
+            type=click.Choice(["auto", "memory", "stream"]),
+            help="Map the rows into memory, or stream them from the file; auto: stream what is "
+            "larger than half of the node's memory.  [default: auto]",
+        ),
+    ]
+    return _with_options(command, options)
+
+
+def _with_options(
+    command: Callable[..., Any], options: list[Callable[[Callable[..., Any]], Any]]
+) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
@@ -115,6 +243,7 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(["last", "best"]),
     help="Validation metric of the last epoch, or of the best one.  [default: last]",
 )
+@recipe_options
 @click.option("--population", type=int, default=100, show_default=True, help="Networks in it.")
 @click.option(
     "--sample-size",
@@ -134,6 +263,13 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--trees", type=int, default=10, show_default=True, help="Of the random forest.")
 @click.option(
+    "--surrogate",
+    type=click.Choice(["forest", "scikit-optimize"]),
+    default="forest",
+    show_default=True,
+    help="The random forest of the optimizer: a fast one, or scikit-optimize's.",
+)
+@click.option(
     "--mutation",
     default="any",
     show_default=True,
@@ -147,9 +283,28 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Largest number of trainer ranks in a worker group.",
 )
 @click.option(
+    "--span-nodes",
+    is_flag=True,
+    help="Join nodes that have fewer ranks than --max-processes into one worker group: an "
+    "evaluation may then have ranks on several nodes.",
+)
+@click.option(
     "--processes",
     type=Integers(),
     help="Choices of n, such as 1,2,4.  [default: the problem's that fit into a group]",
+)
+@click.option(
+    "--allocation",
+    type=click.Choice(["packed", "exclusive"]),
+    default="packed",
+    show_default=True,
+    help="packed: evaluations share a worker group; exclusive: each has one for itself.",
+)
+@click.option(
+    "--ahead",
+    type=click.IntRange(min=0),
+    help="Proposals kept ready for slots that become free.  [default: an eighth of the "
+    "evaluations that run at once; 0 with one slot]",
 )
 @click.option(
     "--fix",
@@ -159,23 +314,28 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Do not tune this hyperparameter; may be given several times.",
 )
 @click.option("--seed", type=int, default=42, show_default=True, help="Of every random draw.")
+@simulation_options
 @click.option(
     "--resume", "resume_", is_flag=True, help="Go on if the run directory holds a search."
 )
-def search(resume_: bool, fixed: tuple[str, ...], **options: Any) -> int:
+@force_option
+def search(resume_: bool, force: bool, fixed: tuple[str, ...], **options: Any) -> int:
     """Search architecture and training hyperparameters for DATA.h5 together.
 
     Run it alone, or with several ranks: mpirun -n N python -m agebo_hpc search ...
     """
     from pathlib import Path
 
-    from agebo_hpc.execution.lead import Life
+    from agebo_hpc.execution.life import Life
     from agebo_hpc.execution.request import SearchRequest
     from agebo_hpc.execution.session import run_search
 
     out = Path(options["out"])
     if resume_ and (out / "config.toml").is_file():
-        return _resume(str(out), {name: options[name] for name in LIFE_FIELDS})
+        asked = {name: value for name, value in options.items() if _was_given(name)}
+        if fixed:
+            asked["fixed"] = _parse_fixed(fixed)
+        return _resume(str(out), asked, force)
     given = {name: value for name, value in options.items() if value is not None}
     request = SearchRequest(data=given.pop("data", None), fixed=_parse_fixed(fixed), **given)
     return run_search(Life(request))
@@ -183,22 +343,30 @@ def search(resume_: bool, fixed: tuple[str, ...], **options: Any) -> int:
 
 @click.command()
 @click.argument("run", type=click.Path())
+@click.option(
+    "--data", type=click.Path(), metavar="DATA.h5", help="Where the data set lies now, if moved."
+)
 @life_options
-def resume(run: str, **options: Any) -> int:
+@force_option
+def resume(run: str, force: bool, **options: Any) -> int:
     """Go on with the search in the run directory RUN."""
-    return _resume(run, options)
+    return _resume(run, options, force)
 
 
-LIFE_FIELDS = ("executor", "max_evals", "walltime", "threads_per_slot", "eval_timeout")
+def _was_given(name: str) -> bool:
+    """Tell whether an option stands on the command line."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
-def _resume(run: str, changes: dict[str, Any]) -> int:
-    from agebo_hpc.execution.lead import Life
-    from agebo_hpc.execution.session import resume_request, run_search
+def _resume(run: str, given: dict[str, Any], force: bool) -> int:
+    from agebo_hpc.execution.life import Life
+    from agebo_hpc.execution.resumption import resume_request
+    from agebo_hpc.execution.session import run_search
     from agebo_hpc.storage.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)
-    return run_search(Life(resume_request(directory, changes), directory))
+    return run_search(Life(resume_request(directory, given, force), directory, force))
 
 
 def _parse_fixed(pairs: tuple[str, ...]) -> dict[str, Any]:

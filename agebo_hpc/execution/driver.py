@@ -1,34 +1,31 @@
 """Algorithm 1 of the paper: the loop that joins search, executor and history.
 
-It is the same loop for every search method and every executor. A result is on disk before the
-search hears of it.
+It is the same loop for every search method and every executor. A slot that becomes free gets a
+proposal that was made beforehand; then the result is written to disk, and then the search hears
+of it and makes the next proposal.
 """
 
 from __future__ import annotations
 
+import logging
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
+from agebo_hpc.errors import LaunchError
+from agebo_hpc.execution.bookkeeper import Bookkeeper
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
-from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result, Status
+
+logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 """How long the loop waits at most before it looks after progress and limits."""
 
-
-class Recorder(Protocol):
-    """Where evaluations are written: durable when a method returns."""
-
-    def submitted(self, evaluation: Evaluation) -> None:
-        """Record that an evaluation was proposed."""
-        ...
-
-    def append(self, result: Result) -> None:
-        """Record a finished evaluation."""
-        ...
+MAX_LOSSES = 3
+"""An evaluation whose ranks died so many times counts as failed: it may be what kills them."""
 
 
 @dataclass
@@ -37,26 +34,39 @@ class Driver:
 
     Attributes
     ----------
-    search
-        Proposes and learns.
+    bookkeeper
+        Records results, tells the search and proposes.
     executor
         Runs evaluations.
-    recorder
-        The history.
     limits
         Decide when to stop.
+    waiting
+        Evaluations to run before new ones: proposed in an earlier life, or lost.
+    ahead
+        Proposals that are kept ready for slots that become free, >= 0.
     num_told
-        Evaluations told in earlier lives.
+        Evaluations finished, over all lives.
+    losses
+        How often an evaluation's ranks have died, by id.
     on_change
         Called often, with what was just finished.
+    refill_seconds
+        Of the latest results: from the result's arrival until its slots had their next
+        evaluation.
     """
 
-    search: Search
+    bookkeeper: Bookkeeper
     executor: Executor
-    recorder: Recorder
     limits: Limits
+    waiting: deque[Evaluation] = field(default_factory=deque)
+    ahead: int = 0
     num_told: int = 0
+    losses: Counter[int] = field(default_factory=Counter)
     on_change: Callable[[Sequence[Result]], None] = lambda results: None
+
+    def __post_init__(self) -> None:
+        self.refill_seconds: deque[float] = deque(maxlen=10_000)
+        self._max_processes = self.executor.max_processes
 
     def run(self) -> bool:
         """Run until complete or told to stop.
@@ -70,36 +80,103 @@ class Driver:
         ------
         TooManyFailuresError
             If evaluation after evaluation fails.
+        LaunchError
+            If no trainer rank is left.
         """
-        waiting = sorted(self.search.pending.values(), key=lambda evaluation: evaluation.id)
-        while True:
-            self._submit(waiting)
-            if not self.executor.num_running:
-                break
-            results = self.executor.collect(self._must_stop, TICK_SECONDS)
-            for result in results:
-                self.recorder.append(result)
-                self.search.tell([result])
-                self.num_told += result.status is not Status.CUT
-            self.on_change(results)
-            for result in results:
-                self.limits.observe(result)
+        self._fill()
+        self._request_ahead()
+        while self.executor.num_running or self._will_have_room():
+            for result in self.executor.collect(self._must_stop, TICK_SECONDS):
+                self._handle(result)
+            self._note_lost_ranks()
+            self._fill()
+            self._request_ahead()
         return self.limits.max_evals is not None and self.num_told >= self.limits.max_evals
 
-    def _submit(self, waiting: list[Evaluation]) -> None:
-        """Fill the free slots, first with evaluations of an earlier life, then with new ones."""
+    def _handle(self, result: Result) -> None:
+        """Fill the slots that are free now, then have the result recorded and learnt from."""
+        arrived = time.perf_counter()
+        result = self._judge_loss(result)
+        self.num_told += result.status.is_final
+        num_running = self.executor.num_running
+        self._fill(self.bookkeeper.num_open)
+        if self.executor.num_running > num_running:
+            self.refill_seconds.append(time.perf_counter() - arrived)
+        self.bookkeeper.finish([result])
+        if result.status is Status.LOST:
+            self.waiting.append(result.evaluation)
+        self.on_change([result])
+        self.limits.observe(result)
+
+    def _fill(self, num_proposals: int | None = None) -> None:
+        """Start evaluations while there is room, with so many proposals at most."""
         while self.executor.has_room():
-            if waiting:
-                evaluation = waiting[0]
-            elif self.limits.may_ask(self.num_told, self.executor.num_running):
-                [evaluation] = self.search.ask(1)
-                self.recorder.submitted(evaluation)
-                waiting.append(evaluation)
+            if not self.waiting:
+                if num_proposals == 0 or not self._take_proposal():
+                    return
+                if num_proposals is not None:
+                    num_proposals -= 1
+            evaluation = self.waiting[0]
+            if evaluation.configuration.num_processes > self.executor.max_processes:
+                self._set_aside(self.waiting.popleft())
+            elif self.limits.may_start(evaluation):
+                self.executor.submit(self.waiting.popleft())
             else:
                 return
-            if not self.limits.may_start(evaluation):
-                return
-            self.executor.submit(waiting.pop(0))
+
+    def _take_proposal(self) -> bool:
+        """Put the next proposal in line; False if there will be none."""
+        if not self.bookkeeper.num_open and not self._request(1):
+            return False
+        while not self.limits.must_stop():
+            evaluation = self.bookkeeper.take(TICK_SECONDS)
+            if evaluation is not None:
+                self.waiting.append(evaluation)
+                return True
+        return False
+
+    def _request_ahead(self) -> None:
+        self._request(self.ahead - self.bookkeeper.num_open)
+
+    def _request(self, num_proposals: int) -> bool:
+        """Request proposals as far as the limits allow; tell whether there was any."""
+        begun = self.num_told + self.executor.num_running + len(self.waiting)
+        allowed = self.limits.may_ask(begun + self.bookkeeper.num_open)
+        self.bookkeeper.request(max(0, min(num_proposals, allowed)))
+        return min(num_proposals, allowed) > 0
+
+    def _judge_loss(self, result: Result) -> Result:
+        """Count a lost evaluation; one that is lost too often has failed."""
+        if result.status is not Status.LOST:
+            return result
+        self.losses[result.id] += 1
+        if self.losses[result.id] < MAX_LOSSES:
+            return result
+        text = f"Lost {MAX_LOSSES} times, the last time so:\n{result.traceback}"
+        return replace(result, status=Status.FAILED, traceback=text)
+
+    def _note_lost_ranks(self) -> None:
+        """Let nothing be proposed that the worker groups that are left cannot hold."""
+        largest = self.executor.max_processes
+        if largest == self._max_processes:
+            return
+        self._max_processes = largest
+        if largest < 1:
+            raise LaunchError("No trainer rank is left. Resume the run with new ranks.")
+        self.bookkeeper.limit(largest)
+
+    def _set_aside(self, evaluation: Evaluation) -> None:
+        logger.warning(
+            "evaluation %d asks for %d processes and no worker group has more than %d: "
+            "it waits for the next resume",
+            evaluation.id,
+            evaluation.configuration.num_processes,
+            self.executor.max_processes,
+        )
+
+    def _will_have_room(self) -> bool:
+        """Tell whether slots come back for evaluations that may still start."""
+        return self.executor.is_recovering and not self.limits.must_stop()
 
     def _must_stop(self) -> bool:
         self.on_change(())

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from agebo_hpc.space.configuration import Evaluation, Result
+
+Report = Callable[[int, Mapping[str, float]], None]
+"""Called with an evaluation's id and the record of the epoch that it has just finished."""
+
+
+def ignore_report(evaluation_id: int, record: Mapping[str, float]) -> None:
+    """Do nothing with the report of an epoch."""
 
 
 class Executor(ABC):
@@ -16,11 +24,31 @@ class Executor(ABC):
     num_slots
         Trainer processes in all.
     max_processes
-        The largest n that an evaluation can have here.
+        The largest n that an evaluation can have here, now: ranks that die make it smaller.
+    on_report
+        Called from `collect` for each epoch that an evaluation finished, in order of arrival.
+    runs_elsewhere
+        Whether trainings run in other processes, so that this one has time to propose ahead.
+    remarks
+        What the log says of the slots at the start, a line each.
+    is_simulated
+        Whether nothing is trained and time is made up.
     """
 
     num_slots: int
     max_processes: int
+    on_report: Report = staticmethod(ignore_report)
+    runs_elsewhere = False
+    is_simulated = False
+    remarks: Sequence[str] = ()
+
+    def now(self) -> float:
+        """Return the time on this executor's clock, seconds since 1970."""
+        return time.time()
+
+    def clock(self) -> float:
+        """Return seconds that never jump back, from any moment on."""
+        return time.monotonic()
 
     @abstractmethod
     def has_room(self) -> bool:
@@ -36,12 +64,25 @@ class Executor(ABC):
 
         Waits for the first one, ``seconds`` at most where it can. While ``stop()`` is true,
         running evaluations are told to end at the end of their epoch; they come back as cut.
+        Those whose ranks died come back as lost.
+        """
+
+    @abstractmethod
+    def stop(self, evaluation_id: int) -> None:
+        """Order one evaluation to end at the end of its epoch; it comes back as cut.
+
+        Nothing happens where it is not running any more.
         """
 
     @property
     @abstractmethod
     def num_running(self) -> int:
         """Number of evaluations submitted and not yet collected."""
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether slots will come back although nothing runs: ranks died and groups are mended."""
+        return False
 
     @abstractmethod
     def close(self) -> None:

@@ -2,7 +2,8 @@
 
 An evaluation that fails on one rank fails on all of its ranks, and none is left waiting: before
 the training the members agree that all have prepared, and a member that fails in the training
-leaves its Horovod group, at which the others' collectives return with an error.
+leaves its Horovod group, at which the others' collectives return with an error. A member that
+dies ends the evaluation for those that are left: `AbandonedError`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from agebo_hpc.errors import NonFiniteLossError
+from agebo_hpc.execution.faults import AbandonedError, dead_ranks, is_death, job_survives
 from agebo_hpc.space.configuration import Evaluation, Status
-from agebo_hpc.training.trainer import Outcome, Trainer
+from agebo_hpc.training.trainer import Outcome, StopRule, Trainer
+
+
+class TrainingError(Exception):
+    """A training in another process failed.
+
+    Attributes
+    ----------
+    status
+        Of the evaluation.
+    text
+        The traceback there, or the reason in words.
+    is_echo
+        Whether it failed because another member did.
+    """
+
+    def __init__(self, status: Status, text: str, is_echo: bool = False) -> None:
+        super().__init__(text)
+        self.status, self.text, self.is_echo = status, text, is_echo
 
 
 @dataclass(frozen=True)
@@ -41,11 +61,16 @@ def run_guarded(
     evaluation: Evaluation,
     seed: int,
     comm: Any | None,
-    stop: Callable[[], bool],
+    stop: StopRule,
 ) -> Ending:
     """Train an evaluation and return how it ended.
 
     Collective over `comm` (mpi4py communicator of the members, or None for one process).
+
+    Raises
+    ------
+    AbandonedError
+        If a member died. Others may still wait in `comm`, until it is revoked.
     """
     prepared = _attempt(lambda: trainer.prepare(evaluation, seed), comm)
     failures = _failures(_gather(prepared if isinstance(prepared, Failure) else None, comm))
@@ -61,12 +86,18 @@ def _attempt(action: Callable[[], Any], comm: Any | None) -> Any:
     try:
         return action()
     except Exception as error:
+        if comm is not None and job_survives() and (is_death(error) or dead_ranks(comm)):
+            raise AbandonedError from error
         rank = 0 if comm is None else comm.Get_rank()
         where = f"Member {rank} of the evaluation, on host {socket.gethostname()}:\n"
-        return Failure(_status(error), where + traceback.format_exc(), _is_echo(error))
+        text = error.text if isinstance(error, TrainingError) else traceback.format_exc()
+        return Failure(status_of(error), where + text, is_echo(error))
 
 
-def _status(error: Exception) -> Status:
+def status_of(error: Exception) -> Status:
+    """Return the status of an evaluation in which an error was raised."""
+    if isinstance(error, TrainingError):
+        return error.status
     if isinstance(error, NonFiniteLossError):
         return Status.NON_FINITE
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
@@ -74,13 +105,24 @@ def _status(error: Exception) -> Status:
     return Status.FAILED
 
 
-def _is_echo(error: Exception) -> bool:
+def is_echo(error: Exception) -> bool:
+    """Tell whether a member got this error only because another one failed."""
+    if isinstance(error, TrainingError):
+        return error.is_echo
     text = f"{type(error).__name__} {error}"
     return "Horovod" in text and ("shut down" in text or "Internal" in text)
 
 
 def _gather(value: Any, comm: Any | None) -> list[Any]:
-    return [value] if comm is None else comm.allgather(value)
+    if comm is None:
+        return [value]
+    try:
+        values: list[Any] = comm.allgather(value)
+    except Exception as error:
+        if not is_death(error):
+            raise
+        raise AbandonedError from error
+    return values
 
 
 def _failures(values: list[Any]) -> list[Failure]:

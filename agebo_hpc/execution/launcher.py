@@ -12,6 +12,7 @@ from agebo_hpc.errors import LaunchError
 
 # Nearest launcher first: mpirun inside a Slurm job knows better than Slurm.
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")
+LOCAL_SIZES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PMI_LOCAL_SIZE")
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID")
 
 
@@ -45,6 +46,23 @@ def announced_rank(environ: Mapping[str, str] | None = None) -> int:
     return 0
 
 
+def announced_local_size(environ: Mapping[str, str] | None = None) -> int:
+    """Return how many ranks this node has as far as the launcher says so, 1 without a launcher.
+
+    Parameters
+    ----------
+    environ
+        Environment to read; this process's by default.
+    """
+    environ = os.environ if environ is None else environ
+    for name in LOCAL_SIZES:
+        if environ.get(name, "").isdigit():
+            return int(environ[name])
+    # Of Slurm's "4(x2),3" the first number: nodes are filled alike.
+    tasks = environ.get("SLURM_STEP_TASKS_PER_NODE", "").split("(")[0].split(",")[0]
+    return int(tasks) if tasks.isdigit() else 1
+
+
 def check_world(size: int, environ: Mapping[str, str] | None = None) -> None:
     """Compare MPI's world with what the launcher announced.
 
@@ -60,12 +78,15 @@ def check_world(size: int, environ: Mapping[str, str] | None = None) -> None:
     LaunchError
         If MPI says one rank and the launcher more: every rank would be a world of its own.
     """
+    environ = os.environ if environ is None else environ
     announced = announced_world(environ)
     if announced is None or size > 1 or announced[1] <= 1:
         return
     name, expected = announced
     head = f"{name} is {expected} but MPI says the world has {size} rank: "
-    if name.startswith("SLURM"):
+    # srun with a PMI of its own sets the variables of that family.
+    by_srun = name.startswith("PMI") and environ.get("SLURM_STEP_ID")
+    if name.startswith("SLURM") or by_srun:
         raise LaunchError(
             head + "srun and this MPI library do not share a process manager, or srun was left "
             "out. Try `srun --mpi=pmix` (`srun --mpi=list` shows what there is) or `mpirun`."

@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, AgeboError, LaunchError
+from agebo_hpc.errors import (
+    EXIT_AGAIN,
+    EXIT_COMPLETE,
+    EXIT_INTERRUPTED,
+    AgeboError,
+    DataError,
+)
+from agebo_hpc.execution.bookkeeper import Bookkeeper, InlineBookkeeper, ThreadedBookkeeper
+from agebo_hpc.execution.deadline import job_deadline, seconds_left
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.executor import Executor
+from agebo_hpc.execution.facts import parameter_counter, run_configuration
 from agebo_hpc.execution.installation import installed_versions
-from agebo_hpc.execution.limits import Interrupt, Limits
-from agebo_hpc.execution.progress import ProgressLine, Tally, log_line
-from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.execution.life import Life
+from agebo_hpc.execution.limits import Budget, Interrupt, Limits, StopFile, smallest_budget
+from agebo_hpc.execution.progress import ProgressLine, Tally, format_seconds, log_line
+from agebo_hpc.execution.resumption import changed_configuration
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
-from agebo_hpc.space.problem import METRICS, Problem
+from agebo_hpc.space.problem import Problem
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Life:
-    """What one life of a search works on.
-
-    Attributes
-    ----------
-    request
-        Of this life.
-    run
-        The run directory when it is resumed; None: it is made.
-    """
-
-    request: SearchRequest
-    run: RunDirectory | None = None
-
-
-def data_facts(problem: Problem) -> dict[str, str]:
-    """Return content hash and metric of a problem's data set; empty where it has none. Local."""
-    if problem.data is None:
-        return {}
-    from agebo_hpc.data.dataset import open_dataset
-
-    dataset = open_dataset(problem.data)
-    return {"data_fingerprint": dataset.fingerprint, "metric": METRICS[dataset.task]}
 
 
 class Manager:
@@ -70,65 +56,122 @@ class Manager:
         self._request = life.request
         self._executor = executor
         self._num_ranks = num_ranks
+        self._size_of = parameter_counter(problem)
+        self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
-        smallest = min(space.processes)
-        num_initial = max(1, executor.num_slots // smallest)
+        num_initial = max(1, executor.num_slots // min(space.processes))
+        config = run_configuration(life.request, problem, space, num_initial)
         if life.run is None:
-            config = _configuration(life.request, problem, space, num_initial)
             self._run = RunDirectory.create(life.request.out, config)
         else:
             self._run = life.run
             num_initial = life.run.config["search"]["num_initial"]
-            self._space = HyperparameterSpace.from_dict(
-                life.run.config["problem"]["hyperparameters"]
-            )
+            if life.request.ahead is None:
+                config["search"]["ahead"] = life.run.config["search"].get("ahead", 0)
+            config, self._changes = changed_configuration(life.run.config, config)
+        self._config = config
+        self._ahead = config["search"]["ahead"]
         settings = life.request.search_settings(num_initial)
         self._search = make_search(life.request.method, problem.architecture, space, settings)
 
     def run(self, interrupt: Interrupt) -> int:
         """Run the search to one of its limits and return the exit code."""
-        with _logging_to(self._run.log_path), closing(History.open(self._run)) as history:
-            limits = Limits(self._request.max_evals, self._request.walltime, interrupt)
+        is_durable = not self._executor.is_simulated
+        opened = History.open(self._run, is_durable, self._executor.now)
+        with _logging_to(self._run.log_path), closing(opened) as history:
+            self._budget = self._life_budget(history.elapsed)
+            limits = Limits(
+                self._request.max_evals,
+                self._budget.seconds,
+                interrupt,
+                self._executor.clock,
+                StopFile(self._run.stop_path),
+                self._size_of,
+            )
             return self._run_with(history, limits)
+
+    def _life_budget(self, elapsed: float) -> Budget:
+        """Return the time of this life: what was asked, or what the batch system leaves."""
+        asked, in_all = self._request.walltime, self._request.max_time
+        has_goal = self._request.max_evals is not None or in_all is not None
+        return smallest_budget(
+            Budget(asked, completes=not has_goal),
+            Budget(None if in_all is None else max(0.0, in_all - elapsed), completes=True),
+            Budget(None if self._executor.is_simulated else _job_seconds()),
+        )
 
     def _run_with(self, history: History, limits: Limits) -> int:
         restore(self._search, history)
-        tally = Tally(self._executor.num_slots, self._request.max_evals, self._request.walltime)
+        if self._changes:
+            history.change_config(self._config, self._changes)
+        tally = Tally(
+            self._executor.num_slots,
+            self._request.max_evals,
+            limits.walltime,
+            clock=self._executor.clock,
+        )
         for result in history.results:
             tally.add(result, earlier_life=True)
-        self._check_processes(history.pending.values())
+            limits.note_duration(result)
         self._begin(history)
+        self._keep_to_groups()
         progress = ProgressLine(tally, sys.stderr)
 
         def on_change(results: Sequence[Result]) -> None:
             for result in results:
                 tally.add(result)
                 self._log(result)
-            if results:
-                history.snapshot(self._search.state)
             if progress.is_due():
-                self._write_status(tally, "running")
+                status = self._status(tally, "running")
+                bookkeeper.aside(lambda: self._run.write_status(status))
                 progress.update(self._executor.num_running)
 
+        bookkeeper = self._make_bookkeeper(history)
         driver = Driver(
-            self._search, self._executor, history, limits, len(history.results), on_change
+            bookkeeper,
+            self._executor,
+            limits,
+            waiting=deque(sorted(self._search.pending.values(), key=lambda e: e.id)),
+            ahead=self._ahead,
+            num_told=len(history.results),
+            losses=history.losses.copy(),
+            on_change=on_change,
         )
         state, code = "failed", None
         try:
-            complete = driver.run()
-            code = _exit_code(complete, limits)
+            complete = self._drive(driver)
+            code = self._exit_code(complete, limits)
             state = "complete" if code == EXIT_COMPLETE else "stopped"
         except AgeboError as error:
             code = error.exit_code
             raise
+        except KeyboardInterrupt:
+            state, code = "stopped", EXIT_INTERRUPTED
+            raise
         finally:
+            limits.interrupt.is_saving = True
             remark = self._remark(state, limits, tally)
             progress.finish(remark)
             logger.info("%s", remark)
+            _log_refills(driver)
             history.snapshot(self._search.state, force=True)
             history.life("end", {"reason": state})
-            self._write_status(tally, state, code)
+            self._run.write_status(self._status(tally, state, code))
         return code
+
+    def _make_bookkeeper(self, history: History) -> Bookkeeper:
+        """Return one with a thread where trainings leave this process time for it."""
+        kind = ThreadedBookkeeper if self._executor.runs_elsewhere else InlineBookkeeper
+        snapshot = partial(history.snapshot, self._search.state)
+        return kind(self._search, history, len(history.results), snapshot)
+
+    def _drive(self, driver: Driver) -> bool:
+        """Run the driver; whatever happens, what it handed over is recorded."""
+        with ExitStack() as stack:
+            if self._executor.runs_elsewhere:
+                stack.enter_context(_quick_thread_switches())
+            stack.callback(driver.bookkeeper.close)
+            return driver.run()
 
     def _begin(self, history: History) -> None:
         record = {
@@ -147,15 +190,21 @@ class Manager:
             self._executor.num_slots,
             f", {found} evaluations of earlier lives" if found else "",
         )
+        for remark in self._executor.remarks:
+            logger.info("%s", remark)
+        for name, (before, now) in self._changes.items():
+            logger.warning("from here on %s is %s; it was %s", name, now, before)
 
-    def _check_processes(self, pending: Iterable[Evaluation]) -> None:
-        """Refuse to go on where what is pending or will be proposed does not fit the groups."""
-        needed = max([*self._space.processes, *(e.configuration.num_processes for e in pending)])
-        if needed > self._executor.max_processes:
-            raise LaunchError(
-                f"This search evaluates with up to {needed} processes; the largest worker group "
-                f"now has {self._executor.max_processes}. Resume with at least {needed + 1} ranks "
-                "on one node."
+    def _keep_to_groups(self) -> None:
+        """Propose nothing that is too large for the worker groups of this life."""
+        largest = self._executor.max_processes
+        if max(self._space.processes) > largest:
+            self._search.limit_processes(largest)
+            logger.warning(
+                "evaluations of this search have up to %d processes; with at most %d in a worker "
+                "group this life proposes no larger ones",
+                max(self._space.processes),
+                largest,
             )
 
     def _log(self, result: Result) -> None:
@@ -163,50 +212,104 @@ class Manager:
         if result.traceback:
             logger.warning("evaluation %d:\n%s", result.id, result.traceback.rstrip())
 
-    def _write_status(self, tally: Tally, state: str, code: int | None = None) -> None:
+    def _status(self, tally: Tally, state: str, code: int | None = None) -> dict[str, Any]:
+        """Return how the search stands, for ``status.json``."""
         best = tally.best
+        now = datetime.fromtimestamp(self._executor.now(), UTC)
         status: dict[str, Any] = {
+            "time": now.isoformat(timespec="seconds"),
             "state": state,
             "exit_code": code,
             "counts": {
                 "done": tally.done,
                 "failed": tally.failed,
+                "lost": tally.lost,
                 "running": self._executor.num_running,
             },
             "max_evals": self._request.max_evals,
+            "max_time": self._request.max_time,
             "busy_share": tally.busy_share,
             "seconds_left": None if math.isnan(tally.seconds_left) else tally.seconds_left,
             "slots": self._executor.num_slots,
         }
         if best is not None:
             status["best"] = {"evaluation_id": best.id, "objective": best.objective}
-        self._run.write_status(status)
+        return status
+
+    def _exit_code(self, complete: bool, limits: Limits) -> int:
+        """Return the code of a search that reached its number of evaluations, or did not.
+
+        Without that and without an order, time has ended it.
+        """
+        used_up = self._budget.completes and not limits.order
+        return EXIT_COMPLETE if complete or used_up else EXIT_AGAIN
 
     def _remark(self, state: str, limits: Limits, tally: Tally) -> str:
         """Say how this life ended and how to go on."""
-        signal = limits.interrupt.received
-        reason = f" by {signal.name}" if signal else ""
+        reason = f" by {limits.order}" if limits.order else ""
         resume = f"agebo-hpc resume {self._run.path}"
+        if limits.order and limits.interrupt.received is None:
+            resume = f"rm {self._run.stop_path}; {resume}"
         if state != "complete":
             again = f"; go on with: {resume}"
-        elif limits.max_evals is None or tally.finished_here:
+        elif tally.busy_seconds:
             again = ""
         else:
-            again = f": no evaluation was left to do; for more: {resume} --max-evals N"
+            more = "--max-evals N" if limits.max_evals is not None else "--max-time T"
+            again = f": no evaluation was left to do; for more: {resume} {more}"
         return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
 
 
-def _exit_code(complete: bool, limits: Limits) -> int:
-    """Complete: the number of evaluations is reached, or the wall time was the only limit."""
-    if limits.interrupt.received is not None:
-        return EXIT_COMPLETE if complete else EXIT_AGAIN
-    return EXIT_COMPLETE if complete or limits.max_evals is None else EXIT_AGAIN
+def _job_seconds() -> float | None:
+    """Return the seconds that the batch system leaves for a search; None without a limit."""
+    deadline = job_deadline()
+    if deadline is None:
+        return None
+    left = seconds_left(deadline, time.time())
+    logger.info("%s leaves %s for the search", deadline.source, format_seconds(left))
+    return left
+
+
+def _log_refills(driver: Driver) -> None:
+    """Log how long free slots waited for the manager."""
+    seconds = sorted(driver.refill_seconds)
+    if seconds:
+        logger.info(
+            "from a result's arrival to the next start: median %.2f ms, 99 %% within %.2f ms",
+            1e3 * seconds[len(seconds) // 2],
+            1e3 * seconds[int(0.99 * (len(seconds) - 1))],
+        )
+
+
+@contextmanager
+def _quick_thread_switches() -> Iterator[None]:
+    """Let the thread that answers the workers wait a tenth of Python's 5 ms for the other one."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-4)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def restore(search: Search, history: History) -> None:
-    """Bring a new search to where the history left the old one."""
+    """Bring a new search to where the history left the old one.
+
+    Raises
+    ------
+    DataError
+        If the stored state has not the layout that this version reads.
+    """
     if history.search_state is not None:
-        search.load_state(history.search_state)
+        try:
+            search.load_state(history.search_state)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"The state of the search in {str(history.run.history_path)!r} has another layout "
+                f"than this version of agebo_hpc reads ({type(error).__name__}: {error}). Resume "
+                "with the version that wrote it, or move that file away: the state is then made "
+                "anew from the journal."
+            ) from error
     for event in history.since_state:
         if isinstance(event, Evaluation):
             search.restore_pending([event])
@@ -214,42 +317,29 @@ def restore(search: Search, history: History) -> None:
             search.tell([event])
 
 
-def _configuration(
-    request: SearchRequest, problem: Problem, space: HyperparameterSpace, num_initial: int
-) -> dict[str, Any]:
-    """Return all that was asked and what followed from it, for config.toml."""
-    asked = request.to_dict()
-    if request.data is not None:
-        asked["data"] = str(Path(request.data).resolve())
-    if request.problem is not None:
-        path, _, name = request.problem.rpartition(":")
-        asked["problem"] = f"{Path(path).resolve()}:{name}"
-    return {
-        "request": asked,
-        "search": {
-            "method": request.method,
-            "seed": request.seed,
-            "num_initial": num_initial,
-            "max_evals": request.max_evals,
-            **asdict(request.search_settings(num_initial)),
-        },
-        "problem": {
-            "data": asked.get("data", problem.data),
-            **data_facts(problem),
-            "preset": request.preset,
-            "objective": problem.objective,
-            "trainer": "tensorflow" if problem.trainer is None else "of the problem file",
-            "architecture": json.loads(problem.architecture.to_json()),
-            "hyperparameters": space.to_dict(),
-            "recipe": asdict(problem.recipe),
-        },
-        "versions": installed_versions(),
-    }
+class _LogFile(logging.FileHandler):
+    """A log that a search can do without: where it cannot be written, that is said once."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say why this line is missing, the first time."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_silent:
+            self._is_silent = True
+            sys.stderr.write(f"Cannot write {self.baseFilename}: {error.strerror}.\n")
+
+    _is_silent = False
+
+    def close(self) -> None:
+        """Close the file, also where its last lines find no room."""
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path)
+    handler = _LogFile(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("agebo_hpc")
     root.setLevel(logging.INFO)

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import math
 import signal
-import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from agebo_hpc.errors import TooManyFailuresError
-from agebo_hpc.space.configuration import Evaluation, Result, Status
+from agebo_hpc.execution.durations import Durations
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 CONSECUTIVE_FAILURES = 20
 """So many failed evaluations in a row end the search: something is wrong with all of them."""
 
-RECENT = 100
-"""So many durations, for each number of processes, predict the next one."""
+UNLIMITED = 2**62
+"""More evaluations than any search has."""
 
 
 class Interrupt:
-    """Remembers that a signal asked the search to stop. The handler does nothing else."""
+    """Remembers that a signal asked the search to stop. The handler does nothing else.
+
+    A second SIGINT ends the search at once, but for what it is saving.
+
+    Attributes
+    ----------
+    received
+        The signal that came last; None: none did.
+    is_saving
+        Whether the search is about to end anyway and must not be disturbed.
+    """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self.is_saving = False
         self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Interrupt:
@@ -41,8 +53,56 @@ class Interrupt:
     def _remember(self, number: int, frame: object) -> None:
         again = self.received is not None and number == signal.SIGINT
         self.received = signal.Signals(number)
-        if again:
+        if again and not self.is_saving:
             raise KeyboardInterrupt
+
+
+class StopFile:
+    """A file that somebody puts somewhere to ask the search to stop; looked for once a second.
+
+    Parameters
+    ----------
+    path
+        Where it is looked for.
+    clock
+        Seconds, rising.
+    """
+
+    SECONDS = 1.0
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self._clock = clock
+        self._next = clock()
+        self._found = False
+
+    def is_there(self) -> bool:
+        """Tell whether it has been there."""
+        if not self._found and self._clock() >= self._next:
+            self._next = self._clock() + self.SECONDS
+            self._found = self.path.exists()
+        return self._found
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Time for one life of a search.
+
+    Attributes
+    ----------
+    seconds
+        From the start of the life; None: without end.
+    completes
+        Whether a search that has used it up is complete, and not only stopped.
+    """
+
+    seconds: float | None = None
+    completes: bool = False
+
+
+def smallest_budget(*budgets: Budget) -> Budget:
+    """Return the one that is used up first."""
+    return min(budgets, key=lambda b: math.inf if b.seconds is None else b.seconds)
 
 
 @dataclass
@@ -59,16 +119,23 @@ class Limits:
         Tells whether a signal came.
     clock
         Seconds, rising.
+    stop_file
+        Looked for now and then; None: nowhere.
+    size_of
+        Number of trainable parameters of a configuration's network, > 0; helps to predict how
+        long its training takes.
     """
 
     max_evals: int | None = None
     walltime: float | None = None
     interrupt: Interrupt = field(default_factory=Interrupt)
     clock: Callable[[], float] = time.monotonic
+    stop_file: StopFile | None = None
+    size_of: Callable[[Configuration], int] = lambda configuration: 1
 
     def __post_init__(self) -> None:
         self.began = self.clock()
-        self._durations: dict[int, deque[float]] = {}
+        self._durations = Durations()
         self._recent_failures: deque[str] = deque()
 
     @property
@@ -81,29 +148,52 @@ class Limits:
         """Seconds of this life left; infinite without a wall time."""
         return math.inf if self.walltime is None else self.walltime - self.elapsed
 
+    @property
+    def order(self) -> str:
+        """Who ordered the search to stop: a signal, the stop file; empty: nobody."""
+        if self.interrupt.received is not None:
+            return self.interrupt.received.name
+        if self.stop_file is not None and self.stop_file.is_there():
+            return f"the file {self.stop_file.path}"
+        return ""
+
     def must_stop(self) -> bool:
         """Tell whether running evaluations must end now."""
-        return self.interrupt.received is not None or self.remaining <= 0
+        return bool(self.order) or self.remaining <= 0
 
-    def may_ask(self, num_told: int, num_running: int) -> bool:
-        """Tell whether a further evaluation may be proposed."""
-        if self.must_stop():
-            return False
-        if self.max_evals is not None and num_told + num_running >= self.max_evals:
-            return False
-        everything = [seconds for n in self._durations.values() for seconds in n]
-        return not everything or min(everything) <= self.remaining
+    def may_ask(self, num_begun: int) -> int:
+        """Return how many further evaluations may be proposed.
+
+        Parameters
+        ----------
+        num_begun
+            Evaluations over all lives that are finished, run, or are proposed already.
+        """
+        if self.must_stop() or self._durations.shortest > self.remaining:
+            return 0
+        return UNLIMITED if self.max_evals is None else max(0, self.max_evals - num_begun)
 
     def may_start(self, evaluation: Evaluation) -> bool:
         """Tell whether an evaluation is likely to end within the wall time.
 
-        The median duration of the latest with as many processes is the prediction; without any,
-        it may start.
+        Its duration is predicted from those that have ended; without any, it may start.
         """
         if self.must_stop():
             return False
-        done = self._durations.get(evaluation.configuration.num_processes)
-        return not done or statistics.median(done) <= self.remaining
+        if self.walltime is None:
+            return True
+        return self._durations.predict(self._features(evaluation)) <= self.remaining
+
+    def _features(self, evaluation: Evaluation) -> tuple[float, ...]:
+        chosen = evaluation.configuration
+        batch_size = chosen.hyperparameters.get("batch_size", 1)
+        return chosen.num_processes, batch_size, self.size_of(chosen)
+
+    def note_duration(self, result: Result) -> None:
+        """Learn how long an evaluation took, also one of an earlier life."""
+        if result.status is Status.DONE and self.walltime is not None:
+            seconds = result.ended - result.started
+            self._durations.observe(self._features(result.evaluation), seconds)
 
     def observe(self, result: Result) -> None:
         """Take note of a finished evaluation.
@@ -115,12 +205,11 @@ class Limits:
         """
         if result.status in (Status.FAILED, Status.OUT_OF_MEMORY):
             self._recent_failures.append(result.traceback)
-        else:
+        elif result.status is not Status.LOST:
             self._recent_failures.clear()
-        if result.status is Status.DONE:
-            n = result.evaluation.configuration.num_processes
-            self._durations.setdefault(n, deque(maxlen=RECENT)).append(
-                result.ended - result.started
+        if result.status is Status.DONE and self.walltime is not None:
+            self._durations.observe(
+                self._features(result.evaluation), result.ended - result.started
             )
         if len(self._recent_failures) >= CONSECUTIVE_FAILURES:
             most_frequent, count = Counter(self._recent_failures).most_common(1)[0]

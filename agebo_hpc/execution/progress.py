@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TextIO
 
 from agebo_hpc.space.configuration import Result, Status
@@ -31,6 +31,10 @@ class Tally:
         The result with the largest objective, or None.
     busy_seconds
         Sum over this life's evaluations of n times their duration.
+    finished_here, lost
+        Evaluations finished, and lost with their ranks, in this life.
+    clock
+        Seconds, rising.
     """
 
     num_slots: int
@@ -40,25 +44,30 @@ class Tally:
     failed: int = 0
     best: Result | None = None
     busy_seconds: float = 0.0
-    began: float = field(default_factory=time.time)
     finished_here: int = 0
+    lost: int = 0
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
 
     def add(self, result: Result, *, earlier_life: bool = False) -> None:
         """Count a result."""
         if not earlier_life:
             self.busy_seconds += len(result.ranks) * (result.ended - result.started)
-            self.finished_here += result.status is not Status.CUT
+            self.finished_here += result.status.is_final
+            self.lost += result.status is Status.LOST
         if result.status is Status.DONE:
             self.done += 1
             if self.best is None or (result.objective or 0) > (self.best.objective or 0):
                 self.best = result
-        elif result.status is not Status.CUT:
+        elif result.status.is_final:
             self.failed += 1
 
     @property
     def elapsed(self) -> float:
         """Seconds of this life."""
-        return max(1e-9, time.time() - self.began)
+        return max(1e-9, self.clock() - self.began)
 
     @property
     def busy_share(self) -> float:
@@ -80,7 +89,8 @@ class Tally:
         """Say it all in one line."""
         target = f"/{self.max_evals}" if self.max_evals is not None else ""
         parts = [f"{self.done + self.failed}{target} evaluations ({num_running} running"]
-        parts[0] += f", {self.failed} failed)" if self.failed else ")"
+        parts[0] += f", {self.failed} failed" if self.failed else ""
+        parts[0] += f", {self.lost} lost)" if self.lost else ")"
         if self.best is not None:
             parts.append(f"best {self.best.objective:.5f} (evaluation {self.best.id})")
         parts.append(f"busy {100 * self.busy_share:.0f} %")

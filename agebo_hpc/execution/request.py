@@ -5,13 +5,39 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import LaunchError, UsageError
-from agebo_hpc.search.bayesian import BayesianSettings
-from agebo_hpc.search.methods import METHODS, SearchSettings
-from agebo_hpc.space.hyperparameters import HyperparameterSpace
-from agebo_hpc.space.problem import Problem, Recipe, load_problem, preset
+from agebo_hpc.execution.launcher import announced_rank
+from agebo_hpc.training.simulation import parse_simulation
+
+if TYPE_CHECKING:
+    # They bring scikit-learn, which a rank whose trainings only sleep need not load.
+    from agebo_hpc.search.methods import SearchSettings
+    from agebo_hpc.space.hyperparameters import HyperparameterSpace
+    from agebo_hpc.space.problem import Problem, Recipe
+
+EXECUTORS = ("auto", "serial", "mpi", "steps", "simulated")
+ALLOCATIONS = ("packed", "exclusive")
+ISOLATIONS = ("rank", "child")
+
+POSITIVE = (
+    *("max_evals", "max_time", "walltime", "epochs", "max_processes", "threads_per_slot"),
+    "accumulate_steps",
+    *("groups", "slots_per_group"),
+)
+NOT_NEGATIVE = (
+    *("ahead", "heartbeat_timeout", "eval_timeout"),
+    *("message_latency", "manager_charge", "rank_lifetime"),
+)
+OF_RECIPE = ("optimizer", "accumulate_steps", "precision", "xla", "input")
+"""Options that replace a field of the problem's recipe of the same name."""
+
+OF_SIMULATED_EXECUTOR = (
+    *("groups", "slots_per_group"),
+    *("message_latency", "manager_charge", "rank_lifetime"),
+)
+"""Options that no other executor has."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +55,28 @@ class SearchRequest:
     preset, problem
         Named problem, or ``FILE.py:NAME`` in its place.
     executor
-        ``auto``, ``serial`` or ``mpi``.
-    max_evals, walltime
-        Limits: evaluations over all lives; seconds of this life.
+        ``auto``, ``serial``, ``mpi``, ``steps`` or ``simulated``.
+    allocation
+        ``packed``: evaluations share a worker group; ``exclusive``: one has a group for itself.
+    ahead
+        Proposals kept ready for slots that become free, >= 0; None: by the number of slots.
+    heartbeat_timeout
+        Seconds without a sign of life after which a rank counts as dead; 0: never.
+    max_evals, max_time, walltime
+        Limits: evaluations and seconds over all lives; seconds of this life.
     epochs, warmup_epochs, early_stopping, objective
         Changes of the problem's recipe; a shorter training without a warm-up of its own warms
         up over the same share of its epochs.
-    population, sample_size, kappa, lie, trees, mutation, seed
+    optimizer, accumulate_steps, precision, xla, input
+        Changes of the problem's recipe, see `agebo_hpc.space.problem.Recipe`.
+    population, sample_size, kappa, lie, trees, surrogate, mutation, seed
         Of the search.
     max_processes
         Largest number of slots of a worker group.
+    isolation
+        ``rank``: the rank trains; ``child``: a child process of its own for each evaluation.
+    span_nodes
+        Whether a worker group may have slots of several nodes, where one node has too few.
     processes
         Choices of n; None: the problem's choices that fit into a group.
     threads_per_slot
@@ -47,6 +85,16 @@ class SearchRequest:
         Seconds after which an evaluation is ended; 0: never.
     fixed
         Hyperparameters that are not tuned, with their values.
+    simulate
+        What stands for trainings, see `agebo_hpc.training.simulation`; None: they are real.
+    groups, slots_per_group
+        Worker groups of the simulated executor, and slots of each.
+    message_latency
+        Seconds that a simulated message takes, one way.
+    manager_charge
+        Seconds of the virtual clock for a second in which the manager works; 0: none.
+    rank_lifetime
+        Mean seconds after which a simulated rank dies; 0: never.
     """
 
     data: str | None
@@ -61,6 +109,11 @@ class SearchRequest:
     warmup_epochs: int | None = None
     early_stopping: int | None = None
     objective: str | None = None
+    optimizer: str | None = None
+    accumulate_steps: int | None = None
+    precision: str | None = None
+    xla: str | None = None
+    input: str | None = None
     population: int = 100
     sample_size: int = 10
     kappa: float = 0.001
@@ -69,19 +122,50 @@ class SearchRequest:
     mutation: str = "any"
     seed: int = 42
     max_processes: int = 8
+    isolation: str = "rank"
+    span_nodes: bool = False
     processes: tuple[int, ...] | None = None
     threads_per_slot: int | None = None
     eval_timeout: float = 0.0
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    allocation: str = "packed"
+    ahead: int | None = None
+    surrogate: str = "forest"
+    max_time: float | None = None
+    heartbeat_timeout: float = 60.0
+    simulate: str | None = None
+    groups: int | None = None
+    slots_per_group: int = 1
+    message_latency: float = 0.0005
+    manager_charge: float = 1.0
+    rank_lifetime: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise UsageError(f"--method is {self.method}; choose among {', '.join(METHODS)}.")
-        positive = ("max_evals", "walltime", "epochs", "max_processes", "threads_per_slot")
-        for name in positive:
+        self._check_choices()
+        self._check_numbers()
+        self._check_processes()
+        self._check_simulation()
+        # Where trainings only sleep, the manager alone looks at what it alone needs.
+        if self.simulate is None or announced_rank() == 0:
+            self.search_settings(num_initial=1)
+
+    def _check_choices(self) -> None:
+        choices = {"executor": EXECUTORS, "allocation": ALLOCATIONS, "isolation": ISOLATIONS}
+        for name, allowed in choices.items():
             value = getattr(self, name)
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise UsageError(f"--{name.replace('_', '-')} is {value}; give more than 0.")
+            if value not in allowed:
+                raise UsageError(f"--{name} is {value}; choose among {', '.join(allowed)}.")
+
+    def _check_numbers(self) -> None:
+        for name in (*POSITIVE, *NOT_NEGATIVE):
+            value = getattr(self, name)
+            if value is None or math.isfinite(value) and value > 0:
+                continue
+            if name in POSITIVE or value != 0:
+                allowed = "more than 0" if name in POSITIVE else "0 or more"
+                raise UsageError(f"--{name.replace('_', '-')} is {value}; give {allowed}.")
+
+    def _check_processes(self) -> None:
         if self.processes is not None and (not self.processes or min(self.processes) < 1):
             raise UsageError(
                 f"--processes is {self.processes}; give numbers of at least 1, such as 1,2,4,8."
@@ -91,22 +175,67 @@ class SearchRequest:
                 f"--processes allows {max(self.processes)} but --max-processes is "
                 f"{self.max_processes}; make a worker group at least as large as the largest n."
             )
+        if self.span_nodes and self.executor not in ("auto", "mpi"):
+            raise UsageError(
+                f"--span-nodes joins nodes for --executor mpi; --executor is {self.executor}. "
+                "Leave out one of them."
+            )
         if "num_processes" in self.fixed:
             chosen = self.fixed["num_processes"]
             raise UsageError(
                 f"--fix is num_processes={chosen}; give --processes {chosen} instead."
             )
-        self.search_settings(num_initial=1)
+
+    def _check_simulation(self) -> None:
+        alone = self.executor in ("steps", "simulated")
+        if self.isolation == "child" and (self.simulate or alone):
+            given = f"executor {self.executor}" if alone else f"simulate {self.simulate}"
+            raise UsageError(
+                f"--isolation child is for trainings in ranks; with --{given} there are none. "
+                "Leave out one of them."
+            )
+        if self.simulate is not None:
+            parse_simulation(self.simulate)
+            if self.data is not None:
+                raise UsageError(
+                    f"--simulate trains nothing, so {self.data} would not be used; leave out one."
+                )
+        if self.executor == "simulated":
+            missing = [name for name in ("simulate", "groups") if getattr(self, name) is None]
+            if missing:
+                raise UsageError(
+                    f"--executor simulated needs --{missing[0]} too, such as "
+                    "--simulate lognormal:mean=60,sigma=0.5 --groups 1024."
+                )
+            return
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if option.name in OF_SIMULATED_EXECUTOR and value != option.default:
+                raise UsageError(
+                    f"--{option.name.replace('_', '-')} is {value} but --executor is "
+                    f"{self.executor}; it is for --executor simulated only."
+                )
 
     def search_settings(self, num_initial: int) -> SearchSettings:
-        """Return the search's settings for ``num_initial`` evaluations at once."""
+        """Return the search's settings for ``num_initial`` evaluations at once.
+
+        Raises
+        ------
+        UsageError
+            If the method is unknown or a setting is not allowed.
+        """
+        from agebo_hpc.search.bayesian import BayesianSettings
+        from agebo_hpc.search.methods import METHODS, SearchSettings
+
+        if self.method not in METHODS:
+            raise UsageError(f"--method is {self.method}; choose among {', '.join(METHODS)}.")
         return SearchSettings(
             seed=self.seed,
             num_initial=num_initial,
             population_size=self.population,
             sample_size=min(self.sample_size, self.population),
             mutation=self.mutation,  # type: ignore[arg-type]
-            bayesian=BayesianSettings(self.kappa, self.lie, self.trees),
+            bayesian=BayesianSettings(self.kappa, self.lie, self.trees, surrogate=self.surrogate),
         )
 
     def load_problem(self) -> Problem:
@@ -119,7 +248,11 @@ class SearchRequest:
         ConfigurationError, InputMissingError
             If the preset or the problem file is wrong.
         """
+        from agebo_hpc.space.problem import load_problem, preset
+
         problem = load_problem(self.problem) if self.problem else preset(self.preset)
+        if self.simulate is not None:
+            problem = parse_simulation(self.simulate).problem(problem)
         data = self.data or problem.data
         if data is None and problem.trainer is None:
             raise UsageError("No data set is named; give DATA.h5 or a problem that names one.")
@@ -165,8 +298,11 @@ class SearchRequest:
             shorter = min(1.0, epochs / recipe.epochs)
             warmup = round(recipe.warmup_epochs * shorter)
         early = self.early_stopping
+        given = {name: getattr(self, name) for name in OF_RECIPE}
+        changes = {name: value for name, value in given.items() if value is not None}
         return replace(
             recipe,
+            **changes,
             epochs=epochs,
             warmup_epochs=warmup,
             early_stopping_patience=recipe.early_stopping_patience if early is None else early,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.guard import Ending, run_guarded
@@ -31,6 +31,8 @@ class SerialExecutor(Executor):
         self._trainer = trainer
         self._seed = seed
         self._waiting: list[tuple[Evaluation, float]] = []
+        self._training: int | None = None
+        self._is_stopped = False
 
     def has_room(self) -> bool:
         """Tell whether nothing waits."""
@@ -48,8 +50,22 @@ class SerialExecutor(Executor):
             return []
         evaluation, submitted = self._waiting.pop(0)
         started = time.time()
-        ending = run_guarded(self._trainer, evaluation, self._seed, None, stop)
-        return [make_result(evaluation, ending, (submitted, started), (0,))]
+
+        def rule(record: Mapping[str, float] | None = None) -> bool:
+            if record is not None:
+                self.on_report(evaluation.id, record)
+            return self._is_stopped or stop()
+
+        self._training, self._is_stopped = evaluation.id, False
+        ending = run_guarded(self._trainer, evaluation, self._seed, None, rule)
+        result = make_result(evaluation, ending, (submitted, started), (0,))
+        self._training = None
+        clean_after(self._trainer)
+        return [result]
+
+    def stop(self, evaluation_id: int) -> None:
+        """Order the evaluation that trains to end; called from `on_report`."""
+        self._is_stopped |= evaluation_id == self._training
 
     @property
     def num_running(self) -> int:
@@ -58,6 +74,13 @@ class SerialExecutor(Executor):
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def clean_after(trainer: Trainer) -> None:
+    """Let a trainer do what takes time after an evaluation, if it has such a method."""
+    clean = getattr(trainer, "clean", None)
+    if clean is not None:
+        clean()
 
 
 def make_result(
@@ -93,6 +116,7 @@ def make_result(
         ranks=ranks,
         host=socket.gethostname(),
         num_parameters=outcome.num_parameters,
-        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_memory=outcome.peak_memory
+        or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         traceback=ending.traceback,
     )

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-import socket
-from dataclasses import replace
+import sys
+import time
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, ConfigurationError, LaunchError
-from agebo_hpc.execution.executor import Executor
-from agebo_hpc.execution.lead import Life, Manager, data_facts
+from agebo_hpc.errors import (
+    EXIT_COMPLETE,
+    AgeboError,
+    ConfigurationError,
+    RankDiedError,
+    UsageError,
+)
+from agebo_hpc.execution.agreement import (
+    hear_ready,
+    hear_verdict,
+    leave,
+    leaving_without_manager,
+    tell_ready,
+    tell_verdict,
+)
+from agebo_hpc.execution.binding import keep_to_cores
+from agebo_hpc.execution.child_trainer import ChildTrainer, Nursery
+from agebo_hpc.execution.launcher import announced_rank
+from agebo_hpc.execution.life import Life
 from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.protocol import MANAGER
 from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.execution.seats import group_lines, idle_lines
 from agebo_hpc.execution.serial import SerialExecutor
+from agebo_hpc.execution.startup import is_shown, overlap_lines, rank_lines
 from agebo_hpc.execution.world import (
     World,
     available_cores,
@@ -21,9 +41,19 @@ from agebo_hpc.execution.world import (
     join_world,
     launched_by_mpi,
 )
-from agebo_hpc.space.problem import Problem
-from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.storage.run_directory import RunDirectory, is_occupied
+from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.simulation import parse_simulation
+from agebo_hpc.training.sleep import SleepingTrainer
 from agebo_hpc.training.trainer import Slot, TensorFlowTrainer, Trainer
+
+if TYPE_CHECKING:
+    from agebo_hpc.execution.executor import Executor
+    from agebo_hpc.space.hyperparameters import HyperparameterSpace
+    from agebo_hpc.space.problem import Problem
+
+FIXED_START = 1_767_225_600.0
+"""2026-01-01, 00:00 UTC: where the clock of a repeatable simulation starts."""
 
 
 def run_search(life: Life) -> int:
@@ -40,93 +70,194 @@ def run_search(life: Life) -> int:
     executor = life.request.executor
     if executor == "auto":
         executor = "mpi" if launched_by_mpi() else "serial"
-    elif executor == "serial":
-        check_alone()
+    elif executor != "mpi":
+        check_alone(executor)
     # From here on: a signal that comes while libraries are still being loaded counts as well.
     with Interrupt() as interrupt:
-        return (_run_mpi if executor == "mpi" else _run_serial)(life, interrupt)
+        return RUNNERS[executor](life, interrupt)
 
 
 def _run_serial(life: Life, interrupt: Interrupt) -> int:
-    problem = _checked_problem(life)
-    space = life.request.hyperparameters(problem, largest_group=1)
     threads = life.request.threads_per_slot or available_cores()
-    trainer = _make_trainer(life.request, problem, Slot(threads))
-    executor = SerialExecutor(trainer, life.request.seed)
-    return Manager(life, problem, space, executor, num_ranks=1).run(interrupt)
+    # A problem's file may import TensorFlow, which reads it then and never again.
+    prepare_environment(threads)
+    problem = _checked_problem(life)
+    space = life.hyperparameters(problem, largest_group=1)
+    slot = Slot(threads)
+    with ExitStack() as stack:
+        if life.request.isolation == "child":
+            nursery = stack.enter_context(closing(Nursery(life.request)))
+            trainer: Trainer = ChildTrainer(nursery, slot)
+        else:
+            trainer = make_trainer(life.request, slot, problem)
+        executor = SerialExecutor(trainer, life.request.seed)
+        return _manage(life, (problem, space), executor, 1, interrupt)
+
+
+def _run_simulated(life: Life, interrupt: Interrupt) -> int:
+    from agebo_hpc.execution.simulated import Machine, SimulatedExecutor
+    from agebo_hpc.execution.virtual_clock import VirtualClock
+
+    request = life.request
+    problem = _checked_problem(life)
+    if request.simulate is None or request.groups is None:
+        raise UsageError("--executor simulated needs --simulate and --groups.")
+    space = life.hyperparameters(problem, largest_group=request.slots_per_group)
+    executor = SimulatedExecutor(
+        parse_simulation(request.simulate),
+        Machine(
+            request.groups,
+            request.slots_per_group,
+            request.allocation == "exclusive",
+            request.message_latency,
+            request.rank_lifetime,
+        ),
+        VirtualClock(_virtual_start(life), request.manager_charge),
+        request.seed,
+        problem.recipe.epochs,
+    )
+    return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
+
+
+def _run_steps(life: Life, interrupt: Interrupt) -> int:
+    from agebo_hpc.execution.step_launch import find_site
+    from agebo_hpc.execution.steps import StepsExecutor
+
+    request = life.request
+    problem = _checked_problem(life)
+    executor = StepsExecutor(request, find_site(available_cores(), request.threads_per_slot))
+    space = life.hyperparameters(problem, executor.max_processes)
+    sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
+    with closing(executor):
+        return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
+
+
+def _virtual_start(life: Life) -> float:
+    """Return the first moment of a life on a virtual clock, seconds since 1970.
+
+    A search that is repeatable starts at a fixed moment; a resumed one goes on where it ended.
+    """
+    start = time.time() if life.request.manager_charge else FIXED_START
+    if life.run is not None:
+        from agebo_hpc.storage.reader import read_replay
+
+        lives = read_replay(life.run.path).lives
+        start = max([start, *(earlier.last_seen for earlier in lives)])
+    return start
 
 
 def _run_mpi(life: Life, interrupt: Interrupt) -> int:
-    comm = join_world()
-    world = form_groups(comm, life.request.max_processes)
+    request = life.request
+    # MPI does not like to be forked from; the manager trains nothing.
+    isolated = request.isolation == "child" and announced_rank() != MANAGER
+    nursery = Nursery(request) if isolated else None
+    world = form_groups(join_world(), request.max_processes, request.span_nodes)
     if not world.is_manager:
-        return _serve(world, life.request)
-    error, problem, space = None, None, None
-    try:
-        problem = _checked_problem(life)
-        space = life.request.hyperparameters(problem, world.largest_group)
-    except AgeboError as reason:
-        error = reason
-    error = _agree(comm, error) or _agree(comm, None)
-    if error is not None or problem is None or space is None:
-        raise error or LaunchError("The search could not be prepared.")
+        return _serve(world, request, nursery)
     from agebo_hpc.execution.manager import MPIExecutor
 
-    executor = MPIExecutor(world)
+    problem, space = _begin(world, life)
+    exclusive = request.allocation == "exclusive"
+    executor = MPIExecutor(world, exclusive=exclusive, heartbeat_timeout=request.heartbeat_timeout)
+    executor.remarks = [
+        *group_lines(world),
+        *idle_lines(world, space.processes, exclusive),
+        *overlap_lines(world, request.threads_per_slot),
+        *(rank_lines(world, request.threads_per_slot) if is_shown() else ()),
+    ]
+    sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
     try:
-        code = Manager(life, problem, space, executor, comm.Get_size()).run(interrupt)
-    except AgeboError:
-        _leave(comm, executor)
+        code = _manage(life, (problem, space), executor, world.comm.Get_size(), interrupt)
+    except RankDiedError:
+        # Whoever says goodbye now would wait for the dead.
         raise
-    _leave(comm, executor)
+    except AgeboError as error:
+        executor.close()
+        leave(world, error.exit_code, executor.has_losses)
+        raise
+    executor.close()
+    leave(world, code, executor.has_losses)
     return code
 
 
-def _serve(world: World, request: SearchRequest) -> int:
-    """Live a trainer rank's life. Collective over the world."""
+def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace]:
+    """Return what is searched when every rank is ready for it. On the manager."""
+    try:
+        problem = _checked_problem(life)
+        space = life.hyperparameters(problem, world.largest_group)
+        if life.request.isolation == "child" and problem.trainer and max(space.processes) > 1:
+            raise ConfigurationError(
+                "--isolation child lets children meet without MPI, and the problem's own trainer "
+                "expects a communicator; search with --processes 1 or without --isolation child."
+            )
+    except AgeboError as error:
+        tell_verdict(world, error)
+        raise
+    tell_verdict(world, None)
+    unready = hear_ready(world)
+    tell_verdict(world, unready)
+    if unready is not None:
+        raise unready
+    return problem, space
+
+
+def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int:
+    """Live a trainer rank's life."""
     from agebo_hpc.execution.worker import ignore_stop_signals, serve
 
     ignore_stop_signals()
-    if _agree(world.comm, None) is not None:
-        return EXIT_COMPLETE
-    trainer: Trainer | None = None
-    error: AgeboError | None = None
-    try:
-        threads = request.threads_per_slot or world.threads
-        trainer = _make_trainer(
-            request, request.load_problem(), Slot(threads, world.local_rank, with_group=True)
-        )
-    except AgeboError as reason:
-        error = reason
-    if _agree(world.comm, error) is None and trainer is not None:
-        serve(world, trainer, request.seed)
-        _leave(world.comm)
+    with leaving_without_manager(world):
+        if hear_verdict(world) is not None:
+            return EXIT_COMPLETE
+        trainer: Trainer | None = None
+        error: AgeboError | None = None
+        try:
+            threads = request.threads_per_slot or world.threads
+            keep_to_cores(world.local_rank * threads, threads)
+            prepare_environment(threads)
+            slot = Slot(threads, world.local_rank, with_group=True)
+            if request.isolation == "child":
+                shared = world.group if request.allocation == "exclusive" else None
+                size = 0 if shared is None else shared.Get_size()
+                trainer = ChildTrainer(nursery or Nursery(request), slot, size)
+            else:
+                trainer = make_trainer(request, slot)
+        except AgeboError as reason:
+            error = reason
+        tell_ready(world, error)
+        if hear_verdict(world) is None and trainer is not None:
+            has_losses = serve(world, trainer, request.seed, request.heartbeat_timeout)
+            leave(world, EXIT_COMPLETE, has_losses)
     return EXIT_COMPLETE
 
 
-def _agree(comm: Any, error: AgeboError | None) -> AgeboError | None:
-    """Return the first error that any rank has, named after its host. Collective over `comm`."""
-    own = None if error is None else (type(error), str(error), socket.gethostname())
-    found = [entry for entry in comm.allgather(own) if entry is not None]
-    if not found:
-        return None
-    kind, text, host = found[0]
-    where = "" if host == socket.gethostname() else f" (on host {host})"
-    agreed: AgeboError = kind(text + where)
-    return agreed
+RUNNERS = {
+    "serial": _run_serial,
+    "mpi": _run_mpi,
+    "steps": _run_steps,
+    "simulated": _run_simulated,
+}
 
 
-def _leave(comm: Any, executor: Executor | None = None) -> None:
-    """Wait for all ranks, so that the first to exit does not get the others killed.
+def _manage(
+    life: Life,
+    found: tuple[Problem, HyperparameterSpace],
+    executor: Executor,
+    num_ranks: int,
+    interrupt: Interrupt,
+) -> int:
+    """Do the deciding rank's part; only this one loads search and history."""
+    from agebo_hpc.execution.lead import Manager
 
-    Collective over `comm`. The manager gives its executor, which lets the others go.
-    """
-    if executor is not None:
-        executor.close()
-    comm.Barrier()
+    return Manager(life, *found, executor, num_ranks).run(interrupt)
 
 
-def _make_trainer(request: SearchRequest, problem: Problem, slot: Slot) -> Trainer:
+def make_trainer(request: SearchRequest, slot: Slot, problem: Problem | None = None) -> Trainer:
+    """Return this process's trainer; the problem is loaded where it is needed and not given."""
+    if request.simulate is not None:
+        # As the problem's trainer would be, without loading what a problem's spaces need.
+        return SleepingTrainer(parse_simulation(request.simulate), request.epochs or 1)
+    problem = problem or request.load_problem()
     if problem.trainer is not None:
         trainer: Trainer = problem.trainer(problem, slot)
         return trainer
@@ -135,39 +266,20 @@ def _make_trainer(request: SearchRequest, problem: Problem, slot: Slot) -> Train
 
 def _checked_problem(life: Life) -> Problem:
     """Return the problem after a look at all that can be wrong before anything is written."""
+    from agebo_hpc.execution.facts import data_facts
+
     request = life.request
     out = Path(request.out)
-    if life.run is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if life.run is None and out.exists() and (not out.is_dir() or is_occupied(out)):
         RunDirectory.create(out, {})
     problem = request.load_problem()
     found = data_facts(problem).get("data_fingerprint", "")
     if life.run is not None:
         stored = life.run.config["problem"].get("data_fingerprint", "")
-        if stored != found:
+        if stored != found and not life.force:
             raise ConfigurationError(
                 f"The search was started on data with fingerprint {stored}; {problem.data} now "
-                f"has {found}. Restore the data set, or start a new search."
+                f"has {found}. Restore the data set, start a new search, or add --force to go on "
+                "with other data."
             )
     return problem
-
-
-def resume_request(run: RunDirectory, changes: dict[str, Any]) -> SearchRequest:
-    """Return the stored request of a run with this life's limits and executor.
-
-    Parameters
-    ----------
-    run
-        An existing run directory.
-    changes
-        Fields of `SearchRequest` that may change between lives: limits, executor, threads.
-    """
-    stored = run.config.get("request")
-    if stored is None:
-        raise ConfigurationError(
-            f"{run.path}/config.toml has no [request]; it was not written by agebo-hpc search."
-        )
-    limits = {"walltime": None} if changes.get("max_evals") else {}
-    known = {name: value for name, value in changes.items() if value is not None}
-    return replace(
-        SearchRequest.from_dict({**stored, "out": str(run.path)}), **{**limits, **known}
-    )

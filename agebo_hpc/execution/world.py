@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agebo_hpc.errors import LaunchError
+from agebo_hpc.execution.faults import Place, job_survives
 from agebo_hpc.execution.launcher import announced_world, check_world
 from agebo_hpc.execution.protocol import MANAGER
+from agebo_hpc.execution.startup import RankFacts, check_shared_memory
 
-NODE_VARIABLE = "AGEBO_NODE_NAME"
-"""Set per rank, it takes the place of the host in deciding which ranks share a node."""
+NODE_VARIABLES = ("AGEBO_NODE_NAME", "SLURMD_NODENAME")
+"""Set per rank, the first takes the place of the host in deciding which ranks share a node."""
 
 
 def launched_by_mpi() -> bool:
@@ -24,8 +27,13 @@ def launched_by_mpi() -> bool:
     return announced is not None and (announced[0] != "SLURM_NTASKS" or announced[1] > 1)
 
 
-def check_alone() -> None:
+def check_alone(executor: str = "serial") -> None:
     """Refuse to be one of several processes that would all run the same search. Local.
+
+    Parameters
+    ----------
+    executor
+        Named in the message.
 
     Raises
     ------
@@ -36,8 +44,8 @@ def check_alone() -> None:
     # In the batch shell of a Slurm job the number of tasks is announced, but none is started.
     if announced is not None and announced[1] > 1 and announced[0] != "SLURM_NTASKS":
         raise LaunchError(
-            f"--executor is serial but {announced[0]} is {announced[1]}: each rank would run the "
-            "whole search. Start one process, or leave out --executor."
+            f"--executor is {executor} but {announced[0]} is {announced[1]}: each rank would run "
+            "the whole search. Start one process, or leave out --executor."
         )
 
 
@@ -63,6 +71,16 @@ class World:
         them too; at least 1.
     local_rank
         This rank's number among the trainer ranks of its node, from 0.
+    control
+        Communicator of all ranks for heartbeats and repairs: those never wait behind trainings.
+    places
+        Of every rank: host and process.
+    survives
+        Whether the job goes on when a rank dies.
+    num_nodes
+        Nodes that have trainer ranks.
+    facts
+        Of every rank: node, cores and devices.
     """
 
     comm: Any
@@ -70,6 +88,11 @@ class World:
     groups: tuple[tuple[int, ...], ...]
     threads: int
     local_rank: int
+    control: Any
+    places: tuple[Place, ...]
+    survives: bool
+    num_nodes: int
+    facts: tuple[RankFacts, ...] = ()
 
     @property
     def is_manager(self) -> bool:
@@ -90,6 +113,7 @@ def join_world() -> Any:
     LaunchError
         If the world has one rank.
     """
+    check_shared_memory()
     import mpi4py
 
     mpi4py.rc.thread_level = "multiple"
@@ -107,10 +131,20 @@ def join_world() -> Any:
             f"MPI gives thread level {MPI.Query_thread()}; Horovod needs MPI_THREAD_MULTIPLE "
             f"({MPI.THREAD_MULTIPLE}). Use an MPI library that was built with it."
         )
+    # Errors come back as exceptions on every communicator that is made from these, in C too.
+    for comm in (MPI.COMM_WORLD, MPI.COMM_SELF):
+        comm.Set_errhandler(MPI.ERRORS_RETURN)
     return MPI.COMM_WORLD.Dup()
 
 
-def form_groups(comm: Any, max_processes: int) -> World:
+def node_name(environ: Mapping[str, str] | None = None) -> str:
+    """Return the name by which ranks of one node know one another. Local."""
+    environ = os.environ if environ is None else environ
+    named = (environ.get(name) for name in NODE_VARIABLES)
+    return next(filter(None, named), "") or socket.gethostname()
+
+
+def form_groups(comm: Any, max_processes: int, span_nodes: bool = False) -> World:
     """Group the trainer ranks by node and carve each node's into worker groups.
 
     Collective over `comm`.
@@ -121,33 +155,52 @@ def form_groups(comm: Any, max_processes: int) -> World:
         All ranks.
     max_processes
         Largest number of slots of a group, >= 1.
+    span_nodes
+        Whether a group may have slots of several nodes, where one node has too few.
     """
     from mpi4py import MPI
 
-    node = os.environ.get(NODE_VARIABLE) or socket.gethostname()
+    node = node_name()
     cores = os.sched_getaffinity(0)
-    nodes, masks = zip(*comm.allgather((node, cores)), strict=True)
+    facts, places = zip(*comm.allgather((RankFacts.here(node), Place.here())), strict=True)
     trainers: dict[str, list[int]] = {}
-    for rank, name in enumerate(nodes):
+    for rank, fact in enumerate(facts):
         if rank != MANAGER:
-            trainers.setdefault(name, []).append(rank)
-    groups = carve(list(trainers.values()), max_processes)
+            trainers.setdefault(fact.node, []).append(rank)
+    groups = carve(list(trainers.values()), max_processes, span_nodes)
     rank = comm.Get_rank()
     color = next((i for i, group in enumerate(groups) if rank in group), MPI.UNDEFINED)
-    group = comm.Split(color, rank)
+    group = comm.Split(color, 0 if color == MPI.UNDEFINED else groups[color].index(rank))
     neighbours = trainers.get(node, [])
-    sharing = sum(not cores.isdisjoint(masks[neighbour]) for neighbour in neighbours)
+    sharing = sum(not cores.isdisjoint(facts[neighbour].cores) for neighbour in neighbours)
     return World(
         comm=comm,
         group=None if group == MPI.COMM_NULL else group,
         groups=groups,
         threads=max(1, len(cores) // max(1, sharing)),
         local_rank=neighbours.index(rank) if rank in neighbours else 0,
+        control=comm.Dup(),
+        places=places,
+        survives=job_survives(),
+        num_nodes=len(trainers),
+        facts=facts,
     )
 
 
-def carve(nodes: list[list[int]], max_processes: int) -> tuple[tuple[int, ...], ...]:
-    """Cut each node's ranks into groups of at most ``max_processes``, in order. Local."""
+def carve(
+    nodes: list[list[int]], max_processes: int, span_nodes: bool = False
+) -> tuple[tuple[int, ...], ...]:
+    """Cut each node's ranks into groups of at most ``max_processes``, in order. Local.
+
+    With ``span_nodes``, nodes that have fewer ranks than that are joined, the largest first: a
+    node with as many ranks as the next one begins where an evaluation of that size may begin.
+    """
+    if span_nodes:
+        small = sorted(
+            (node for node in nodes if len(node) < max_processes), key=lambda n: -len(n)
+        )
+        joined = [rank for node in small for rank in node]
+        nodes = [*(node for node in nodes if len(node) >= max_processes), joined]
     return tuple(
         tuple(ranks[start : start + max_processes])
         for ranks in nodes

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,13 @@ from agebo_hpc.models.description import (
     read_description,
     sha256,
 )
+from agebo_hpc.models.networks import Member, compiled, members_of
 from agebo_hpc.models.places import write_directory
-from agebo_hpc.space.graph import Graph
 
 BATCH_ROWS = 4096
-"""Rows of one call of the network."""
+"""Rows of one call of the network, at most."""
+FULL_ROWS = 64
+"""What the rows of a call are a multiple of."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,18 @@ class Model:
     def outputs(self, x: NDArray[np.float32]) -> Outputs:
         """Run the network on features of shape (rows, num_features), float32, in batches."""
         pieces = [
-            self._compiled(tf.constant(np.asarray(x[start : start + BATCH_ROWS])))
+            self._outputs(np.asarray(x[start : start + BATCH_ROWS]))
             for start in range(0, len(x), BATCH_ROWS)
         ]
         raw, probabilities = zip(*pieces, strict=True)
-        return Outputs(
-            np.concatenate([piece.numpy() for piece in raw]),
-            np.concatenate([piece.numpy() for piece in probabilities]),
-        )
+        return Outputs(np.concatenate(raw), np.concatenate(probabilities))
+
+    def _outputs(self, x: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+        # A single row is multiplied by another kernel, which rounds otherwise: filled up, a row's
+        # prediction does not depend on how many come with it.
+        filled = np.zeros((len(x) + -len(x) % FULL_ROWS, x.shape[1]), np.float32)
+        filled[: len(x)] = x
+        return tuple(value.numpy()[: len(x)] for value in self._compiled(tf.constant(filled)))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predict the rows of a table.
@@ -119,14 +126,21 @@ class Model:
         table.insert(0, PREDICTION, labels)
         return table
 
+    def __reduce__(self) -> Any:
+        # Only files keep a Keras model whole.
+        with TemporaryDirectory() as home:
+            save_model(self, Path(home) / "model")
+            files = {file.name: file.read_bytes() for file in (Path(home) / "model").iterdir()}
+        return _from_files, (files,)
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """The networks: one, or those of an ensemble."""
+        return members_of(self.description.graph)
+
     @cached_property
     def _compiled(self) -> Any:
-        # The last layer before the softmax: a loss from probabilities would lose small ones.
-        graph = Graph.from_dict(dict(self.description.graph))
-        raw = self.network.get_layer(graph.operations[-1].name).output
-        both = tf.keras.Model(self.network.inputs, [raw, self.network.outputs[0]])
-        signature = [tf.TensorSpec((None, graph.num_features), tf.float32)]
-        return tf.function(lambda x: both(x, training=False), signature, autograph=False)
+        return compiled(self.members, self.network, self.description.task)
 
 
 def save_model(model: Model, out: str | Path, force: bool = False) -> None:
@@ -153,6 +167,14 @@ def save_model(model: Model, out: str | Path, force: bool = False) -> None:
         (directory / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")
 
     write_directory(Path(out), fill, force)
+
+
+def _from_files(files: dict[str, bytes]) -> Model:
+    """Return the model whose files have these contents, for unpickling."""
+    with TemporaryDirectory() as home:
+        for name, content in files.items():
+            (Path(home) / name).write_bytes(content)
+        return load_model(home)
 
 
 def load_model(path: str | Path) -> Model:

@@ -33,6 +33,9 @@ class RetrainOptions:
         reduced on a plateau, training does not stop early, and the last epoch's network is kept.
     seed
         None: the search's.
+    seeds
+        Train once with each of these instead, and keep the network that does best on the
+        validation part; the first one where that part is trained on. Empty: `seed` alone.
     data
         The prepared data set; None: where the search found it. It must be the same data.
     versions
@@ -43,6 +46,7 @@ class RetrainOptions:
     epochs: int | None = None
     include_validation: bool = False
     seed: int | None = None
+    seeds: tuple[int, ...] = ()
     data: str | Path | None = None
     versions: Mapping[str, Any] | None = None
 
@@ -53,6 +57,10 @@ class RetrainOptions:
                 raise UsageError(f"--{name} is {value}; give 1 or more.")
         if self.seed is not None and self.seed < 0:
             raise UsageError(f"--seed is {self.seed}; give 0 or more.")
+        if any(seed < 0 for seed in self.seeds):
+            raise UsageError(f"--seeds has {min(self.seeds)}; give numbers of 0 or more.")
+        if self.seeds and self.seed is not None:
+            raise UsageError("--seed and --seeds are both given; give one of them.")
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,21 @@ def choose(run: str | Path, rank: int = 1) -> Chosen:
     ConfigurationError
         If its configuration does not say what was searched, or names a trainer of its own.
     """
+    return choose_best(run, rank)[rank - 1]
+
+
+def choose_best(run: str | Path, count: int, named: str = "--rank") -> list[Chosen]:
+    """Return the best finished evaluations of a run, best first; see `choose`.
+
+    Parameters
+    ----------
+    run
+        Run directory.
+    count
+        How many, >= 1.
+    named
+        The option that asked for so many.
+    """
     directory = RunDirectory.open(run)
     problem = directory.config.get("problem", {})
     if not {"architecture", "recipe", "objective"} <= set(problem):
@@ -126,13 +149,16 @@ def choose(run: str | Path, rank: int = 1) -> Chosen:
             f"The run {str(run)!r} has no finished evaluation; wait for the search, or go on with "
             f"`agebo-hpc resume {run}`."
         )
-    if rank > len(done):
+    if count > len(done):
         raise UsageError(
-            f"--rank is {rank}, but the run {str(run)!r} has {len(done)} finished "
+            f"{named} is {count}, but the run {str(run)!r} has {len(done)} finished "
             f"evaluation{'s' * (len(done) > 1)}; give 1 to {len(done)}."
         )
     seed = int(directory.config.get("search", {}).get("seed", 0))
-    return Chosen(directory.path, rank, done[rank - 1], problem, seed)
+    return [
+        Chosen(directory.path, rank, result, problem, seed)
+        for rank, result in enumerate(done[:count], start=1)
+    ]
 
 
 def _is_scored(result: Result) -> bool:

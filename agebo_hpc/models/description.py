@@ -15,7 +15,8 @@ from typing import Any
 from agebo_hpc.errors import DataError, InputMissingError
 
 FORMAT = "agebo_hpc-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: a model may have several networks; older programs cannot load those."""
 DESCRIPTION_NAME = "model.json"
 NETWORK_NAME = "network.keras"
 PREDICTION = "prediction"
@@ -30,12 +31,15 @@ class ModelDescription:
     task
         ``"classification"`` or ``"regression"``.
     graph
-        The network, see `agebo_hpc.space.graph.Graph.to_dict`.
+        The network, see `agebo_hpc.space.graph.Graph.to_dict`; of an ensemble ``members``, each
+        with its ``weight`` besides.
     configuration
         ``architecture`` (decision vector), ``architecture_space`` it belongs to,
-        ``hyperparameters`` and ``num_parameters``.
+        ``hyperparameters`` and ``num_parameters``; of an ensemble ``members``, each with these,
+        and ``num_parameters`` of all.
     training
-        ``recipe``, ``objective``, ``seed``, ``include_validation`` and ``curve``.
+        ``recipe``, ``objective``, ``seed``, ``include_validation``, ``num_ranks``, ``curve`` and,
+        of several seeds, the scores of each in ``seeds``.
     preprocessing
         From table to features and back, see `Preprocessing.to_dict`.
     schema

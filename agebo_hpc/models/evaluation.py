@@ -14,6 +14,7 @@ from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.models.bundle import BATCH_ROWS, Model, Outputs
 from agebo_hpc.models.fit import check_fits
+from agebo_hpc.models.quality import Quality
 from agebo_hpc.models.scores import Scores, classification_scores, regression_scores
 
 MIN_SECONDS = 0.3
@@ -36,6 +37,8 @@ class Evaluated:
         Whether it is the data set that the model was trained on.
     trained_on
         Whether these very rows were used in training.
+    quality
+        Confusion matrix and reliability table; None for a regression.
     """
 
     part: str
@@ -44,6 +47,7 @@ class Evaluated:
     rows_per_second: float
     same_data: bool
     trained_on: bool
+    quality: Quality | None = None
 
 
 def evaluate_model(model: Model, dataset: DataSet, part: str = "test") -> Evaluated:
@@ -77,7 +81,22 @@ def evaluate_model(model: Model, dataset: DataSet, part: str = "test") -> Evalua
         ("train", "validation") if model.description.training["include_validation"] else PARTS[:1]
     )
     scores = score(model, outputs, rows.y)
-    return Evaluated(part, len(rows.y), scores, speed, same, same and part in seen)
+    return Evaluated(
+        part,
+        len(rows.y),
+        scores,
+        speed,
+        same,
+        same and part in seen,
+        _quality(model, outputs, rows.y),
+    )
+
+
+def _quality(model: Model, outputs: Outputs, y: NDArray[np.int32]) -> Quality | None:
+    if model.class_labels is None:
+        return None
+    predicted = outputs.raw.argmax(axis=1)
+    return Quality.of(model.class_labels, predicted, outputs.probabilities, y)
 
 
 def score(model: Model, outputs: Outputs, y: NDArray[np.int32] | NDArray[np.float32]) -> Scores:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import gzip
-import io
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,14 +15,14 @@ from agebo_hpc.data.encoders import Encoder
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.models.description import ModelDescription
-from agebo_hpc.models.places import cannot_write, check_table_place, sync_file
+from agebo_hpc.models.places import check_table_place
 from agebo_hpc.models.table_chunks import TableFile, open_table
-from agebo_hpc.storage.atomic import sync_directory
+from agebo_hpc.models.table_writer import new_table
 
 if TYPE_CHECKING:
     from agebo_hpc.models.bundle import Model
 
-OUT_ENDINGS = (".csv", ".csv.gz")
+OUT_ENDINGS = (".csv", ".csv.gz", ".parquet")
 CHUNK_CELLS = 2**23
 """Features of a chunk, at most: 32 MiB as float32."""
 
@@ -38,7 +34,7 @@ def predict_file(
     keep: Sequence[str] = (),
     force: bool = False,
 ) -> int:
-    """Predict the rows of a table file and write them as CSV, in the same order.
+    """Predict the rows of a table file and write them as CSV or Parquet, in the same order.
 
     Parameters
     ----------
@@ -48,7 +44,7 @@ def predict_file(
         Table file, see `agebo_hpc.data.tables.read_table`; CSV and Parquet may be larger than
         memory. A target column is ignored.
     out
-        CSV file to write (.csv or .csv.gz): the kept columns, ``prediction``, and
+        File to write (.csv, .csv.gz or .parquet): the kept columns, ``prediction``, and
         ``probability_<label>`` for each class.
     keep
         Columns of `source` that are copied.
@@ -71,10 +67,10 @@ def predict_file(
     """
     table = check_prediction(model.description, source, out, keep, force)
     keep = list(dict.fromkeys(keep))
-    with _new_text(Path(out)) as file:
+    with new_table(Path(out), {name: table.types.get(name) for name in keep}) as write:
         rows = 0
         for predicted in predict_chunks(model, table, keep):
-            predicted.to_csv(file, index=False, header=rows == 0, lineterminator="\n")
+            write(predicted)
             rows += len(predicted)
         if not rows:
             raise DataError(f"{source} has 0 rows; a header and rows are needed.")
@@ -97,7 +93,9 @@ def check_prediction(
     """
     source, out = Path(source), Path(out)
     if not out.name.lower().endswith(OUT_ENDINGS):
-        raise UsageError(f"OUT is {out}; give a name that ends with {' or '.join(OUT_ENDINGS)}.")
+        raise UsageError(
+            f"OUT is {out}; give a name that ends with one of {', '.join(OUT_ENDINGS)}."
+        )
     table = open_table(source)
     check_table_place(out, source, force)
     _check_columns(Preprocessing.from_dict(model.preprocessing).columns, table)
@@ -193,25 +191,3 @@ def _check_keep(outputs: Sequence[str], table: TableFile, keep: Sequence[str]) -
                 f"--keep is {name!r}, which is a column of the output too; rename it in "
                 f"{table.path}, or leave it out."
             )
-
-
-@contextmanager
-def _new_text(out: Path) -> Iterator[IO[str]]:
-    """Open a file beside `out` for writing; it takes its place when all went well."""
-    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as raw:
-            packed = gzip.GzipFile(out.stem, "wb", fileobj=raw) if _is_packed(out) else raw
-            with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
-                yield text
-        sync_file(beside)
-        os.replace(beside, out)
-        sync_directory(out.absolute().parent)
-    except OSError as error:
-        raise UsageError(cannot_write("OUT", out, error)) from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _is_packed(path: Path) -> bool:
-    return path.name.lower().endswith(".gz")

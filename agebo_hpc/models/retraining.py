@@ -1,13 +1,14 @@
 """Training a configuration that a search found once more, as a model to keep.
 
-The problem's own recipe in one process: a configuration found with n processes keeps its global
-batch and its scaled learning rate. Same data, epochs and seed as the search give the same network
-where n is 1.
+The problem's own recipe: a configuration found with n processes keeps its global batch and its
+scaled learning rate, whatever the number of ranks that train it now. Same data, epochs and seed
+as the search on as many ranks give the same network.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,9 +23,18 @@ from agebo_hpc.models.evaluation import evaluate_model
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Recipe
-from agebo_hpc.training.data_parallel import SingleProcess
-from agebo_hpc.training.engine import Rows, TrainedNetwork, TrainingPlan, train_network
+from agebo_hpc.training.data_parallel import start_group
+from agebo_hpc.training.engine import TrainedNetwork, TrainingPlan, train_network
 from agebo_hpc.training.network import keras_model
+from agebo_hpc.training.rows import Rows
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training that came to its end: what was asked, and what it gave."""
+
+    plan: TrainingPlan
+    trained: TrainedNetwork
 
 
 def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
@@ -47,19 +57,119 @@ def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
     Raises
     ------
     AgeboError
-        If the loss becomes infinite or not a number.
+        If the loss becomes infinite or not a number, with every seed.
     """
-    plan = make_plan(chosen, dataset, options)
-    trained = _train(plan, dataset, options, chosen.result.id)
-    description = _describe(chosen, dataset, options, plan, trained)
-    model = Model(keras_model(plan.graph, trained.parameters, plan.task), description)
-    scores: dict[str, Any] = {}
+    return make_model(chosen, dataset, options, train_seeds(chosen, dataset, options))
+
+
+def train_seeds(
+    chosen: Chosen, dataset: DataSet, options: RetrainOptions, comm: Any | None = None
+) -> list[Training]:
+    """Train a configuration once with each seed. Collective over `comm`.
+
+    Parameters
+    ----------
+    chosen, dataset, options
+        See `retrain`.
+    comm
+        mpi4py communicator of the ranks that share the rows; None: this process alone.
+
+    Returns
+    -------
+    list
+        Those that did not diverge, in the order of the seeds; the same on every rank.
+
+    Raises
+    ------
+    AgeboError
+        On all ranks alike, if the loss becomes infinite or not a number, with every seed.
+    """
+    training, validation = _rows(dataset, options)
+    ends: list[Training] = []
+    reason = ""
+    for seed in options.seeds or (options.seed,):
+        plan = make_plan(chosen, dataset, replace(options, seeds=(), seed=seed))
+        group = start_group(comm)
+        try:
+            ends.append(Training(plan, train_network(plan, training, validation, group)))
+        except NonFiniteLossError as error:
+            reason = str(error).rstrip(".")
+        finally:
+            group.stop()
+    if not ends:
+        raise AgeboError(
+            f"Evaluation {chosen.result.id} cannot be trained again: {reason}; "
+            f"choose another --rank or --seed."
+        )
+    return ends
+
+
+def make_model(
+    chosen: Chosen,
+    dataset: DataSet,
+    options: RetrainOptions,
+    trainings: Sequence[Training],
+    num_ranks: int = 1,
+    score: bool = True,
+) -> Model:
+    """Return the best of some trainings as a model with its scores. Local.
+
+    The validation part decides; where it was trained on, the first training is kept. The test
+    part is looked at after that.
+
+    Parameters
+    ----------
+    chosen, dataset, options
+        See `retrain`.
+    trainings
+        By `train_seeds`.
+    num_ranks
+        How many trained, to be noted.
+    score
+        Whether the model gets its scores.
+    """
+    best = trainings[0]
     if not options.include_validation:
+        best = max(trainings, key=lambda training: training.trained.metric)
+    if not score:
+        return _unscored(chosen, dataset, options, best, num_ranks)
+    scored = {
+        training.plan.seed: with_scores(
+            _unscored(chosen, dataset, options, training, num_ranks), dataset
+        )
+        for training in [best, *(t for t in trainings if t is not best)]
+    }
+    model = scored[best.plan.seed]
+    if not options.seeds:
+        return model
+    seeds = [{"seed": t.plan.seed, **scored[t.plan.seed].description.scores} for t in trainings]
+    noted = {**model.description.training, "seeds": seeds}
+    return Model(model.network, replace(model.description, training=noted))
+
+
+def _unscored(
+    chosen: Chosen,
+    dataset: DataSet,
+    options: RetrainOptions,
+    training: Training,
+    num_ranks: int,
+) -> Model:
+    plan, trained = training.plan, training.trained
+    description = _describe(chosen, dataset, options, plan, trained)
+    noted = {**description.training, "num_ranks": num_ranks}
+    description = replace(description, training=noted)
+    return Model(keras_model(plan.graph, trained.parameters, plan.task), description)
+
+
+def with_scores(model: Model, dataset: DataSet) -> Model:
+    """Return a model that knows its scores on the parts that it was not trained on."""
+    scores: dict[str, Any] = {}
+    if not model.description.training["include_validation"]:
         scores["validation"] = evaluate_model(model, dataset, "validation").scores
     test = evaluate_model(model, dataset, "test")
     scores["test"] = test.scores
     scores["rows_per_second"] = test.rows_per_second
-    return Model(model.network, replace(description, scores=scores))
+    return Model(model.network, replace(model.description, scores=scores))
 
 
 def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> TrainingPlan:
@@ -95,23 +205,13 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
     )
 
 
-def _train(
-    plan: TrainingPlan, dataset: DataSet, options: RetrainOptions, evaluation_id: int
-) -> TrainedNetwork:
+def _rows(dataset: DataSet, options: RetrainOptions) -> tuple[Rows, Rows]:
     parts = [dataset.train, dataset.validation]
     validation = Rows.of(parts[1].x, parts[1].y)
-    if options.include_validation:
-        x = np.concatenate([part.x for part in parts])
-        training = Rows.of(x, np.concatenate([part.y for part in parts]))
-    else:
-        training = Rows.of(parts[0].x, parts[0].y)
-    try:
-        return train_network(plan, training, validation, SingleProcess())
-    except NonFiniteLossError as error:
-        raise AgeboError(
-            f"Evaluation {evaluation_id} cannot be trained again: {str(error).rstrip('.')}; "
-            f"choose another --rank or --seed."
-        ) from error
+    if not options.include_validation:
+        return Rows.of(parts[0].x, parts[0].y), validation
+    x = np.concatenate([part.x for part in parts])
+    return Rows.of(x, np.concatenate([part.y for part in parts])), validation
 
 
 def _describe(

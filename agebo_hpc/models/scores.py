@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
     mean_absolute_error,
     mean_squared_error,
     r2_score,
     recall_score,
     roc_auc_score,
 )
+
+from agebo_hpc.models.quality import calibration_error, reliability
 
 Scores = dict[str, float | None]
 
@@ -37,8 +40,9 @@ def classification_scores(
     -------
     dict
         ``loss`` (mean cross-entropy, nats), ``accuracy``, ``balanced_accuracy`` (mean recall of
-        the classes that occur), ``roc_auc`` (binary, or the mean over classes of one against
-        the rest; None unless every class occurs).
+        the classes that occur), ``roc_auc`` and ``average_precision`` (of the second of two
+        classes, or the mean over classes of one against the rest; None unless every class
+        occurs), ``calibration_error`` (see `agebo_hpc.models.quality`).
     """
     wide = logits.astype(np.float64)
     losses = logsumexp(wide, axis=1) - wide[np.arange(len(y)), y]
@@ -50,6 +54,8 @@ def classification_scores(
         "accuracy": float(accuracy_score(y, predicted)),
         "balanced_accuracy": float(balanced),
         "roc_auc": _roc_auc(wide, probabilities, y, len(present)),
+        "average_precision": _average_precision(wide, probabilities, y, len(present)),
+        "calibration_error": calibration_error(reliability(probabilities, predicted == y)),
     }
 
 
@@ -68,6 +74,21 @@ def _roc_auc(
     shares = probabilities.astype(np.float64)
     shares /= shares.sum(axis=1, keepdims=True)
     return float(roc_auc_score(y, shares, multi_class="ovr", average="macro"))
+
+
+def _average_precision(
+    logits: NDArray[np.float64],
+    probabilities: NDArray[np.float32],
+    y: NDArray[np.int32],
+    num_present: int,
+) -> float | None:
+    classes = probabilities.shape[1]
+    if num_present < classes or classes < 2:
+        return None
+    if classes == 2:
+        return float(average_precision_score(y, logits[:, 1] - logits[:, 0]))
+    of_each = [average_precision_score(y == k, probabilities[:, k]) for k in range(classes)]
+    return float(np.mean(of_each))
 
 
 def regression_scores(

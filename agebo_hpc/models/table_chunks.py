@@ -9,10 +9,11 @@ from __future__ import annotations
 import csv
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -41,11 +42,14 @@ class TableFile:
         Names of its columns.
     open_chunks
         (columns that are text, rows) -> data frames of at most so many rows, in order.
+    types
+        Column -> its Arrow type, where the file says so.
     """
 
     path: Path
     columns: tuple[str, ...]
     open_chunks: Callable[[Sequence[str], int], Iterator[pd.DataFrame]]
+    types: Mapping[str, Any] = field(default_factory=dict)
 
     def chunks(self, text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
         """Read the table.
@@ -146,7 +150,8 @@ def _open_parquet(path: Path) -> TableFile:
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(path) as file:
-        names = [str(name) for name in file.schema_arrow.names]
+        schema = file.schema_arrow
+    names = [str(name) for name in schema.names]
     check_unique(names, path)
 
     def chunks(text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
@@ -156,4 +161,4 @@ def _open_parquet(path: Path) -> TableFile:
                 table = pyarrow.Table.from_batches([batch]).replace_schema_metadata(None)
                 yield table.to_pandas()
 
-    return TableFile(path, tuple(names), chunks)
+    return TableFile(path, tuple(names), chunks, dict(zip(names, schema.types, strict=True)))

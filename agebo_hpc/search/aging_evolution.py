@@ -51,7 +51,11 @@ class AgingEvolution(Proposer[Value]):
         parent, _ = max((self.population[i] for i in sample), key=lambda member: member[1])
         return self._genome.mutate(parent, rng)
 
-    def learn(self, value: Value, objective: float | None) -> None:
+    def limit_processes(self, largest: int) -> None:
+        """Let the genome draw no more than that."""
+        self._genome.limit_processes(largest)
+
+    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
         """Add a network to the population; the oldest leaves. A failed one never enters."""
         if objective is not None:
             self.population.append((value, objective))

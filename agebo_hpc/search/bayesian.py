@@ -1,29 +1,42 @@
 """Asynchronous Bayesian optimization of the hyperparameters (paper, section 3.2).
 
-A random forest models the negative objective; the next point is the candidate with the smallest
-lower confidence bound, mean - kappa * standard deviation. Points that are being evaluated are
-known to the forest with an invented objective, the lie. Forest and acquisition function are
-scikit-optimize's. There is no state but the observations: each proposal fits a new forest from
-the generator of its evaluation.
+A random forest models the objective; the next point is the candidate with the largest upper
+confidence bound, mean + kappa * standard deviation (the paper's lower bound of the negative
+objective). Points that are being evaluated are known to the forest with an invented objective,
+the lie. Forest and candidates are kept from one proposal to the next, see `forest` and `pool`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from skopt.acquisition import gaussian_lcb
-from skopt.learning import RandomForestRegressor
 
 from agebo_hpc.random_state import Stream, generator
+from agebo_hpc.search.forest import PENDING_WEIGHT, Forest
+from agebo_hpc.search.objectives import LIES
+from agebo_hpc.search.observations import Observations
 from agebo_hpc.search.points import PointSpace
+from agebo_hpc.search.pool import Pool
 from agebo_hpc.search.proposers import Proposer, Value
 
-LIES: dict[str, Callable[[np.ndarray], Any]] = {"mean": np.mean, "min": np.min, "max": np.max}
-"""The objective told for a pending point, from the objectives seen: ``mean`` (the paper's text),
-``min`` (the worst, another passage of it), ``max`` (the best; the authors' code)."""
+__all__ = ["LIES", "SURROGATES", "BayesianOptimizer", "BayesianSettings"]
+
+SURROGATES = ("forest", "scikit-optimize")
+"""``forest`` is kept up to date; ``scikit-optimize`` is a new forest for each proposal."""
+
+ASKS_PER_POOL = 50
+"""So many proposals share their candidates at most."""
+
+TOLD_PER_ASK = 50
+"""One more proposal shares its candidates for so many observations: few observations cost little,
+and fresh candidates then find better ones."""
+
+REPEATS = 0.1
+"""No point is proposed twice until this part of all points of the space are known."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +52,20 @@ class BayesianSettings:
     num_trees
         Of the forest, >= 1; leaves hold one sample.
     num_candidates
-        Points drawn to minimise the bound over, >= 1.
+        Points drawn to optimise the bound over, >= 1.
+    surrogate
+        One of `SURROGATES`.
     """
 
     kappa: float = 0.001
     lie: str = "mean"
     num_trees: int = 10
     num_candidates: int = 10_000
+    surrogate: str = "forest"
 
 
 class BayesianOptimizer(Proposer[Value]):
-    """Proposes points by Bayesian optimization.
+    """Proposes points by Bayesian optimization with a forest that is kept up to date.
 
     Parameters
     ----------
@@ -70,86 +86,132 @@ class BayesianOptimizer(Proposer[Value]):
         num_initial: int,
         settings: BayesianSettings | None = None,
     ) -> None:
-        self._space = space
+        self._space = self._allowed = space
         self._seed = seed
         self._num_initial = num_initial
         self._settings = settings or BayesianSettings()
-        self._points: list[Value] = []
-        self._objectives: list[float | None] = []
+        self._largest: int | None = None
+        self._reset()
 
     def propose(self, evaluation_id: int, pending: Mapping[int, Value]) -> Value:
-        """Return the candidate with the smallest lower confidence bound."""
+        """Return the candidate with the largest upper confidence bound."""
         rng = generator(self._seed, evaluation_id, Stream.HYPERPARAMETERS)
-        objectives = finite_objectives(self._objectives)
-        uninformed = evaluation_id < self._num_initial or not len(objectives)
-        if uninformed or not self._space.num_dimensions:
-            return self._space.point(self._space.sample_columns(1, rng), 0)
-        forest = self._fit(objectives, list(pending.values()), rng)
-        candidates = self._space.sample_columns(self._settings.num_candidates, rng)
-        bound = gaussian_lcb(self._space.encode(candidates), forest, self._settings.kappa)
-        return self._space.point(candidates, _argmin_at_random(bound, rng))
+        pool = self._prepare(evaluation_id, pending)
+        if pool is None:
+            return self._random(rng)
+        choices = self._choices(pool)
+        if not len(choices):
+            return self._random(rng)
+        bound = pool.bound(self._settings.kappa)[choices]
+        largest = np.flatnonzero(bound == bound.max())
+        # Trees are piecewise constant: many candidates share the largest bound.
+        row = choices[largest[rng.integers(len(largest))]]
+        return self._space.point(pool.columns, int(row))
 
-    def learn(self, value: Value, objective: float | None) -> None:
+    def restore(self, evaluation_id: int, value: Value, pending: Mapping[int, Value]) -> None:
+        """Bring forest and candidates to where `propose` left them."""
+        self._prepare(evaluation_id, pending)
+
+    def limit_processes(self, largest: int) -> None:
+        """Choose among the candidates that are left."""
+        self._allowed = self._space.limited(largest)
+        self._largest = largest
+
+    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
         """Add an observation; None stands for a failure."""
-        self._points.append(value)
-        self._objectives.append(objective)
+        if not self._space.num_dimensions:
+            return
+        self._data.tell(evaluation_id, value, objective)
+        self._num_finite += objective is not None and not math.isnan(objective)
 
     def state(self) -> dict[str, Any]:
-        """Return the observations in order."""
-        points = [self._space.to_data(point) for point in self._points]
-        return {"points": points, "objectives": list(self._objectives)}
+        """Return the observations in order, and when the forest heard of them."""
+        return {
+            "observations": self._data.state(),
+            "forest": self._forest.state(),
+            "pool": [self._drawn, self._asks],
+        }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over observations."""
-        self._points = [self._space.from_data(data) for data in state["points"]]
-        self._objectives = list(state["objectives"])
+        """Take over what `state` gave: all living trees are grown again."""
+        self._reset()
+        data = self._data
+        data.load_state(state["observations"])
+        self._num_finite = int((~np.isnan(data.objectives.array)).sum())
+        told = dict(zip(data.ids, data.rows.array.tolist(), strict=True))
+        self._forest.load_state(state["forest"], {**told, **data.pending})
+        drawn_at, self._asks = state["pool"]
+        if drawn_at >= 0:
+            self._draw_pool(drawn_at)
 
-    def _fit(
-        self, objectives: np.ndarray, pending: list[Value], rng: np.random.Generator
-    ) -> RandomForestRegressor:
-        """Fit the forest to the negative objectives and to the pending points' lies."""
-        lie = LIES[self._settings.lie](objectives)
-        targets = -np.concatenate([objectives, np.full(len(pending), lie)])
-        forest = RandomForestRegressor(
-            n_estimators=self._settings.num_trees,
-            min_samples_leaf=1,
-            random_state=int(rng.integers(2**31)),
+    def _random(self, rng: np.random.Generator) -> Value:
+        return self._allowed.point(self._allowed.sample_columns(1, rng), 0)
+
+    def _reset(self) -> None:
+        self._data = Observations(self._space)
+        chosen = self._settings
+        self._forest = Forest(
+            self._data, self._seed, chosen.num_trees, chosen.lie, self._num_initial
         )
-        columns = self._space.columns([*self._points, *pending])
-        return forest.fit(self._space.encode(columns), targets)
+        self._num_finite = 0
+        self._seen = 0
+        self._drawn, self._asks = -1, 0
 
+    def _prepare(self, evaluation_id: int, pending: Mapping[int, Value]) -> Pool | None:
+        """Bring the forest up to date; return the candidates, None where all is random."""
+        uninformed = evaluation_id < self._num_initial or not self._num_finite
+        if uninformed or not self._space.num_dimensions:
+            return None
+        data, forest = self._data, self._forest
+        new = self._unknown(evaluation_id, pending)
+        data.await_points({id: pending[id] for id in new})
+        if new or forest.num_told < len(data):
+            forest.sync(len(data), {id: data.pending[id] for id in new})
+        pool = forest.pool
+        if pool is None or self._asks >= self._asks_per_pool or not self._free(pool).any():
+            pool = self._draw_pool(evaluation_id)
+            self._asks = 0
+        self._asks += 1
+        return pool
 
-def finite_objectives(objectives: list[float | None]) -> np.ndarray:
-    """Replace what would wreck a regression: failures and objectives far below the rest.
+    def _unknown(self, evaluation_id: int, pending: Mapping[int, Value]) -> list[int]:
+        """Return the pending ids that the forest has not heard of, in ascending order.
 
-    Objectives below the far-out fence, the first quartile less three interquartile ranges, are
-    set to the fence; a failure counts as the worst of what is left.
+        They are those asked for since the last proposal, so not all that are pending need be
+        looked through; only where the numbers do not add up.
+        """
+        known = self._data.pending
+        new = [id for id in range(self._seen, evaluation_id) if id in pending and id not in known]
+        self._seen = evaluation_id
+        if len(known) + len(new) != len(pending):
+            new = sorted(id for id in pending if id not in known)
+        return new
 
-    Parameters
-    ----------
-    objectives
-        In any order; None for a failure.
+    @property
+    def _asks_per_pool(self) -> int:
+        known = len(self._data) + PENDING_WEIGHT * self._num_initial
+        return max(1, min(ASKS_PER_POOL, known // TOLD_PER_ASK))
 
-    Returns
-    -------
-    ndarray of shape (n,), float64
-        Empty if every evaluation failed.
-    """
-    seen = np.array([value for value in objectives if value is not None], dtype=np.float64)
-    if not len(seen):
-        return seen
-    first, third = np.quantile(seen, [0.25, 0.75])
-    fence = first - 3 * (third - first)
-    clipped = np.array(
-        [np.nan if value is None else max(value, fence) for value in objectives], dtype=np.float64
-    )
-    return np.where(np.isnan(clipped), np.nanmin(clipped), clipped)
+    def _draw_pool(self, evaluation_id: int) -> Pool:
+        """Draw candidates from the priors; the generator is that of one evaluation."""
+        rng = generator(self._seed, evaluation_id, Stream.HYPERPARAMETERS, 1)
+        columns = self._space.sample_columns(self._settings.num_candidates, rng)
+        encoded = self._space.encode(columns).astype(np.float32)
+        pool = Pool(columns, encoded, self._settings.num_trees)
+        self._forest.renew(pool)
+        self._drawn = evaluation_id
+        return pool
 
+    def _free(self, pool: Pool) -> np.ndarray:
+        """Tell which candidates are new points; all of them where repeats are due."""
+        if len(self._data.keys) >= REPEATS * self._space.num_points:
+            return np.ones(len(pool.taken), bool)
+        pool.take(self._data.keys.array)
+        return ~pool.taken
 
-def _argmin_at_random(values: np.ndarray, rng: np.random.Generator) -> int:
-    """Return the position of the smallest value; one of them at random where there are several.
-
-    A forest is piecewise constant: many candidates share the smallest bound.
-    """
-    smallest = np.flatnonzero(values == values.min())
-    return int(smallest[rng.integers(len(smallest))])
+    def _choices(self, pool: Pool) -> np.ndarray:
+        """Return the rows of candidates that may be proposed."""
+        allowed = self._free(pool)
+        if self._largest is not None:
+            allowed &= self._space.num_processes(pool.columns) <= self._largest
+        return np.flatnonzero(allowed)

@@ -24,6 +24,10 @@ class Genome(Protocol[Value]):
         """Change one gene of a value."""
         ...
 
+    def limit_processes(self, largest: int) -> None:
+        """Draw no ``num_processes`` above ``largest`` from now on."""
+        ...
+
     def to_data(self, value: Value) -> Any:
         """Say a value as plain data for JSON."""
         ...
@@ -56,6 +60,9 @@ class ArchitectureGenome:
         """Give one decision another choice."""
         return self._space.mutate(value, rng, self._mutation)
 
+    def limit_processes(self, largest: int) -> None:
+        """Do nothing: an architecture trains on any number."""
+
     def to_data(self, value: Architecture) -> list[int]:
         """Return the decisions as a list."""
         return list(value)
@@ -83,7 +90,7 @@ class ConfigurationGenome:
         mutation: MutationKind = "any",
     ) -> None:
         self._architectures = architectures
-        self._hyperparameters = hyperparameters
+        self._hyperparameters = self._allowed = hyperparameters
         self._mutation = mutation
         self._num_decisions = sum(
             mutation == "any" or variable.kind == "node" for variable in architectures.variables
@@ -92,18 +99,28 @@ class ConfigurationGenome:
     def random(self, rng: np.random.Generator) -> Configuration:
         """Draw architecture and hyperparameters."""
         architecture = self._architectures.random(rng)
-        return Configuration(architecture, self._hyperparameters.sample(1, rng)[0])
+        return Configuration(architecture, self._allowed.sample(1, rng)[0])
 
     def mutate(self, value: Configuration, rng: np.random.Generator) -> Configuration:
-        """Change one gene, each with the same chance; a hyperparameter is drawn from its prior."""
-        names = self._hyperparameters.names
+        """Change one gene, each with the same chance; a hyperparameter is drawn from its prior.
+
+        A parent's ``num_processes`` that is not allowed any more is drawn anew besides.
+        """
+        names = self._allowed.names
+        architecture, values = value.architecture, dict(value.hyperparameters)
         gene = int(rng.integers(self._num_decisions + len(names)))
         if gene < self._num_decisions:
-            architecture = self._architectures.mutate(value.architecture, rng, self._mutation)
-            return Configuration(architecture, dict(value.hyperparameters))
-        name = names[gene - self._num_decisions]
-        drawn = self._hyperparameters.sample(1, rng)[0][name]
-        return Configuration(value.architecture, {**value.hyperparameters, name: drawn})
+            architecture = self._architectures.mutate(architecture, rng, self._mutation)
+        else:
+            name = names[gene - self._num_decisions]
+            values[name] = self._allowed.sample(1, rng)[0][name]
+        if values["num_processes"] not in self._allowed.processes:
+            values["num_processes"] = self._allowed.sample(1, rng)[0]["num_processes"]
+        return Configuration(architecture, values)
+
+    def limit_processes(self, largest: int) -> None:
+        """Draw from the choices that are left."""
+        self._allowed = self._hyperparameters.limited(largest)
 
     def to_data(self, value: Configuration) -> dict[str, Any]:
         """Return the configuration as plain data."""

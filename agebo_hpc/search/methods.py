@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
-from agebo_hpc.search.bayesian import LIES, BayesianOptimizer, BayesianSettings
+from agebo_hpc.search.bayesian import (
+    LIES,
+    SURROGATES,
+    BayesianOptimizer,
+    BayesianSettings,
+)
 from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome, Genome
-from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints
+from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints, PointSpace
 from agebo_hpc.search.proposers import (
     DefaultHyperparameters,
     Pair,
@@ -18,6 +23,7 @@ from agebo_hpc.search.proposers import (
     RandomHyperparameters,
     Value,
 )
+from agebo_hpc.search.refit import RefittingOptimizer
 from agebo_hpc.search.search import Search
 from agebo_hpc.space.architecture import MUTATION_KINDS, ArchitectureSpace, MutationKind
 from agebo_hpc.space.configuration import Configuration
@@ -63,6 +69,12 @@ class SearchSettings:
             ("kappa", self.bayesian.kappa, self.bayesian.kappa >= 0, "a number >= 0"),
             ("lie", self.bayesian.lie, self.bayesian.lie in LIES, "one of " + ", ".join(LIES)),
             ("trees", self.bayesian.num_trees, self.bayesian.num_trees >= 1, "at least 1"),
+            (
+                "surrogate",
+                self.bayesian.surrogate,
+                self.bayesian.surrogate in SURROGATES,
+                "one of " + ", ".join(SURROGATES),
+            ),
         ]
         for name, value, holds, allowed in checks:
             if not holds:
@@ -81,7 +93,7 @@ def agebo(
     points = HyperparameterPoints(hyperparameters)
     return Pair(
         _evolution(ArchitectureGenome(architectures, s.mutation), s),
-        BayesianOptimizer(points, s.seed, s.num_initial, s.bayesian),
+        _bayesian(points, s),
     )
 
 
@@ -117,7 +129,13 @@ def mixed_bo(
 ) -> Proposer[Configuration]:
     """One Bayesian optimization over both."""
     points = ConfigurationPoints(architectures, hyperparameters)
-    return BayesianOptimizer(points, s.seed, s.num_initial, s.bayesian)
+    return _bayesian(points, s)
+
+
+def _bayesian(points: PointSpace[Value], s: SearchSettings) -> Proposer[Value]:
+    if s.bayesian.surrogate == "forest":
+        return BayesianOptimizer(points, s.seed, s.num_initial, s.bayesian)
+    return RefittingOptimizer(points, s.seed, s.num_initial, s.bayesian)
 
 
 def _evolution(genome: Genome[Value], s: SearchSettings) -> AgingEvolution[Value]:

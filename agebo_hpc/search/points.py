@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -24,12 +25,25 @@ class PointSpace(Protocol[Point]):
         """Number of tuned dimensions."""
         ...
 
+    @property
+    def num_points(self) -> float:
+        """Number of different points; infinite where a dimension is continuous."""
+        ...
+
     def sample_columns(self, num_points: int, rng: np.random.Generator) -> Columns:
         """Draw points from the priors."""
         ...
 
-    def columns(self, points: Sequence[Point]) -> Columns:
-        """Arrange points as columns."""
+    def limited(self, largest: int) -> PointSpace[Point]:
+        """Return the space without the choices of ``num_processes`` above ``largest``."""
+        ...
+
+    def num_processes(self, columns: Columns) -> np.ndarray:
+        """Return the column of ``num_processes``, shape (n_points,), fixed or tuned."""
+        ...
+
+    def columns(self, data: Sequence[Sequence[Any]]) -> Columns:
+        """Arrange points, given as plain data, as columns."""
         ...
 
     def encode(self, columns: Columns) -> np.ndarray:
@@ -40,12 +54,8 @@ class PointSpace(Protocol[Point]):
         """Return one row of columns as a point."""
         ...
 
-    def to_data(self, point: Point) -> Any:
-        """Say a point as plain data for JSON."""
-        ...
-
-    def from_data(self, data: Any) -> Point:
-        """Read what `to_data` gave."""
+    def to_data(self, point: Point) -> list[Any]:
+        """Say a point as plain data for JSON: one value for each tuned dimension."""
         ...
 
 
@@ -61,22 +71,28 @@ class HyperparameterPoints:
     def __init__(self, space: HyperparameterSpace) -> None:
         self._space = space
         self.sample_columns = space.sample_columns
-        self.columns = space.columns
+        self.columns = _columns
         self.encode = space.encode
         self.point = space.point
+        self.num_processes = space.num_processes
 
     @property
     def num_dimensions(self) -> int:
         """Number of tuned dimensions."""
         return len(self._space.dimensions)
 
-    def to_data(self, point: dict[str, Any]) -> dict[str, Any]:
-        """Return a copy."""
-        return dict(point)
+    @property
+    def num_points(self) -> float:
+        """Number of different points; infinite where a dimension is continuous."""
+        return self._space.num_points
 
-    def from_data(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Return a copy."""
-        return dict(data)
+    def limited(self, largest: int) -> HyperparameterPoints:
+        """Return the space without the choices of ``num_processes`` above ``largest``."""
+        return HyperparameterPoints(self._space.limited(largest))
+
+    def to_data(self, point: dict[str, Any]) -> list[Any]:
+        """Return the values of the tuned dimensions."""
+        return [point[name] for name in self._space.names]
 
 
 class ConfigurationPoints:
@@ -91,6 +107,7 @@ class ConfigurationPoints:
     def __init__(
         self, architectures: ArchitectureSpace, hyperparameters: HyperparameterSpace
     ) -> None:
+        self._architectures = architectures
         self._choices = [variable.num_choices for variable in architectures.variables]
         self._hyperparameters = hyperparameters
 
@@ -99,16 +116,27 @@ class ConfigurationPoints:
         """Number of tuned dimensions."""
         return len(self._choices) + len(self._hyperparameters.dimensions)
 
+    @property
+    def num_points(self) -> float:
+        """Number of different points; infinite where a dimension is continuous."""
+        return math.prod(self._choices) * self._hyperparameters.num_points
+
+    def limited(self, largest: int) -> ConfigurationPoints:
+        """Return the space without the choices of ``num_processes`` above ``largest``."""
+        return ConfigurationPoints(self._architectures, self._hyperparameters.limited(largest))
+
     def sample_columns(self, num_points: int, rng: np.random.Generator) -> Columns:
         """Draw points from the priors."""
         decisions = [rng.integers(choices, size=num_points) for choices in self._choices]
         return [*decisions, *self._hyperparameters.sample_columns(num_points, rng)]
 
-    def columns(self, points: Sequence[Configuration]) -> Columns:
-        """Arrange points as columns."""
-        decisions = np.asarray([point.architecture for point in points]).T
-        values = self._hyperparameters.columns([p.hyperparameters for p in points])
-        return [*decisions, *values]
+    def num_processes(self, columns: Columns) -> np.ndarray:
+        """Return the column of ``num_processes``, shape (n_points,), fixed or tuned."""
+        return self._hyperparameters.num_processes(columns[len(self._choices) :], len(columns[0]))
+
+    def columns(self, data: Sequence[Sequence[Any]]) -> Columns:
+        """Arrange points, given as plain data, as columns."""
+        return _columns(data)
 
     def encode(self, columns: Columns) -> np.ndarray:
         """Return what a surrogate sees: one column for each choice but the first, then numbers."""
@@ -128,10 +156,12 @@ class ConfigurationPoints:
         values = self._hyperparameters.point(columns[num_decisions:], row)
         return Configuration(architecture, values)
 
-    def to_data(self, point: Configuration) -> dict[str, Any]:
-        """Return the configuration as plain data."""
-        return point.to_dict()
+    def to_data(self, point: Configuration) -> list[Any]:
+        """Return the decisions, then the values of the tuned hyperparameters."""
+        values = [point.hyperparameters[name] for name in self._hyperparameters.names]
+        return [*point.architecture, *values]
 
-    def from_data(self, data: dict[str, Any]) -> Configuration:
-        """Read what `to_data` gave."""
-        return Configuration.from_dict(data)
+
+def _columns(data: Sequence[Sequence[Any]]) -> Columns:
+    """Arrange rows of values as one array for each dimension."""
+    return [np.asarray(column) for column in zip(*data, strict=True)]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from agebo_hpc.random_state import Stream, generator
+from agebo_hpc.search.view import View
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
@@ -33,8 +34,25 @@ class Proposer(ABC, Generic[Value]):
             Values that were proposed and not yet told, by evaluation id.
         """
 
+    def restore(self, evaluation_id: int, value: Value, pending: Mapping[int, Value]) -> None:
+        """Do all that `propose` did in an earlier life, but for choosing ``value`` again.
+
+        Most proposers change by learning only; then there is nothing to do.
+        """
+
+    def limit_processes(self, largest: int) -> None:
+        """Propose no ``num_processes`` above ``largest`` from now on; not part of the state.
+
+        Nothing happens where it is not what is proposed.
+
+        Raises
+        ------
+        LaunchError
+            If no choice is left.
+        """
+
     @abstractmethod
-    def learn(self, value: Value, objective: float | None) -> None:
+    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
         """Hear of a finished evaluation; ``objective`` is None when it failed."""
 
     @abstractmethod
@@ -49,7 +67,7 @@ class Proposer(ABC, Generic[Value]):
 class Memoryless(Proposer[Value]):
     """A proposer that learns nothing."""
 
-    def learn(self, value: Value, objective: float | None) -> None:
+    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
         """Ignore the outcome."""
 
     def state(self) -> dict[str, Any]:
@@ -76,24 +94,32 @@ class RandomHyperparameters(Memoryless[dict[str, Any]]):
     """Draws hyperparameters from their priors."""
 
     def __init__(self, space: HyperparameterSpace, seed: int) -> None:
-        self._space = space
+        self._space = self._allowed = space
         self._seed = seed
 
     def propose(self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         """Draw a point."""
         rng = generator(self._seed, evaluation_id, Stream.HYPERPARAMETERS)
-        return self._space.sample(1, rng)[0]
+        return self._allowed.sample(1, rng)[0]
+
+    def limit_processes(self, largest: int) -> None:
+        """Draw from the choices that are left."""
+        self._allowed = self._space.limited(largest)
 
 
 class DefaultHyperparameters(Memoryless[dict[str, Any]]):
     """Gives the space's default values, always (AgE)."""
 
     def __init__(self, space: HyperparameterSpace) -> None:
-        self._space = space
+        self._space = self._allowed = space
 
     def propose(self, evaluation_id: int, pending: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         """Return the defaults."""
-        return self._space.defaults
+        return self._allowed.defaults
+
+    def limit_processes(self, largest: int) -> None:
+        """Give the default among the choices that are left."""
+        self._allowed = self._space.limited(largest)
 
 
 class Pair(Proposer[Configuration]):
@@ -115,19 +141,29 @@ class Pair(Proposer[Configuration]):
 
     def propose(self, evaluation_id: int, pending: Mapping[int, Configuration]) -> Configuration:
         """Ask both."""
+        architectures, hyperparameters = _parts(pending)
         return Configuration(
-            self._architectures.propose(
-                evaluation_id, {id: c.architecture for id, c in pending.items()}
-            ),
-            self._hyperparameters.propose(
-                evaluation_id, {id: dict(c.hyperparameters) for id, c in pending.items()}
-            ),
+            self._architectures.propose(evaluation_id, architectures),
+            self._hyperparameters.propose(evaluation_id, hyperparameters),
         )
 
-    def learn(self, value: Configuration, objective: float | None) -> None:
+    def restore(
+        self, evaluation_id: int, value: Configuration, pending: Mapping[int, Configuration]
+    ) -> None:
+        """Restore both."""
+        architectures, hyperparameters = _parts(pending)
+        self._architectures.restore(evaluation_id, value.architecture, architectures)
+        self._hyperparameters.restore(evaluation_id, dict(value.hyperparameters), hyperparameters)
+
+    def limit_processes(self, largest: int) -> None:
+        """Limit both."""
+        self._architectures.limit_processes(largest)
+        self._hyperparameters.limit_processes(largest)
+
+    def learn(self, evaluation_id: int, value: Configuration, objective: float | None) -> None:
         """Tell both."""
-        self._architectures.learn(value.architecture, objective)
-        self._hyperparameters.learn(dict(value.hyperparameters), objective)
+        self._architectures.learn(evaluation_id, value.architecture, objective)
+        self._hyperparameters.learn(evaluation_id, dict(value.hyperparameters), objective)
 
     def state(self) -> dict[str, Any]:
         """Return the states of both."""
@@ -140,3 +176,13 @@ class Pair(Proposer[Configuration]):
         """Take over both states."""
         self._architectures.load_state(state["architectures"])
         self._hyperparameters.load_state(state["hyperparameters"])
+
+
+def _parts(
+    pending: Mapping[int, Configuration],
+) -> tuple[Mapping[int, Architecture], Mapping[int, dict[str, Any]]]:
+    """Take configurations apart, by evaluation id."""
+    return (
+        View(pending, lambda configuration: configuration.architecture),
+        View(pending, lambda configuration: dict(configuration.hyperparameters)),
+    )

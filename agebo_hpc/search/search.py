@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agebo_hpc.search.proposers import Proposer
+from agebo_hpc.search.view import View
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 
@@ -34,22 +35,45 @@ class Search:
         """Learn from finished evaluations, in the order given.
 
         An evaluation that was never asked (of an earlier life) is learnt from all the same. One
-        that was cut stays pending.
+        that was cut or lost stays pending.
         """
         for result in results:
             self._next_id = max(self._next_id, result.id + 1)
-            if result.status is Status.CUT:
+            if not result.status.is_final:
                 self.pending[result.id] = result.evaluation
                 continue
             self.pending.pop(result.id, None)
             objective = result.objective if result.status is Status.DONE else None
-            self._proposer.learn(result.evaluation.configuration, objective)
+            self._proposer.learn(result.id, result.evaluation.configuration, objective)
 
     def restore_pending(self, evaluations: Sequence[Evaluation]) -> None:
-        """Take over evaluations that were asked in an earlier life and not finished."""
+        """Take over evaluations that were asked in an earlier life.
+
+        Asks and tells that are repeated in their order, by this method and `tell`, give the
+        same future as the original.
+        """
         for evaluation in evaluations:
+            if evaluation.id not in self.pending:
+                self._proposer.restore(
+                    evaluation.id, evaluation.configuration, self._configurations()
+                )
             self.pending[evaluation.id] = evaluation
             self._next_id = max(self._next_id, evaluation.id + 1)
+
+    def limit_processes(self, largest: int) -> None:
+        """Propose no ``num_processes`` above ``largest`` from now on; not part of the state.
+
+        Parameters
+        ----------
+        largest
+            Ranks that can train one configuration together, >= 0; it may grow again.
+
+        Raises
+        ------
+        LaunchError
+            If none of the space's choices is left.
+        """
+        self._proposer.limit_processes(largest)
 
     def state(self) -> dict[str, Any]:
         """Return all that the future depends on, as plain data for JSON."""
@@ -68,9 +92,11 @@ class Search:
         self._proposer.load_state(state["proposer"])
 
     def _ask_one(self) -> Evaluation:
-        pending = {id: e.configuration for id, e in self.pending.items()}
-        configuration = self._proposer.propose(self._next_id, pending)
+        configuration = self._proposer.propose(self._next_id, self._configurations())
         evaluation = Evaluation(self._next_id, configuration)
         self._next_id += 1
         self.pending[evaluation.id] = evaluation
         return evaluation
+
+    def _configurations(self) -> Mapping[int, Configuration]:
+        return View(self.pending, lambda evaluation: evaluation.configuration)

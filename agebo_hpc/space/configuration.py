@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
@@ -88,6 +88,13 @@ class Status(StrEnum):
     """The evaluation's own time limit ended it."""
     CUT = "cut"
     """Stopped with the search; proposed again on resume, never told to the search."""
+    LOST = "lost"
+    """A rank of it died; proposed again, never told to the search."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the evaluation has ended; one that was cut or lost is proposed again."""
+        return self not in (Status.CUT, Status.LOST)
 
 
 @dataclass(frozen=True)
@@ -143,13 +150,9 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Say the result as plain data for JSON."""
-        data = asdict(self)
-        data["evaluation"] = {
-            "id": self.evaluation.id,
-            **self.evaluation.configuration.to_dict(),
-        }
-        data["status"] = str(self.status)
-        return data
+        evaluation = {"id": self.evaluation.id, **self.evaluation.configuration.to_dict()}
+        mine = {name: getattr(self, name) for name in _RESULT_FIELDS}
+        return {**mine, "evaluation": evaluation, "status": str(self.status)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Result:
@@ -163,3 +166,7 @@ class Result:
             ranks=tuple(fields.pop("ranks")),
             **fields,
         )
+
+
+# `dataclasses.asdict` copies every number of a learning curve; this is done for each result.
+_RESULT_FIELDS = tuple(f.name for f in fields(Result))

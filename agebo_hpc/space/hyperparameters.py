@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from skopt.space import Categorical, Dimension, Integer, Real
 
-from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.errors import ConfigurationError, LaunchError
 
 REQUIRED = ("batch_size", "learning_rate", "num_processes")
 """Every configuration has these."""
@@ -100,6 +101,26 @@ class HyperparameterSpace:
         dimension = Categorical(list(choices), name="num_processes")
         return HyperparameterSpace([*others, dimension], fixed, self.nominal)
 
+    def limited(self, largest: int) -> HyperparameterSpace:
+        """Return the space with those choices of ``num_processes`` that are <= ``largest``.
+
+        Raises
+        ------
+        LaunchError
+            If there is none.
+        """
+        choices = [choice for choice in self.processes if choice <= largest]
+        if not choices:
+            raise LaunchError(
+                f"At most {largest} ranks can train together and num_processes is one of "
+                f"{', '.join(map(str, self.processes))}; start with more ranks."
+            )
+        if choices == list(self.processes):
+            return self
+        fewer = Categorical(choices, name="num_processes")
+        dimensions = [fewer if d.name == "num_processes" else d for d in self.dimensions]
+        return HyperparameterSpace(dimensions, self.fixed, self.nominal)
+
     @property
     def processes(self) -> tuple[int, ...]:
         """The choices of ``num_processes``, in increasing order."""
@@ -115,11 +136,7 @@ class HyperparameterSpace:
 
     def sample_columns(self, num_points: int, rng: np.random.Generator) -> list[np.ndarray]:
         """Draw points from the priors: one array of ``num_points`` values for each dimension."""
-        state = np.random.RandomState(rng.integers(2**32, dtype=np.uint64))
-        return [
-            np.asarray(dimension.rvs(num_points, random_state=state))
-            for dimension in self.dimensions
-        ]
+        return [_draw(dimension, num_points, rng) for dimension in self.dimensions]
 
     def point(self, columns: Sequence[np.ndarray], row: int) -> dict[str, Any]:
         """Return one row of sampled columns as values by name, fixed values included."""
@@ -134,6 +151,17 @@ class HyperparameterSpace:
     def columns(self, points: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
         """Arrange points as one array for each tuned dimension."""
         return [np.asarray([point[name] for point in points]) for name in self.names]
+
+    def num_processes(self, columns: Sequence[np.ndarray], num_points: int = 1) -> np.ndarray:
+        """Return the column of ``num_processes``; ``num_points`` counts where there is none."""
+        if "num_processes" in self.names:
+            return columns[self.names.index("num_processes")]
+        return np.full(len(columns[0]) if columns else num_points, self.fixed["num_processes"])
+
+    @property
+    def num_points(self) -> float:
+        """Number of different points; infinite where a dimension is continuous."""
+        return float(np.prod([_num_values(dimension) for dimension in self.dimensions]))
 
     def encode(self, columns: Sequence[np.ndarray]) -> np.ndarray:
         """Turn columns of values into what a surrogate sees.
@@ -186,6 +214,30 @@ class HyperparameterSpace:
 
 def _is_constant(dimension: Dimension) -> bool:
     return isinstance(dimension, Categorical) and len(dimension.categories) == 1
+
+
+def _draw(dimension: Dimension, num_points: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw from a prior, as ``dimension.rvs`` does, in a tenth of its time."""
+    if isinstance(dimension, Categorical):
+        number = len(dimension.categories)
+        drawn = rng.choice(number, num_points, p=dimension.prior)
+        return np.asarray(dimension.categories)[drawn]
+    whole = isinstance(dimension, Integer)
+    low, high = dimension.low, dimension.high
+    if dimension.prior == "uniform":
+        return (
+            rng.integers(low, high + 1, num_points)
+            if whole
+            else rng.uniform(low, high, num_points)
+        )
+    values = np.clip(np.exp(rng.uniform(np.log(low), np.log(high), num_points)), low, high)
+    return np.round(values).astype(np.int64) if whole else values
+
+
+def _num_values(dimension: Dimension) -> float:
+    if isinstance(dimension, Categorical):
+        return len(dimension.categories)
+    return dimension.high - dimension.low + 1 if isinstance(dimension, Integer) else math.inf
 
 
 def _holds(dimension: Dimension, value: Any) -> bool:

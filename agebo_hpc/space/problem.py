@@ -15,6 +15,19 @@ from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
+OPTIMIZERS = ("adam", "lars", "lamb")
+PRECISIONS = ("float32", "bfloat16", "float16")
+XLA_CHOICES = ("auto", "on", "off")
+INPUTS = ("auto", "memory", "stream")
+
+RECIPE_CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
+    "xla": XLA_CHOICES,
+    "input": INPUTS,
+}
+"""Fields of a recipe that are names, and the names."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,6 +45,18 @@ class Recipe:
         What the rate is multiplied with then, in (0, 1).
     early_stopping_patience
         Epochs without a better validation metric after which training ends; 0: never.
+    optimizer
+        One of `OPTIMIZERS`; LARS and LAMB give each kernel and bias a rate of its own.
+    accumulate_steps
+        Batches of each process whose gradients make one update, >= 1. The learning rate follows
+        the rows of an update, as it does for n.
+    precision
+        One of `PRECISIONS`: that of the layers' products; parameters are float32 in any case.
+    xla
+        One of `XLA_CHOICES`: whether XLA compiles the training step. ``"auto"``: on a GPU.
+    input
+        One of `INPUTS`: whether the rows are mapped into memory or streamed from the file.
+        ``"auto"``: streamed when they are larger than half of the node's memory.
     """
 
     epochs: int = 20
@@ -39,10 +64,22 @@ class Recipe:
     plateau_patience: int = 5
     plateau_factor: float = 0.1
     early_stopping_patience: int = 0
+    optimizer: str = "adam"
+    accumulate_steps: int = 1
+    precision: str = "float32"
+    xla: str = "auto"
+    input: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ConfigurationError(f"epochs is {self.epochs}; give at least 1.")
+        for name in ("epochs", "accumulate_steps"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; give at least 1.")
+        for name, allowed in RECIPE_CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ConfigurationError(
+                    f"{name} is {value!r}; choose among {', '.join(allowed)}."
+                )
         for name in ("warmup_epochs", "plateau_patience", "early_stopping_patience"):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; give 0 or more.")

@@ -28,6 +28,23 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
+def leftovers(directory: Path) -> list[Path]:
+    """Return the unfinished files that writers left in a directory when they were killed."""
+    return list(directory.glob(".*.part"))
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove unfinished files; only for who alone writes in this directory.
+
+    Raises
+    ------
+    OSError
+        If one cannot be removed.
+    """
+    for file in leftovers(directory):
+        file.unlink(missing_ok=True)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable: a new file's name is not, by its own fsync."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
+import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from agebo_hpc.errors import AgeboError, DataError
-from agebo_hpc.space.configuration import Evaluation, Result
-from agebo_hpc.storage.atomic import write_atomically
+from agebo_hpc.space.configuration import Evaluation, Result, Status
+from agebo_hpc.storage.atomic import remove_leftovers, write_atomically
 from agebo_hpc.storage.checks import check_config, check_length
 from agebo_hpc.storage.journal import Journal
 from agebo_hpc.storage.replay import (
@@ -24,15 +26,15 @@ from agebo_hpc.storage.replay import (
     evaluation_to_dict,
 )
 from agebo_hpc.storage.rows import columns_of
-from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.storage.run_directory import RunDirectory, config_text, crc32_of
 from agebo_hpc.storage.snapshot import Snapshot, read_snapshot, to_bytes
 
 logger = logging.getLogger(__name__)
 
-MIN_INTERVAL = 5.0
+MIN_INTERVAL = 15.0
 """Seconds from one snapshot to the next, at least."""
-MIN_DUTY = 20.0
-"""The same, in durations of the last snapshot: they take at most a twentieth of the time."""
+MIN_DUTY = 100.0
+"""The same, in durations of the last snapshot: they take at most a hundredth of the time."""
 
 
 class History:
@@ -63,10 +65,19 @@ class History:
         self.elapsed = self._replay.elapsed
         self._last = time.monotonic()
         self._duration = 0.0
+        self._durable = True
 
     @classmethod
-    def open(cls, run: RunDirectory) -> History:
+    def open(
+        cls,
+        run: RunDirectory,
+        durable: bool = True,
+        now: Callable[[], float] = time.time,
+    ) -> History:
         """Lock the run directory, check all that is there and take it up. Local.
+
+        With ``durable`` False results are not synced one by one: they survive this process but
+        not the machine. For simulated searches, whose time of events ``now`` gives.
 
         A torn last line of the journal is cut off; a missing or damaged ``history.h5`` is made
         anew. Both are logged as warnings.
@@ -81,17 +92,19 @@ class History:
             If the journal cannot be written.
         """
         try:
-            journal = Journal(run.journal_path)
+            journal = Journal(run.journal_path, now)
         except OSError as error:
             raise AgeboError(
                 f"Cannot open {str(run.journal_path)!r}: {error.strerror}; "
                 "check the permissions, then resume the run."
             ) from error
         try:
-            return cls._take_up(run, journal)
+            history = cls._take_up(run, journal)
         except BaseException:
             journal.close()
             raise
+        history._durable = durable
+        return history
 
     @classmethod
     def _take_up(cls, run: RunDirectory, journal: Journal) -> History:
@@ -99,6 +112,7 @@ class History:
         stored = _read_stored(run, journal)
         history = cls(run, journal, stored)
         journal.cut_off()
+        remove_leftovers(run.path)
         if not journal.num_lines:
             head = {"format": FORMAT_VERSION, "config_crc32": run.config_crc32}
             journal.append("journal", head)
@@ -108,13 +122,22 @@ class History:
         return history
 
     def _collect_later(self, events: list[dict[str, Any]]) -> None:
-        finished = iter(self.results[self.covered :])
+        """Put what came after the state in the order in which the search saw it.
+
+        Results may be written before proposals that did not know of them; a submission says
+        how many results had been told.
+        """
+        submitted: dict[int, list[Evaluation]] = {}
+        told = self.covered
         for event in events[self._covered_lines :]:
-            match event["event"]:
-                case "submitted":
-                    self.since_state.append(evaluation_from_dict(event["evaluation"]))
-                case "result" if event["result"]["status"] != "cut":
-                    self.since_state.append(next(finished))
+            if event["event"] == "submitted":
+                evaluation = evaluation_from_dict(event["evaluation"])
+                submitted.setdefault(event.get("told", told), []).append(evaluation)
+            elif event["event"] == "result":
+                told += Status(event["result"]["status"]).is_final
+        for number in range(self.covered, told + 1):
+            self.since_state += submitted.get(number, [])
+            self.since_state += self.results[number : number + 1]
 
     @property
     def results(self) -> list[Result]:
@@ -127,6 +150,11 @@ class History:
         return self._replay.pending
 
     @property
+    def losses(self) -> Counter[int]:
+        """How often an evaluation was lost with its ranks, by id."""
+        return self._replay.losses
+
+    @property
     def lives(self) -> list[Life]:
         """Every run of the program on this directory."""
         return self._replay.lives
@@ -136,8 +164,15 @@ class History:
         """The smallest id that was never submitted and is larger than all that were."""
         return max((*self._replay.finished, *self._replay.pending), default=-1) + 1
 
-    def submitted(self, evaluation: Evaluation) -> None:
+    def submitted(self, evaluation: Evaluation, told: int | None = None) -> None:
         """Note that an evaluation is on its way.
+
+        Parameters
+        ----------
+        evaluation
+            What was proposed.
+        told
+            How many results the search had been told then; None: all that are noted.
 
         It survives a kill of this process from the return on, and one of the machine from the
         next durable event on: if it is lost then, so is the evaluation itself.
@@ -150,26 +185,31 @@ class History:
             If it cannot be written.
         """
         self._replay.check_submission(evaluation)
-        record = {"evaluation": evaluation_to_dict(evaluation)}
+        told = len(self.results) if told is None else told
+        record = {"evaluation": evaluation_to_dict(evaluation), "told": told}
         self._journal.append("submitted", record, durable=False)
         self._replay.submit(evaluation)
         self.since_state.append(evaluation)
 
-    def append(self, result: Result) -> None:
-        """Note how an evaluation ended; durable on return, so the search may be told then.
+    def append(self, *results: Result) -> None:
+        """Note how evaluations ended; durable on return, so the search may be told then.
+
+        Several results cost one sync of the disk.
 
         Raises
         ------
         ValueError
-            If this evaluation is not pending.
+            If an evaluation is not pending; those before it are noted.
         AgeboError
-            If it cannot be written; nothing is noted then.
+            If one cannot be written; those before it are noted.
         """
-        self._replay.check_result(result)
-        self._journal.append("result", {"result": result.to_dict()})
-        num_results = len(self.results)
-        self._replay.finish(result)
-        self.since_state.extend(self.results[num_results:])
+        for number, result in enumerate(results, 1):
+            self._replay.check_result(result)
+            durable = number == len(results) and self._durable
+            self._journal.append("result", {"result": result.to_dict()}, durable)
+            num_results = len(self.results)
+            self._replay.finish(result)
+            self.since_state.extend(self.results[num_results:])
 
     def life(self, event: str, record: Mapping[str, Any] | None = None) -> None:
         """Note the start or the end of a run of the program; durable on return.
@@ -188,10 +228,41 @@ class History:
         if event == "end" and self._journal.closed:
             logger.warning("The end of this life cannot be noted after a failed write.")
             return
-        now = time.time()
+        now = self._journal.now()
         known = dict(record or {})
         self._journal.append(event, known)
         self._replay.apply({**known, "event": event, "time": now})
+
+    def change_config(self, config: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+        """Replace ``config.toml``; the journal says what was changed.
+
+        Parameters
+        ----------
+        config
+            The new content, as nested plain data.
+        changes
+            What differs, plain data.
+
+        Raises
+        ------
+        AgeboError
+            If it cannot be written; the old one then holds.
+        """
+        text = config_text(config)
+        record = {
+            "config_crc32": crc32_of(text),
+            "previous_crc32": self.run.config_crc32,
+            "changes": dict(changes),
+        }
+        self._journal.append("config", record)
+        try:
+            write_atomically(self.run.config_path, text)
+        except OSError as error:
+            raise AgeboError(
+                f"Cannot write {str(self.run.config_path)!r}: {error.strerror}; mend that and "
+                "resume again."
+            ) from error
+        self.run.config, self.run.config_crc32 = tomllib.loads(text.decode()), crc32_of(text)
 
     def snapshot(
         self,
@@ -273,12 +344,11 @@ class History:
 
 def _read_stored(run: RunDirectory, journal: Journal) -> Snapshot | None:
     """Return the snapshot if it is there and whole; it must not know more than the journal."""
-    if not run.history_path.exists():
-        return None
-    try:
-        stored = read_snapshot(run.history_path)
-    except DataError as error:
-        logger.warning("%s", error)
-        return None
-    check_length(run, journal.num_lines, stored.journal_lines)
+    stored = None
+    if run.history_path.exists():
+        try:
+            stored = read_snapshot(run.history_path)
+        except DataError as error:
+            logger.warning("%s", error)
+    check_length(run, journal.num_lines, stored.journal_lines if stored else 0)
     return stored

@@ -13,7 +13,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,12 @@ class Journal:
     """The one writer of a journal. Local; the manager only.
 
     Opening locks the file for as long as this process lives, reads it and changes nothing;
-    `cut_off` then removes a torn last line.
+    `cut_off` then removes a torn last line. ``now`` gives the time of events, seconds since 1970.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
         self.path = path
+        self.now = now
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             self._lock()
@@ -164,7 +165,7 @@ class Journal:
         """
         if self._descriptor < 0:
             raise AgeboError(f"{str(self.path)!r} is closed after a failed write; resume the run.")
-        head = {"event": event, "line": self.num_lines + 1, "time": time.time()}
+        head = {"event": event, "line": self.num_lines + 1, "time": self.now()}
         line = seal({**head, **record})
         written = False
         try:

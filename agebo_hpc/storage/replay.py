@@ -5,6 +5,7 @@ The writer and the readers share this, so that both see the same history.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,19 +52,25 @@ class Replay:
     Attributes
     ----------
     results
-        Finished evaluations in order of completion; cut ones are not among them.
+        Finished evaluations in order of completion; cut and lost ones are not among them.
     pending
         Submitted and not finished, by id, in order of submission.
     finished
         Ids of the results.
     lives
         Every run of the program.
+    losses
+        How often an evaluation was lost with its ranks, by id.
+    told
+        How many results the search had been told when it proposed an evaluation, by id.
     """
 
     results: list[Result] = field(default_factory=list)
     pending: dict[int, Evaluation] = field(default_factory=dict)
     finished: set[int] = field(default_factory=set)
     lives: list[Life] = field(default_factory=list)
+    losses: Counter[int] = field(default_factory=Counter)
+    told: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def from_events(cls, events: list[dict[str, Any]]) -> Replay:
@@ -100,9 +107,13 @@ class Replay:
             case "submitted":
                 held = evaluation_from_dict(event["evaluation"])
                 self.submit(held)
+                # A later life submits what was pending again; it was proposed in the earlier one.
+                self.told.setdefault(held.id, event.get("told", len(self.results)))
             case "result":
                 held = Result.from_dict(event["result"])
                 self.finish(held)
+            case "config":
+                pass
             case "start":
                 self.lives.append(Life(event["time"], event["time"], event))
             case "end":
@@ -136,9 +147,10 @@ class Replay:
             raise ValueError(f"evaluation {evaluation.id} is pending with other values")
 
     def finish(self, result: Result) -> None:
-        """Note a result; an evaluation that was cut stays pending."""
+        """Note a result; an evaluation that was cut or lost stays pending."""
         self.check_result(result)
-        if result.status is Status.CUT:
+        self.losses[result.id] += result.status is Status.LOST
+        if not result.status.is_final:
             return
         del self.pending[result.id]
         self.finished.add(result.id)

@@ -16,12 +16,19 @@ import numpy as np
 import tomli_w
 
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
-from agebo_hpc.storage.atomic import sync_directory, write_atomically
+from agebo_hpc.storage.atomic import (
+    leftovers,
+    remove_leftovers,
+    sync_directory,
+    write_atomically,
+)
 from agebo_hpc.storage.seal import seal, unseal
 
 logger = logging.getLogger(__name__)
 
 CONFIG_NAME = "config.toml"
+TRACES = ("journal.jsonl", "history.h5")
+"""Files that tell of a search where there is no configuration."""
 
 
 class RunDirectory:
@@ -47,7 +54,8 @@ class RunDirectory:
         Parameters
         ----------
         path
-            Where; parents are made, and the directory itself may exist if it is empty.
+            Where; parents are made, and the directory itself may exist if it is empty, or holds
+            only what a process left that was killed while it made it.
         config
             All that was asked, as nested plain data.
 
@@ -57,11 +65,12 @@ class RunDirectory:
             If the path is a file, holds anything, or cannot be made.
         """
         path = Path(path)
-        text = tomli_w.dumps(_storable(config)).encode()
+        text = config_text(config)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
+            if is_occupied(path):
                 raise UsageError(_occupied(path))
+            remove_leftovers(path)
             write_atomically(path / CONFIG_NAME, text)
             (path / "models").mkdir()
             sync_directory(path)
@@ -81,12 +90,17 @@ class RunDirectory:
         InputMissingError
             If there is no such directory or it holds no search.
         DataError
-            If its configuration cannot be read.
+            If its configuration is lost or cannot be read.
         """
         path = Path(path)
         file = path / CONFIG_NAME
         if not path.is_dir():
             raise InputMissingError(f"There is no run directory {str(path)!r}; check the path.")
+        if not file.is_file() and any((path / name).exists() for name in TRACES):
+            raise DataError(
+                f"{str(path)!r} holds a search and its {CONFIG_NAME} is missing. "
+                "Restore the file from a copy."
+            )
         if not file.is_file():
             raise InputMissingError(
                 f"{str(path)!r} is not a run directory: it holds no {CONFIG_NAME}; check the path."
@@ -98,7 +112,12 @@ class RunDirectory:
             raise DataError(
                 f"Cannot read {str(file)!r}: {error}. Restore the file from a copy."
             ) from error
-        return cls(path, config, f"{zlib.crc32(data):08x}")
+        return cls(path, config, crc32_of(data))
+
+    @property
+    def config_path(self) -> Path:
+        """All that was asked."""
+        return self.path / CONFIG_NAME
 
     @property
     def log_path(self) -> Path:
@@ -119,6 +138,11 @@ class RunDirectory:
     def history_path(self) -> Path:
         """The HDF5 file of the history."""
         return self.path / "history.h5"
+
+    @property
+    def stop_path(self) -> Path:
+        """A file that is put there to stop the search as a signal does."""
+        return self.path / "STOP"
 
     @property
     def status_path(self) -> Path:
@@ -156,6 +180,21 @@ class RunDirectory:
         except (OSError, ValueError) as error:
             logger.warning("%s cannot be used: %s.", self.status_path, error)
             return None
+
+
+def config_text(config: Mapping[str, Any]) -> bytes:
+    """Say a configuration as the content of ``config.toml``."""
+    return tomli_w.dumps(_storable(config)).encode()
+
+
+def crc32_of(data: bytes) -> str:
+    """Return the checksum of a file's content, eight hexadecimal digits."""
+    return f"{zlib.crc32(data):08x}"
+
+
+def is_occupied(path: Path) -> bool:
+    """Tell whether a directory holds more than what a killed writer leaves behind."""
+    return any(file not in leftovers(path) for file in path.iterdir())
 
 
 def _occupied(path: Path) -> str:

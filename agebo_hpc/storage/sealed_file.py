@@ -37,11 +37,11 @@ def check(data: bytes) -> dict[str, Any]:
 
 
 def read_head(path: Path) -> dict[str, Any]:
-    """Return the head of a file without reading the rest; empty if there is none or damaged."""
+    """Return the head of a file without reading the rest; empty if none can be read."""
     try:
         with open(path, "rb") as file:
             return _unpad(file.read(HEAD_BYTES))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return {}
 
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from agebo_hpc.training.rendezvous import start_horovod
+
 
 class Group(Protocol):
     """The processes that train one network together."""
@@ -58,16 +60,13 @@ class HorovodGroup:
     Parameters
     ----------
     comm
-        mpi4py communicator of exactly the members.
+        mpi4py communicator of exactly the members, or their `Rendezvous`.
     """
 
     def __init__(self, comm: Any) -> None:
-        import horovod.tensorflow as hvd
-
-        self._hvd = hvd
-        hvd.init(comm=comm)
-        self.rank = int(hvd.rank())
-        self.size = int(hvd.size())
+        self._hvd = start_horovod(comm)
+        self.rank = int(self._hvd.rank())
+        self.size = int(self._hvd.size())
 
     def sum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         """Return the sum of ``tensor`` over the group. Collective over the group."""

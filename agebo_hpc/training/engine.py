@@ -1,8 +1,7 @@
-"""The compiled training loop of one network on one group of processes.
+"""The training of one network on one group of processes, epoch by epoch.
 
-A whole epoch is one call into TensorFlow: a loop over rows of a table of batches, each step a
-gather, a forward and a backward pass, one average of the flat gradient over the group, and one
-optimizer update. Nothing in Python runs per step.
+A whole epoch is one call into TensorFlow, see `agebo_hpc.training.step`, or one for each window
+of rows when they are streamed. Nothing in Python runs per step.
 """
 
 from __future__ import annotations
@@ -10,46 +9,39 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from zlib import crc32
 
 import numpy as np
 import tensorflow as tf
 
-from agebo_hpc.errors import NonFiniteLossError
+from agebo_hpc.errors import NonFiniteLossError, WeightsDifferError
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.configuration import Hyperparameters
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Problem, Recipe
 from agebo_hpc.training.data_parallel import Group
-from agebo_hpc.training.metrics import TASKS, Task
+from agebo_hpc.training.metrics import TASKS
 from agebo_hpc.training.network import forward, initial_parameters
-from agebo_hpc.training.optimizer import Adam
+from agebo_hpc.training.optimizer import OPTIMIZERS
+from agebo_hpc.training.passes import VALIDATION_ROWS, compile_sums, evaluate_rows
+from agebo_hpc.training.rows import Rows, Source, shard_of, shared_tensor
 from agebo_hpc.training.schedules import LearningRateSchedule
+from agebo_hpc.training.step import compile_epoch, loss_and_gradient
 
-VALIDATION_ROWS = 4096
-"""Rows of one slice of an evaluation pass."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a table as tensors: x of shape (rows, features), y of shape (rows,)."""
-
-    x: tf.Tensor
-    y: tf.Tensor
-
-    @classmethod
-    def of(cls, x: np.ndarray, y: np.ndarray) -> Rows:
-        """Wrap arrays; aligned read-only arrays are not copied."""
-        return cls(tf.convert_to_tensor(x), tf.convert_to_tensor(y))
-
-    @property
-    def num_rows(self) -> int:
-        """Number of rows."""
-        return int(self.x.shape[0])
-
-    def shard(self, rank: int, size: int) -> range:
-        """Return the contiguous rows that one of ``size`` processes owns."""
-        return range(rank * self.num_rows // size, (rank + 1) * self.num_rows // size)
+__all__ = [
+    "STOP_REASONS",
+    "VALIDATION_ROWS",
+    "Rows",
+    "StopRule",
+    "TrainedNetwork",
+    "TrainingPlan",
+    "Watch",
+    "evaluate_rows",
+    "local_batches",
+    "loss_and_gradient",
+    "never_stop",
+    "train_network",
+]
 
 
 @dataclass(frozen=True)
@@ -129,6 +121,10 @@ StopRule = Callable[[], str]
 """Called by every process after each epoch; one of `STOP_REASONS`, or empty to go on."""
 
 
+Watch = Callable[[Mapping[str, float]], object]
+"""Called by every process with the record of each epoch; what it returns is passed over."""
+
+
 def never_stop() -> str:
     """Train all epochs."""
     return ""
@@ -136,10 +132,11 @@ def never_stop() -> str:
 
 def train_network(
     plan: TrainingPlan,
-    training: Rows,
-    validation: Rows,
+    training: Source,
+    validation: Source,
     group: Group,
     stop: StopRule = never_stop,
+    watch: Watch = lambda record: None,
 ) -> TrainedNetwork:
     """Train a network.
 
@@ -155,59 +152,52 @@ def train_network(
         The processes.
     stop
         Asked after each epoch; training ends when any process has a reason.
+    watch
+        Gets the record of each epoch, before the next one begins.
 
     Raises
     ------
     NonFiniteLossError
         On all processes alike, when a loss is infinite or not a number.
+    WeightsDifferError
+        On all processes alike, when they end with different parameters.
     """
-    return _Training(plan, training, validation, group).run(stop)
-
-
-def evaluate_rows(graph: Graph, parameters: np.ndarray, task: str, rows: Rows) -> dict[str, float]:
-    """Compute loss and metric of a network on rows. Local.
-
-    Returns
-    -------
-    dict
-        ``"loss"`` and the task's metric by its name.
-    """
-    tensor = tf.constant(parameters)
-    kind = TASKS[task]
-    sums = _sum_over(
-        kind, lambda x: forward(graph, tensor, x), rows, range(rows.num_rows)
-    )().numpy()
-    return {
-        "loss": float(sums[0] / rows.num_rows),
-        kind.metric: kind.metric_from_sums(sums, rows.num_rows),
-    }
+    return _Training(plan, training, validation, group).run(stop, watch)
 
 
 class _Training:
-    def __init__(self, plan: TrainingPlan, training: Rows, validation: Rows, group: Group) -> None:
+    def __init__(
+        self, plan: TrainingPlan, training: Source, validation: Source, group: Group
+    ) -> None:
         self._started = time.perf_counter()
         self._plan = plan
         self._recipe = plan.recipe
         self._task = TASKS[plan.task]
         self._group = group
+        self._training = training
         self._validation = validation
-        self._shard = training.shard(group.rank, group.size)
+        self._shard = shard_of(training.num_rows, group.rank, group.size)
         self._batch, self._steps = local_batches(
-            training.num_rows, plan.hyperparameters, group.size
+            training.num_rows, plan.hyperparameters, group.size, plan.recipe.accumulate_steps
         )
         rng = generator(plan.seed, plan.evaluation_id, Stream.TRAINING)
         start = group.broadcast(tf.constant(initial_parameters(plan.graph, rng)), "parameters")
-        self._optimizer = Adam(start.numpy())
-        self._train_epoch = self._compile_epoch(training)
-        self._validate = _sum_over(
-            self._task, self._outputs, validation, validation.shard(group.rank, group.size)
+        make = OPTIMIZERS[self._recipe.optimizer]
+        self._optimizer = make(start.numpy(), plan.graph.parameter_shapes())
+        self._train = compile_epoch(
+            plan.graph, self._task, self._recipe, self._batch, self._optimizer, group
+        )
+        self._validate = compile_sums(
+            self._task,
+            plan.graph,
+            lambda x: forward(plan.graph, self._optimizer.parameters, x),
         )
 
-    def run(self, stop: StopRule) -> TrainedNetwork:
+    def run(self, stop: StopRule, watch: Watch) -> TrainedNetwork:
         hyperparameters = self._plan.hyperparameters
         schedule = LearningRateSchedule(
             hyperparameters["learning_rate"],
-            hyperparameters["num_processes"],
+            hyperparameters["num_processes"] * self._recipe.accumulate_steps,
             self._steps,
             self._recipe,
         )
@@ -218,7 +208,7 @@ class _Training:
         for epoch in range(self._recipe.epochs):
             began = time.perf_counter()
             rates = schedule.rates(epoch)
-            local_loss = self._train_epoch(self._shuffled(epoch), tf.constant(rates)).numpy()
+            local_loss = self._train_epoch(epoch, rates)
             clock.lap("first_epoch" if epoch == 0 else "train", began)
             validating = time.perf_counter()
             loss, sums, reason = self._summarise(local_loss, stop())
@@ -233,6 +223,7 @@ class _Training:
             }
             self._require_finite(entry)
             curve.append(entry)
+            watch(entry)
             schedule.observe(epoch, entry["validation_loss"])
             best.observe(entry["validation_metric"], self._optimizer.parameters)
             if best.patience_exhausted or epoch + 1 == self._recipe.epochs:
@@ -241,16 +232,28 @@ class _Training:
                 stopped = reason
                 break
         metric, parameters = best.choose(curve, self._optimizer.parameters)
+        self._require_equal(parameters)
         return TrainedNetwork(parameters, metric, curve, clock.seconds, stopped)
 
-    def _outputs(self, x: tf.Tensor) -> tf.Tensor:
-        return forward(self._plan.graph, self._optimizer.parameters, x)
+    def _train_epoch(self, epoch: int, rates: np.ndarray) -> float:
+        """Train on every row of the shard; return the mean loss of the steps."""
+        plan = self._plan
+        rng = generator(
+            plan.seed, plan.evaluation_id, Stream.TRAINING, 1 + epoch, self._group.rank
+        )
+        total, done = 0.0, 0
+        for x, y, rows in self._training.windows(self._shard, self._steps, self._batch, rng):
+            following = rates[done : done + len(rows)]
+            total += float(self._train(x, y, shared_tensor(rows), tf.constant(following)))
+            done += len(rows)
+        return total / self._steps
 
     def _summarise(self, local_loss: float, reason: str) -> tuple[float, np.ndarray, str]:
         """Average the epoch's loss, sum the validation, agree on stopping, in one message."""
         flags = [float(reason == known) for known in STOP_REASONS]
-        own = tf.constant([local_loss / self._group.size, *flags], tf.float64)
-        vector = tf.concat([own, self._validate()], axis=0)
+        shard = shard_of(self._validation.num_rows, self._group.rank, self._group.size)
+        sums = self._validate(self._validation, shard)
+        vector = tf.constant([local_loss / self._group.size, *flags, *sums], tf.float64)
         loss, *rest = self._group.sum(vector, "epoch").numpy()
         agreed = [known for known, flag in zip(STOP_REASONS, rest, strict=False) if flag]
         return float(loss), np.array(rest[len(STOP_REASONS) :]), agreed[0] if agreed else ""
@@ -262,91 +265,35 @@ class _Training:
                     f"The {name.replace('_', ' ')} is {entry[name]} after epoch {entry['epoch']}."
                 )
 
-    def _shuffled(self, epoch: int) -> tf.Tensor:
-        """Return the rows of each step: int32 of shape (steps, batch), the shard shuffled.
-
-        The last step is filled up with rows from the start of the shuffle, so that every process
-        takes the same number of equal steps and every row is seen.
-        """
-        plan = self._plan
-        rng = generator(
-            plan.seed, plan.evaluation_id, Stream.TRAINING, 1 + epoch, self._group.rank
-        )
-        order = self._shard.start + rng.permutation(len(self._shard)).astype(np.int32)
-        rows = np.resize(order, self._steps * self._batch)
-        return tf.constant(rows.reshape(self._steps, self._batch))
-
-    def _compile_epoch(self, training: Rows) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        optimizer, group, task = self._optimizer, self._group, self._task
-        steps, share = self._steps, 1.0 / group.size
-        graph = self._plan.graph
-
-        def step(index: tf.Tensor, total: tf.Tensor, rows: tf.Tensor, rates: tf.Tensor) -> Any:
-            x = tf.gather(training.x, rows[index])
-            y = tf.gather(training.y, rows[index])
-            loss, gradient = loss_and_gradient(graph, task, optimizer.parameters, x, y)
-            if group.size > 1:
-                gradient = share * group.sum(gradient, "gradient")
-            optimizer.apply(gradient, rates[index])
-            return index + 1, total + tf.cast(loss, tf.float64)
-
-        @tf.function(autograph=False)
-        def epoch(rows: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
-            _, total = tf.while_loop(
-                lambda index, _: index < steps,
-                lambda index, total: step(index, total, rows, rates),
-                (tf.constant(0), tf.constant(0.0, tf.float64)),
-                parallel_iterations=1,
+    def _require_equal(self, parameters: np.ndarray) -> None:
+        """Compare the checksums of all processes; float64 holds each of them exactly."""
+        checksums = np.zeros(self._group.size)
+        checksums[self._group.rank] = crc32(parameters.tobytes())
+        checksums = self._group.sum(tf.constant(checksums), "checksums").numpy()
+        if len(set(checksums)) > 1:
+            said = ", ".join(f"{int(checksum):08x}" for checksum in checksums)
+            raise WeightsDifferError(
+                f"The {self._group.size} processes ended with different weights (checksums "
+                f"{said}); the network is of no use. Check that all ranks run on the same kind "
+                "of processor with the same libraries."
             )
-            return total / steps
-
-        return epoch
-
-
-def loss_and_gradient(
-    graph: Graph, task: Task, parameters: tf.Variable, x: tf.Tensor, y: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the mean loss over the rows and its gradient of shape (num_parameters,)."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(parameters)
-        loss = tf.reduce_mean(task.losses(forward(graph, parameters, x), y))
-    return loss, tape.gradient(loss, parameters)
 
 
 def local_batches(
-    num_rows: int, hyperparameters: Hyperparameters, group_size: int
+    num_rows: int, hyperparameters: Hyperparameters, group_size: int, accumulate_steps: int = 1
 ) -> tuple[int, int]:
     """Return (rows of a process in one step, steps of an epoch), the same on every process.
 
     A global batch of n * batch_size rows is divided among the processes. A batch cannot be
-    larger than the smallest shard.
+    larger than the smallest shard. Batches whose gradients make one update are one batch: no
+    layer looks at more than one row, so that the mean of their gradients is the gradient of all
+    their rows, and one large product is faster than several small ones.
     """
     global_batch = hyperparameters["batch_size"] * hyperparameters["num_processes"]
+    global_batch *= accumulate_steps
     smallest, largest = num_rows // group_size, -(-num_rows // group_size)
     batch = max(1, min(global_batch // group_size, smallest))
     return batch, -(-largest // batch)
-
-
-def _sum_over(
-    task: Task, outputs: Callable[[tf.Tensor], tf.Tensor], rows: Rows, shard: range
-) -> Callable[[], tf.Tensor]:
-    """Compile a pass that sums the task's columns over a shard, slice by slice."""
-
-    def body(start: tf.Tensor, total: tf.Tensor) -> Any:
-        end = tf.minimum(start + VALIDATION_ROWS, shard.stop)
-        return end, total + task.sums(outputs(rows.x[start:end]), rows.y[start:end])
-
-    @tf.function(autograph=False)
-    def sums() -> tf.Tensor:
-        _, total = tf.while_loop(
-            lambda start, _: start < shard.stop,
-            body,
-            (tf.constant(shard.start), tf.zeros(task.num_sums, tf.float64)),
-            parallel_iterations=1,
-        )
-        return total
-
-    return sums
 
 
 class _Best:

@@ -31,6 +31,8 @@ class Task:
         (summed vector, number of rows) -> metric.
     num_sums
         Length of the vector.
+    target_type
+        Of y.
     """
 
     metric: str
@@ -38,6 +40,7 @@ class Task:
     sums: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     metric_from_sums: Callable[[np.ndarray, int], float]
     num_sums: int
+    target_type: tf.DType
 
 
 def _cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -73,7 +76,9 @@ def _sums(*columns: tf.Tensor) -> tf.Tensor:
 
 TASKS = {
     "classification": Task(
-        METRICS["classification"], _cross_entropy, _classification_sums, _accuracy, 2
+        METRICS["classification"], _cross_entropy, _classification_sums, _accuracy, 2, tf.int32
     ),
-    "regression": Task(METRICS["regression"], _squared_error, _regression_sums, _r2, 3),
+    "regression": Task(
+        METRICS["regression"], _squared_error, _regression_sums, _r2, 3, tf.float32
+    ),
 }

@@ -68,7 +68,9 @@ def split_parameters(graph: Graph, parameters: np.ndarray) -> list[np.ndarray]:
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def forward(graph: Graph, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+def forward(
+    graph: Graph, parameters: tf.Tensor, x: tf.Tensor, compute_type: tf.DType = tf.float32
+) -> tf.Tensor:
     """Compute a network's outputs.
 
     Parameters
@@ -79,12 +81,16 @@ def forward(graph: Graph, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         Tensor of shape (num_parameters,), float32.
     x
         Tensor of shape (rows, num_features), float32.
+    compute_type
+        Of all layers.
 
     Returns
     -------
     Tensor of shape (rows, num_outputs), float32
         Logits, or regression targets.
     """
+    if compute_type != tf.float32:
+        parameters, x = tf.cast(parameters, compute_type), tf.cast(x, compute_type)
     shapes = graph.parameter_shapes()
     pieces = iter(tf.split(parameters, [prod(shape) for shape in shapes]))
     weights = {
@@ -99,7 +105,7 @@ def forward(graph: Graph, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     def merge(op: Operation, values: list[tf.Tensor]) -> tf.Tensor:
         return tf.nn.relu(tf.add_n(values))
 
-    return walk(graph, x, dense, merge)
+    return tf.cast(walk(graph, x, dense, merge), tf.float32)
 
 
 def keras_model(graph: Graph, parameters: np.ndarray, task: str) -> Any:

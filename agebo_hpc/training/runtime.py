@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.environment import check_devices, device_number, prepare_environment
 from agebo_hpc.training.trainer import Slot
 
 
@@ -22,7 +22,8 @@ def configure_tensorflow(slot: Slot) -> None:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     tf.config.experimental.enable_op_determinism()
     devices = tf.config.list_physical_devices("GPU")
+    check_devices(len(devices))
     if devices:
-        device = devices[slot.local_rank % len(devices)]
+        device = devices[device_number(slot.local_rank, len(devices))]
         tf.config.set_visible_devices(device, "GPU")
         tf.config.experimental.set_memory_growth(device, True)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.configuration import Evaluation, Status
-from agebo_hpc.space.hyperparameters import REQUIRED
-from agebo_hpc.space.problem import Problem
+
+if TYPE_CHECKING:
+    # It brings scikit-learn, which a rank whose training only sleeps need not load.
+    from agebo_hpc.space.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Outcome:
         Trainable numbers.
     checksum
         Of the trained parameters; must be the same on all ranks. 0 where there are none.
+    peak_memory
+        Largest resident memory of the process that trained, bytes; 0: that of this process.
     """
 
     status: Status
@@ -65,12 +69,30 @@ class Outcome:
     times: Mapping[str, float] = field(default_factory=dict)
     num_parameters: int = 0
     checksum: int = 0
+    peak_memory: int = 0
+
+
+class StopRule(Protocol):
+    """Tells whether a training must end now."""
+
+    def __call__(self, record: Mapping[str, float] | None = None) -> bool:
+        """Return whether to stop; pass the record of an epoch on to who watches the training.
+
+        Once it is true it stays true. Never waits.
+
+        Parameters
+        ----------
+        record
+            Of the epoch that has just ended: ``epoch`` (from 1), ``validation_metric``, and what
+            else the training measures. The same mapping that becomes a part of the curve.
+        """
+        ...
 
 
 class PreparedTraining(Protocol):
     """A training of one configuration, ready to start."""
 
-    def run(self, comm: Any | None, stop: Callable[[], bool]) -> Outcome:
+    def run(self, comm: Any | None, stop: StopRule) -> Outcome:
         """Train. Collective over `comm`.
 
         Parameters
@@ -78,13 +100,18 @@ class PreparedTraining(Protocol):
         comm
             mpi4py communicator of the members, or None for a single process.
         stop
-            Asked by every member after each epoch; True on any of them ends the training.
+            Asked by every member after each epoch, with the epoch's record or without; True on
+            any of them ends the training.
         """
         ...
 
 
 class Trainer(Protocol):
-    """Trains configurations, one after the other."""
+    """Trains configurations, one after the other.
+
+    A trainer may have a method ``clean()`` besides: what takes time after an evaluation and need
+    not be done before its result is sent.
+    """
 
     def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:
         """Get ready to train an evaluation. Local."""
@@ -110,6 +137,8 @@ class TensorFlowTrainer:
     """
 
     def __init__(self, problem: Problem, slot: Slot, eval_timeout: float = 0.0) -> None:
+        from agebo_hpc.space.hyperparameters import REQUIRED
+
         unused = sorted(set(problem.hyperparameters.defaults) - set(REQUIRED))
         if unused:
             raise ConfigurationError(
@@ -120,7 +149,7 @@ class TensorFlowTrainer:
         from agebo_hpc.training.runtime import configure_tensorflow
 
         configure_tensorflow(slot)
-        from agebo_hpc.training.engine import Rows
+        from agebo_hpc.training.stream import open_rows
 
         if slot.with_group:
             # An import that fails must fail here, not in one member of a group.
@@ -131,8 +160,8 @@ class TensorFlowTrainer:
         self._problem = problem
         self._task = dataset.task
         self._shape = (dataset.num_features, dataset.num_outputs)
-        self._training = Rows.of(dataset.train.x, dataset.train.y)
-        self._validation = Rows.of(dataset.validation.x, dataset.validation.y)
+        parts = [(part.x, part.y) for part in (dataset.train, dataset.validation)]
+        self._training, self._validation = open_rows(parts, problem.recipe.input)
         self._eval_timeout = eval_timeout
         # What lives as long as the process need not be looked through after each evaluation.
         gc.collect()
@@ -149,6 +178,13 @@ class TensorFlowTrainer:
         )
         return _TensorFlowTraining(plan, (self._training, self._validation), self._eval_timeout)
 
+    def clean(self) -> None:
+        """Collect the graphs of the last training. Local.
+
+        They are cycles: without this they pile up until Python looks for them.
+        """
+        gc.collect()
+
 
 class _TensorFlowTraining:
     def __init__(self, plan: Any, rows: tuple[Any, Any], eval_timeout: float) -> None:
@@ -156,7 +192,7 @@ class _TensorFlowTraining:
         self._rows = rows
         self._eval_timeout = eval_timeout
 
-    def run(self, comm: Any | None, stop: Callable[[], bool]) -> Outcome:
+    def run(self, comm: Any | None, stop: StopRule) -> Outcome:
         from agebo_hpc.training.data_parallel import start_group
         from agebo_hpc.training.engine import train_network
 
@@ -169,11 +205,9 @@ class _TensorFlowTraining:
 
         group = start_group(comm)
         try:
-            trained = train_network(self._plan, *self._rows, group, reason)
+            trained = train_network(self._plan, *self._rows, group, reason, stop)
         finally:
             group.stop()
-        # The traced graphs are cycles: without this they pile up until Python looks for them.
-        gc.collect()
         return _outcome(trained, self._plan.graph.num_parameters)
 
 

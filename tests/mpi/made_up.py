@@ -43,7 +43,7 @@ class MadeUpTraining:
             values = {f"value_{i}": 0.1 * i for i in range(self._behaviour.values_per_epoch)}
             curve.append({"epoch": epoch + 1, "validation_metric": float(epoch), **values})
             # As in a real training the members agree, after every epoch.
-            ordered = stop()
+            ordered = stop(curve[-1])
             if comm is not None:
                 ordered = any(comm.allgather(ordered))
             if ordered and epoch + 1 < self._behaviour.epochs:
@@ -86,6 +86,7 @@ def _pair(evaluation):
 
 quick = made_up()
 unhurried = made_up(epochs=4, epoch_seconds=0.05)
+reports = made_up(epochs=20, epoch_seconds=0.05)
 slow = made_up(epochs=200, epoch_seconds=0.05)
 idle = made_up(epochs=1, epoch_seconds=8.0)
 one_member_unprepared = made_up(

@@ -58,19 +58,33 @@ if rank == 0:
             assert local == (node.index(rank) if rank else 0)
 
 
-def test_a_search_over_pairs_cannot_go_on_where_there_are_none(mpirun, tmp_path):
+def test_a_search_over_pairs_goes_on_alone_where_there_are_none(mpirun, tmp_path):
     run = tmp_path / "run"
-    words = ["--problem", problem("quick"), "--processes", "1,2", "--max-evals", "4"]
+    words = ["--problem", problem("quick"), "--processes", "1,2", "--max-evals", "6"]
     done = mpirun(3, ["-m", "agebo_hpc", "search", "--out", run, *words])
     assert done.returncode == 0, done.stderr
-    for ranks in (1, 2):
-        executor = ["--executor", "serial"] if ranks == 1 else []
-        again = ["-m", "agebo_hpc", "resume", run, "--max-evals", "8", *executor]
-        done = mpirun(ranks, again)
-        assert done.returncode == 71
-        [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-        assert "2" in line and "has 1" in line
-    assert len(read_history(run)) == 4
+    assert set(read_history(run)["num_processes"]) == {1, 2}
+    done = mpirun(2, ["-m", "agebo_hpc", "resume", run, "--max-evals", "12"])
+    assert done.returncode == 0, done.stderr
+    history = read_history(run)
+    assert len(history) == 12
+    assert set(history["num_processes"][6:]) == {1}
+    assert "up to 2 processes; with at most 1 in a worker group" in (run / "log.txt").read_text()
+    done = mpirun(3, ["-m", "agebo_hpc", "resume", run, "--max-evals", "24"])
+    assert done.returncode == 0, done.stderr
+    assert set(read_history(run)["num_processes"][12:]) == {1, 2}
+
+
+def test_a_search_over_pairs_alone_cannot_go_on_where_there_are_none(mpirun, tmp_path):
+    run = tmp_path / "run"
+    words = ["--problem", problem("quick"), "--processes", "2", "--max-evals", "3"]
+    done = mpirun(3, ["-m", "agebo_hpc", "search", "--out", run, *words])
+    assert done.returncode == 0, done.stderr
+    done = mpirun(2, ["-m", "agebo_hpc", "resume", run, "--max-evals", "6"])
+    assert done.returncode == 71
+    assert "start with more ranks" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(read_history(run)) == 3
 
 
 def test_no_evaluation_is_trained_across_nodes(mpirun, tmp_path):
@@ -89,6 +103,33 @@ main()
     together = set(history[history["num_processes"] == 2]["ranks"])
     assert together
     assert together <= {(1, 3), (2, 4)}
+
+
+def test_evaluations_span_nodes_where_that_is_asked_for(mpirun, tmp_path, tiny_dataset):
+    script = f"""
+import os, sys
+rank = int(os.environ.get("OMPI_COMM_WORLD_RANK") or os.environ["PMI_RANK"])
+os.environ["AGEBO_NODE_NAME"] = "abc"[rank]
+from agebo_hpc.__main__ import main
+sys.argv[1:] = ["search", {str(tiny_dataset)!r}, "--out", {str(tmp_path / "run")!r},
+                "--max-evals", "3", "--processes", "2", "--max-processes", "2", "--span-nodes",
+                "--preset", "v1-small", "--epochs", "1"]
+main()
+"""
+    done = mpirun(3, script)
+    assert done.returncode == 0, done.stderr
+    history = read_history(tmp_path / "run")
+    assert list(history["status"]) == ["done"] * 3
+    assert set(history["ranks"]) == {(1, 2)}
+    assert "1 worker group of 2 on 2 nodes" in done.stderr
+
+
+def test_joining_nodes_is_refused_where_there_are_no_ranks(agebo, tmp_path):
+    words = ["--problem", problem("quick"), "--executor", "serial", "--span-nodes"]
+    done = agebo("search", "--out", tmp_path / "run", *words)
+    assert done.returncode == 2
+    assert "--span-nodes" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_small_and_large_evaluations_run_side_by_side_and_never_on_the_same_rank(mpirun, tmp_path):

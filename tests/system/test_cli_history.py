@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,6 +88,83 @@ def test_analyze_writes_its_files_and_prints_the_best(
         *(("other", "1"), ("other", "0")),
     ]
     assert "Best 2 of run" in finished.stdout and "Best 2 of other" in finished.stdout
+    assert (out / "report.html").stat().st_size > 10_000
+    assert (out / "comparison.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_analyze_writes_what_is_asked_for(agebo: Agebo, run: Path, tmp_path: Path) -> None:
+    out, events = tmp_path / "out", tmp_path / "events"
+    options = ["--figures", "none", "--details", "best", "--tensorboard", str(events)]
+    finished = agebo("analyze", str(run), "--out", str(out), *options)
+    assert finished.returncode == 0, finished.stderr
+    assert not list(out.rglob("*.png")) and (out / "report.html").exists()
+    assert "in detail: run" in finished.stdout
+    assert [path.name for path in events.rglob("*tfevents*")] == [
+        "events.out.tfevents.0000000006.agebo_hpc"
+    ]
+    check_one_line(
+        agebo("analyze", str(run), "--out", str(out), "--figures", "gif"), 2, "gif", "png, pdf"
+    )
+
+
+def watch(run: Path, output: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "agebo_hpc", "status", str(run), "--watch", "--every", "0.1"]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent), "TERM": "xterm"}
+    environment["PYTHONIOENCODING"] = "utf-8"
+    return subprocess.Popen(command, env=environment, stdout=output)
+
+
+def running(path: Path) -> History:
+    """Start a life of this process, with one result."""
+    run = RunDirectory.create(path, {"search": {"max_evals": 10}})
+    history = History.open(run)
+    history.life("start", {"slots": 1, "world_size": 2})
+    values = {"batch_size": 32, "learning_rate": 0.01, "num_processes": 1}
+    evaluation = Evaluation(0, Configuration((0, 1), values))
+    history.submitted(evaluation)
+    times = {"submitted": 1.0, "started": 1.0, "ended": 1.9}
+    history.append(Result(evaluation, Status.DONE, 0.25, **times))
+    run.write_status({"state": "running"})
+    return history
+
+
+def test_watching_is_quiet_where_there_is_no_terminal_and_ends_with_the_search(
+    tmp_path: Path,
+) -> None:
+    history = running(tmp_path / "run")
+    process = watch(tmp_path / "run", subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(5)
+    history.life("end", {})
+    history.close()
+    history.run.write_status({"state": "complete", "exit_code": 0})
+    text = process.communicate(timeout=120)[0].decode()
+    assert process.returncode == 0
+    assert text.count("state ") == 1 and "complete" in text and "\x1b" not in text
+
+
+def test_watching_on_a_terminal_shows_the_search_anew_until_it_ends(tmp_path: Path) -> None:
+    history = running(tmp_path / "run")
+    mine, its = pty.openpty()
+    process = watch(tmp_path / "run", its)
+    os.close(its)
+    seen = b""
+    while seen.count(b"state        running") < 2:
+        seen += os.read(mine, 65536)
+    history.life("end", {})
+    history.close()
+    history.run.write_status({"state": "complete", "exit_code": 0})
+    while b"state        complete" not in seen:
+        seen += os.read(mine, 65536)
+    assert process.wait(120) == 0
+    os.close(mine)
+    assert "best so far  █".encode() in seen and b"\x1b[2J" in seen
+
+
+def test_a_finished_run_is_watched_once(agebo: Agebo, run: Path) -> None:
+    finished = agebo("status", str(run), "--watch", "--json")
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["state"] == "complete"
 
 
 @pytest.mark.parametrize("command", [["status"], ["history"], ["analyze", "--out", "o"]])
@@ -139,3 +217,13 @@ def test_the_scripts_draw_and_list_without_the_command_line(run: Path, tmp_path:
     best = csv.DictReader(io.StringIO(call("top_configurations.py", str(run), "2").stdout))
     assert [row["evaluation_id"] for row in best] == ["5", "4"]
     check_one_line(call("plot_trajectory.py", str(tmp_path / "no"), str(figure)), 1, "no")
+    other = make_run(tmp_path / "other", 4)
+    slots = call("plot_slots.py", str(run), str(tmp_path / "s.png"))
+    assert (slots.returncode, "names no ranks" in slots.stderr) == (1, True)
+    counted = call("high_performers.py", str(run), str(other), "--above", "0.35")
+    assert [row["unique"] for row in csv.DictReader(io.StringIO(counted.stdout))] == ["1", "2"]
+    compared = call("compare_methods.py", str(run), str(other), str(tmp_path / "c.svg"))
+    assert compared.returncode == 0, compared.stderr
+    assert (tmp_path / "c.svg").read_bytes().startswith(b"<?xml")
+    for name in ("compare_methods.py", "high_performers.py", "plot_slots.py"):
+        assert name in call(name).stderr

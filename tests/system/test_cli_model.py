@@ -1,6 +1,11 @@
-"""`retrain`, `evaluate` and `predict` as a user calls them, on a small search."""
+"""From a small search to models, as a user calls the commands."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -119,3 +124,101 @@ def test_missing_columns_are_named_in_one_line(agebo, retrained, tiny_table, tmp
     done = agebo("predict", retrained[0], tmp_path / "in.csv", tmp_path / "out.csv")
     assert "lacks the columns 'a', 'place'" in error_of(done, 65)
     assert [p.name for p in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_ranks_of_mpirun_train_one_model_together(agebo, run, mpirun, tmp_path):
+    command = ["-m", "agebo_hpc", "retrain", run, "--seeds", "1,2", "--json", "--out"]
+    done = mpirun(2, [*command, tmp_path / "model"], timeout=300)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert told["training"]["num_ranks"] == 2
+    seeds = told["training"]["seeds"]
+    assert [entry["seed"] for entry in seeds] == [1, 2]
+    best = max(seeds, key=lambda entry: entry["validation"]["accuracy"])
+    assert told["training"]["seed"] == best["seed"]
+    assert json.loads(done.stdout)["scores"]["test"] == best["test"]
+    assert best["test"]["accuracy"] > 0.6
+
+
+def test_a_mistake_is_told_once_by_the_ranks_of_mpirun(run, mpirun, tmp_path):
+    command = ["-m", "agebo_hpc", "retrain", run, "--rank", "9", "--out", tmp_path / "model"]
+    done = mpirun(2, command)
+    assert done.returncode == 2
+    assert done.stderr.count("error: --rank is 9") == 1 and "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("model*"))
+
+
+def test_seed_and_seeds_exclude_each_other(agebo, run, tmp_path):
+    done = agebo("retrain", run, "--seed", "1", "--seeds", "1,2", "--out", tmp_path / "model")
+    assert "--seed and --seeds" in error_of(done, 2)
+
+
+def test_an_ensemble_is_a_model_and_its_price_is_shown(
+    agebo, run, tiny_table, tiny_dataset, tmp_path
+):
+    out = tmp_path / "ensemble"
+    done = agebo("ensemble", run, "--size", "3", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "price       the single network does" in done.stdout
+    scored = agebo("evaluate", out, tiny_dataset, "--json")
+    report = json.loads(scored.stdout)
+    told = json.loads((out / "model.json").read_text())
+    assert report["scores"] == told["scores"]["test"]
+    done = agebo("predict", out, tiny_table, tmp_path / "out.parquet", "--keep", "label")
+    assert done.returncode == 0, done.stderr
+    got = pd.read_parquet(tmp_path / "out.parquet")
+    assert list(got.columns) == ["label", "prediction", "probability_no", "probability_yes"]
+    assert (got["label"] == got["prediction"]).mean() > 0.6
+    assert "give 1 to 3" in error_of(agebo("ensemble", run, "--size", "4", "--out", out), 2)
+
+
+def test_evaluate_tells_where_the_model_errs_and_how_sure_it_may_be(
+    agebo, retrained, tiny_dataset
+):
+    done = agebo("evaluate", retrained[0], tiny_dataset, "--json")
+    report = json.loads(done.stdout)
+    confusion = np.array(report["quality"]["confusion"])
+    assert report["quality"]["labels"] == ["no", "yes"] and confusion.sum() == 660
+    assert np.trace(confusion) / 660 == pytest.approx(report["scores"]["accuracy"])
+    table = pd.DataFrame(report["quality"]["reliability"])
+    assert table["rows"].sum() == 660
+    gaps = (table["confidence"] - table["accuracy"]).abs()
+    error = float((gaps * table["rows"]).sum() / 660)
+    assert report["scores"]["calibration_error"] == pytest.approx(error)
+    shown = agebo("evaluate", retrained[0], tiny_dataset).stdout
+    assert "confusion   true" in shown and "calibration probability" in shown
+
+
+def test_a_model_copied_to_a_fresh_environment_gives_the_very_same_probabilities(
+    agebo, retrained, tiny_table, tmp_path
+):
+    assert agebo("predict", retrained[0], tiny_table, tmp_path / "here.parquet").returncode == 0
+    shutil.copytree(retrained[0], tmp_path / "far" / "copy")
+    code = """
+import sys
+for name in ("mpi4py", "horovod"):
+    sys.modules[name] = None  # importing it raises
+from agebo_hpc.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, "predict", "copy", tiny_table, "there.parquet"],
+        capture_output=True, text=True, timeout=240, cwd=tmp_path / "far",
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    here = pd.read_parquet(tmp_path / "here.parquet")
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tmp_path / "far" / "there.parquet"), here, check_exact=True
+    )
+
+
+@pytest.mark.parametrize(
+    "kind, name", [("onnx", "m.onnx"), ("keras", "m.keras"), ("savedmodel", "m")]
+)
+def test_export_writes_each_format(agebo, retrained, kind, name, tmp_path):
+    done = agebo("export", retrained[0], "--format", kind, "--out", tmp_path / name)
+    assert done.returncode == 0, done.stderr
+    again = agebo("export", retrained[0], "--format", kind, "--out", tmp_path / name)
+    assert "--force" in error_of(again, 2)
+    assert [p.name for p in tmp_path.iterdir()] == [name]

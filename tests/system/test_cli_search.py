@@ -284,7 +284,7 @@ def test_failed_evaluations_have_their_traceback_in_history_and_log(agebo, tmp_p
     assert failed["traceback"].str.contains("ArithmeticError: no way in evaluation").all()
     assert failed["objective"].isna().all()
     assert "ArithmeticError: no way in evaluation 5" in (out / "log.txt").read_text()
-    assert status(out)["counts"] == {"done": 4, "failed": 2, "running": 0}
+    assert status(out)["counts"] == {"done": 4, "failed": 2, "lost": 0, "running": 0}
 
 
 def test_failure_after_failure_ends_it_with_the_cause(agebo, tmp_path):

@@ -199,3 +199,31 @@ say([len(trained.curve), trained.stopped])
 """,
     )
     assert everyone == [[2, "order"], [2, "order"]]
+
+
+def test_streamed_shards_train_the_same_weights_on_all_members(found):
+    first, second = found(
+        2,
+        """
+import tempfile
+from zlib import crc32
+from agebo_hpc.training.stream import StreamedRows
+table = rows(501, "classification", 0)
+with tempfile.TemporaryDirectory() as place:
+    np.save(f"{place}/x.npy", table.x.numpy())
+    np.save(f"{place}/y.npy", table.y.numpy())
+    maps = [np.load(f"{place}/{name}.npy", mmap_mode="r") for name in "xy"]
+    streamed = StreamedRows(*maps, 10, 40)
+    group = start_group(world)
+    trained = train_network(
+        plan("classification", 2, epochs=4), streamed, streamed, group,
+    )
+    group.stop()
+in_memory = evaluate_rows(plan("classification", 2).graph, trained.parameters,
+                          "classification", table)
+say([crc32(trained.parameters), trained.metric, in_memory["accuracy"]])
+""",
+    )
+    assert first == second
+    _, streamed, in_memory = first
+    assert streamed == in_memory > 0.6

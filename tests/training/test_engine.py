@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import accuracy_score, r2_score
 
-from agebo_hpc.errors import NonFiniteLossError
+from agebo_hpc.errors import ConfigurationError, NonFiniteLossError, WeightsDifferError
+from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.space.problem import Problem, Recipe
@@ -19,7 +20,8 @@ from agebo_hpc.training.engine import (
     local_batches,
     train_network,
 )
-from agebo_hpc.training.network import forward, initial_parameters
+from agebo_hpc.training.network import forward, initial_parameters, keras_model
+from agebo_hpc.training.rows import shard_of
 from agebo_hpc.training.trainer import Slot, TensorFlowTrainer
 
 SPACE = ArchitectureSpace(num_nodes=2)
@@ -59,7 +61,7 @@ def of_curve(trained, name):
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_shards_are_disjoint_and_hold_every_row(number, size):
     rows = table(number)
-    shards = [rows.shard(rank, size) for rank in range(size)]
+    shards = [shard_of(rows.num_rows, rank, size) for rank in range(size)]
     assert sorted(row for shard in shards for row in shard) == list(range(number))
     assert max(map(len, shards)) - min(map(len, shards)) <= 1
 
@@ -71,7 +73,7 @@ def test_a_step_has_a_full_batch_that_fits_every_shard_and_all_rows_fit_an_epoch
     number, size, batch_size
 ):
     batch, steps = local_batches(number, {"batch_size": batch_size, "num_processes": size}, size)
-    shards = [len(table(number).shard(rank, size)) for rank in range(size)]
+    shards = [len(shard_of(number, rank, size)) for rank in range(size)]
     assert batch == min(batch_size, min(shards))
     assert batch * steps >= max(shards) > batch * (steps - 1)
 
@@ -82,13 +84,17 @@ def test_a_single_process_takes_the_whole_global_batch_itself():
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_every_row_is_seen_in_every_epoch_in_another_order(size):
-    number, given = 100, plan(hyperparameters={"num_processes": size})
+    number = 100
+    batch, steps = local_batches(number, {"batch_size": 32, "num_processes": size}, size)
     seen = []
     for rank in range(size):
-        group = SingleProcess()
-        group.rank, group.size = rank, size
-        training = engine._Training(given, table(number), VALIDATION, group)
-        orders = [training._shuffled(epoch).numpy().ravel() for epoch in (0, 1)]
+        shard, orders = shard_of(number, rank, size), []
+        for epoch in (0, 1):
+            [(_, _, rows)] = table(number).windows(
+                shard, steps, batch, np.random.default_rng(epoch)
+            )
+            assert rows.shape == (steps, batch)
+            orders.append(rows.ravel())
         assert not np.array_equal(*orders)
         assert set(orders[0]) == set(orders[1])
         seen += sorted(set(orders[0].tolist()))
@@ -225,8 +231,16 @@ EVALUATION = Evaluation(
 )
 
 
+def go_on(record=None):
+    return False
+
+
+def end_now(record=None):
+    return True
+
+
 def test_a_stop_order_cuts_an_evaluation(trainer_of):
-    outcome = trainer_of(epochs=5, warmup_epochs=1).prepare(EVALUATION, 1).run(None, lambda: True)
+    outcome = trainer_of(epochs=5, warmup_epochs=1).prepare(EVALUATION, 1).run(None, end_now)
     assert outcome.status is Status.CUT
     assert outcome.objective is None
     assert len(outcome.curve) == 1
@@ -234,15 +248,91 @@ def test_a_stop_order_cuts_an_evaluation(trainer_of):
 
 def test_the_time_limit_ends_an_evaluation_as_timed_out(trainer_of):
     trainer = trainer_of(1e-6, epochs=5, warmup_epochs=1)
-    outcome = trainer.prepare(EVALUATION, 1).run(None, lambda: False)
+    outcome = trainer.prepare(EVALUATION, 1).run(None, go_on)
     assert outcome.status is Status.TIMED_OUT
     assert outcome.objective is None
 
 
 def test_an_evaluation_that_ends_is_done_with_its_objective(trainer_of):
     trainer = trainer_of(epochs=2, warmup_epochs=1)
-    outcome = trainer.prepare(EVALUATION, 1).run(None, lambda: False)
+    outcome = trainer.prepare(EVALUATION, 1).run(None, go_on)
     assert outcome.status is Status.DONE
     assert outcome.objective == outcome.curve[-1]["validation_metric"]
     assert outcome.num_parameters > 0
-    assert outcome.checksum == trainer.prepare(EVALUATION, 1).run(None, lambda: False).checksum
+    assert outcome.checksum == trainer.prepare(EVALUATION, 1).run(None, go_on).checksum
+
+
+def test_accumulated_batches_are_one_update_on_all_their_rows_at_the_rate_of_as_many_processes():
+    accumulated = train(plan(accumulate_steps=4))
+    together = train(plan(hyperparameters={"num_processes": 4}))
+    assert np.array_equal(accumulated.parameters, together.parameters)
+    rates = of_curve(accumulated, "learning_rate")
+    assert rates == of_curve(together, "learning_rate")
+    assert rates[-1] == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("optimizer", ["lars", "lamb"])
+def test_layer_wise_rates_learn_a_learnable_table(optimizer):
+    trained = train(plan(hyperparameters={"learning_rate": 0.03}, epochs=15, optimizer=optimizer))
+    losses = of_curve(trained, "loss")
+    assert losses[-1] < 0.6 * losses[0]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_products_in_16_bits_learn_as_well(precision):
+    exact, rounded = train(plan(epochs=8)), train(plan(epochs=8, precision=precision))
+    assert not np.array_equal(exact.parameters, rounded.parameters)
+    assert rounded.metric == pytest.approx(exact.metric, abs=0.05)
+
+
+def test_xla_gives_the_same_training_but_for_rounding():
+    plain, compiled = train(plan(epochs=2)), train(plan(epochs=2, xla="on"))
+    assert of_curve(compiled, "loss") == pytest.approx(of_curve(plain, "loss"), rel=1e-3)
+
+
+class Unlike(SingleProcess):
+    """Two processes of which the other one ends with other weights."""
+
+    def sum(self, tensor, name):
+        return tensor + tf.constant([0, 1], tensor.dtype) if name == "checksums" else tensor
+
+
+def test_weights_that_differ_between_processes_are_an_error_that_names_the_checksums():
+    group = Unlike()
+    group.size = 2
+    given = plan(hyperparameters={"num_processes": 2}, epochs=1)
+    with pytest.raises(WeightsDifferError, match=r"checksums [0-9a-f]{8}, 00000001\)"):
+        train_network(given, TRAINING, VALIDATION, group)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("optimizer", "sgd9"), ("precision", "int8"), ("xla", "yes"), ("input", "disk")],
+)
+def test_a_recipe_with_an_unknown_choice_names_those_there_are(name, value):
+    with pytest.raises(ConfigurationError, match=f"{name} is '{value}'; choose among .+"):
+        Recipe(**{name: value})
+
+
+def test_the_steps_are_those_of_keras_on_the_same_batches():
+    given = plan(epochs=3, warmup_epochs=0)
+    trained = train(given)
+    start = initial_parameters(given.graph, generator(given.seed, 0, Stream.TRAINING))
+    # As a regression's, the model gives logits. Traced graphs of Keras would stay in memory.
+    model = keras_model(given.graph, start, "regression")
+    model.compile(
+        tf.keras.optimizers.Adam(0.01),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=True,
+    )
+    everything = range(TRAINING.num_rows)
+    batch, steps = local_batches(TRAINING.num_rows, given.hyperparameters, 1)
+    for epoch in range(3):
+        rng = generator(given.seed, 0, Stream.TRAINING, 1 + epoch, 0)
+        [(x, y, rows)] = TRAINING.windows(everything, steps, batch, rng)
+        for chosen in rows:
+            model.train_on_batch(x.numpy()[chosen], y.numpy()[chosen])
+    layers = [model.get_layer(op.name) for op in given.graph.dense_operations]
+    expected = np.concatenate([w.ravel() for layer in layers for w in layer.get_weights()])
+    moved = np.linalg.norm(expected - start)
+    assert np.linalg.norm(trained.parameters - expected) < 1e-3 * moved

@@ -209,7 +209,7 @@ def test_a_configuration_found_with_n_processes_keeps_its_global_batch(classes, 
 
 def test_a_description_says_where_the_model_is_from(classes, chosen, saved):
     text = json.loads((saved / "model.json").read_text())
-    assert (text["format"], text["format_version"]) == ("agebo_hpc-model", 1)
+    assert (text["format"], text["format_version"]) == ("agebo_hpc-model", 2)
     assert text["provenance"]["evaluation_id"] == 2 and text["provenance"]["rank"] == 1
     assert text["provenance"]["run"] == str(chosen.run)
     assert text["data"]["fingerprint"] == classes.fingerprint
@@ -314,8 +314,8 @@ def test_a_model_without_its_network_is_damaged(copy):
 
 def test_a_newer_format_is_named_with_the_version_it_has(copy):
     content = json.loads((copy / "model.json").read_text())
-    (copy / "model.json").write_text(json.dumps({**content, "format_version": 2}))
-    with pytest.raises(DataError, match="format version 2; this program reads up to 1"):
+    (copy / "model.json").write_text(json.dumps({**content, "format_version": 3}))
+    with pytest.raises(DataError, match="format version 3; this program reads up to 2"):
         load_model(copy)
 
 

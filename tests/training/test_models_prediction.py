@@ -269,7 +269,7 @@ def test_the_input_is_never_overwritten(model, new):
 
 
 def test_an_output_of_another_kind_or_in_no_directory_is_refused(model, new):
-    with pytest.raises(UsageError, match=r"out\.xlsx; give a name that ends with \.csv"):
+    with pytest.raises(UsageError, match=r"out\.xlsx; give a name that ends with one of \.csv"):
         predict_file(model, new, new.with_name("out.xlsx"))
     with pytest.raises(UsageError, match="there is no directory"):
         predict_file(model, new, new.parent / "nowhere" / "out.csv")

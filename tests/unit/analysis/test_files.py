@@ -14,7 +14,6 @@ from matplotlib.collections import PathCollection
 
 from agebo_hpc.analysis.csv_text import history_csv, write_text
 from agebo_hpc.analysis.figures import save_figure, trajectory_figure
-from agebo_hpc.analysis.report import write_analysis
 from agebo_hpc.analysis.runs import read_scored_runs
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
@@ -61,24 +60,27 @@ def test_a_failed_write_leaves_the_old_file(
 
 def test_every_evaluation_is_a_dot_and_every_run_a_line(make_frame: Frame) -> None:
     runs = {"a": trajectory(make_frame([0.1, 0.5, 0.3])), "b": trajectory(make_frame([0.4]))}
-    (axes,) = trajectory_figure(runs, "accuracy").axes
-    dots = [c for c in axes.collections if isinstance(c, PathCollection)]
-    assert [len(c.get_offsets()) for c in dots] == [3, 1]
-    assert [list(line.get_ydata()) for line in axes.lines] == [[0.1, 0.5, 0.5], [0.4]]
-    assert axes.get_ylabel() == "accuracy"
-    legend = axes.get_legend()
-    assert legend is not None
+    figure = trajectory_figure(runs, "accuracy")
+    for axes in figure.axes:
+        dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+        assert [len(c.get_offsets()) for c in dots] == [3, 1]
+        assert [list(line.get_ydata()) for line in axes.lines] == [[0.1, 0.5, 0.5], [0.4]]
+    assert figure.axes[0].get_ylabel() == "accuracy"
+    assert list(figure.axes[1].lines[0].get_xdata()) == [1, 2, 3]
+    (legend,) = figure.legends
     assert [text.get_text()[:2] for text in legend.get_texts()] == ["a:", "b:"]
 
 
 def test_outliers_below_the_frame_are_counted(make_frame: Frame) -> None:
     table = trajectory(make_frame([0.5, 0.6, 0.7, 0.65, 0.66, -1e6]))
-    (axes,) = trajectory_figure({"a": table}).axes
+    axes, _ = trajectory_figure({"a": table}).axes
     assert axes.get_title() == "below the frame: 1 of 6"
     assert axes.get_ylim()[0] > 0
 
 
-@pytest.mark.parametrize(("name", "magic"), [("f.png", b"\x89PNG"), ("f.pdf", b"%PDF")])
+@pytest.mark.parametrize(
+    ("name", "magic"), [("f.png", b"\x89PNG"), ("f.pdf", b"%PDF"), ("f.svg", b"<?xml")]
+)
 def test_the_suffix_chooses_the_kind_of_figure(
     make_frame: Frame, tmp_path: Path, name: str, magic: bytes
 ) -> None:
@@ -88,18 +90,8 @@ def test_the_suffix_chooses_the_kind_of_figure(
 
 def test_an_unknown_suffix_is_refused(make_frame: Frame, tmp_path: Path) -> None:
     figure = trajectory_figure({"a": trajectory(make_frame([0.1]))})
-    with pytest.raises(UsageError, match=r"f\.xyz.*\.png or \.pdf"):
+    with pytest.raises(UsageError, match=r"f\.xyz.*\.png, \.pdf, \.svg"):
         save_figure(figure, tmp_path / "f.xyz")
-
-
-def test_an_analysis_writes_figure_trajectory_and_top(make_run: Make, tmp_path: Path) -> None:
-    paths = [make_run([0.1, 0.3], "x").path, make_run([0.2, None], "y").path]
-    top = write_analysis(read_scored_runs(paths), tmp_path / "out" / "new", 1)
-    out = tmp_path / "out" / "new"
-    assert sorted(p.name for p in out.iterdir()) == ["top.csv", "trajectory.csv", "trajectory.png"]
-    assert list(zip(top["run"], top["evaluation_id"], strict=True)) == [("x", 1), ("y", 0)]
-    assert list(pd.read_csv(out / "top.csv").columns) == list(top.columns)
-    assert list(pd.read_csv(out / "trajectory.csv")["run"]) == ["x", "x", "y"]
 
 
 def test_runs_of_equal_names_are_told_apart_and_the_same_one_is_read_once(make_run: Make) -> None:

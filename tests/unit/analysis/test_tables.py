@@ -21,6 +21,7 @@ def test_a_trajectory_follows_the_best_and_leaves_failures_out(make_frame: Make)
     assert table.to_dict("list") == {
         "evaluation_id": [0, 2, 3],
         "seconds": [10.0, 30.0, 40.0],
+        "number": [1, 2, 3],
         "objective": [0.2, 0.1, 0.4],
         "best_so_far": [0.2, 0.2, 0.4],
     }

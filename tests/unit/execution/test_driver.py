@@ -1,8 +1,11 @@
 """The loop of Algorithm 1, with trainings that take no time."""
 
+from collections import deque
+
 import pytest
 
 from agebo_hpc.errors import TooManyFailuresError
+from agebo_hpc.execution.bookkeeper import InlineBookkeeper
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.limits import Interrupt, Limits
 from agebo_hpc.execution.serial import SerialExecutor
@@ -34,18 +37,23 @@ class Recorder:
     def __init__(self):
         self.events = []
         self.results = []
+        self.told = {}
 
-    def submitted(self, evaluation):
+    def submitted(self, evaluation, told):
         self.events.append(("submitted", evaluation.id))
+        self.told[evaluation.id] = told
 
-    def append(self, result):
-        self.events.append(("written", result.id))
-        self.results.append(result)
+    def append(self, *results):
+        self.events.extend(("written", result.id) for result in results)
+        self.results.extend(results)
 
 
 def search_with(recorder=None, method="agebo"):
     search = make_search(
-        method, ArchitectureSpace(num_nodes=2), v1_hyperparameters(), SearchSettings(seed=1)
+        method,
+        ArchitectureSpace(num_nodes=2),
+        v1_hyperparameters().with_processes([1]),
+        SearchSettings(seed=1),
     )
     if recorder is not None:
         tell = search.tell
@@ -58,11 +66,13 @@ def search_with(recorder=None, method="agebo"):
     return search
 
 
-def driver(limits, surprise=None, **changes):
+def driver(limits, surprise=None, kind=InlineBookkeeper, executor=None, **changes):
     recorder = Recorder()
     search = changes.pop("search", None) or search_with(recorder)
-    executor = SerialExecutor(Trainer(surprise), seed=1)
-    return Driver(search, executor, recorder, limits, **changes), recorder
+    executor = executor or SerialExecutor(Trainer(surprise), seed=1)
+    bookkeeper = kind(search, recorder, changes.get("num_told", 0))
+    waiting = deque(sorted(search.pending.values(), key=lambda evaluation: evaluation.id))
+    return Driver(bookkeeper, executor, limits, waiting, **changes), recorder
 
 
 def test_it_runs_exactly_as_many_evaluations_as_asked_for():

@@ -27,5 +27,13 @@ def test_one_rank_where_mpirun_started_four_names_the_mixed_libraries():
         check_world(1, {"OMPI_COMM_WORLD_SIZE": "4"})
 
 
+def test_srun_with_another_pmi_is_told_from_mpirun():
+    environ = {"PMI_SIZE": "3", "SLURM_STEP_ID": "0"}
+    with pytest.raises(LaunchError, match=r"PMI_SIZE is 3 .*srun --mpi=pmix"):
+        check_world(1, environ)
+    with pytest.raises(LaunchError, match="mpirun and the library"):
+        check_world(1, {"PMI_SIZE": "3"})
+
+
 def test_a_smaller_world_than_the_job_has_tasks_is_allowed():
     check_world(4, {"SLURM_NTASKS": "16"})

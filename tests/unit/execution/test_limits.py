@@ -6,7 +6,14 @@ import signal
 import pytest
 
 from agebo_hpc.errors import TooManyFailuresError
-from agebo_hpc.execution.limits import CONSECUTIVE_FAILURES, Interrupt, Limits
+from agebo_hpc.execution.limits import (
+    CONSECUTIVE_FAILURES,
+    Budget,
+    Interrupt,
+    Limits,
+    StopFile,
+    smallest_budget,
+)
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 
@@ -27,27 +34,41 @@ def result(status=Status.DONE, n=1, seconds=10.0, traceback=""):
 
 def test_no_more_are_asked_than_max_evals_with_those_that_run():
     limits = Limits(max_evals=5)
-    assert limits.may_ask(num_told=3, num_running=1)
-    assert not limits.may_ask(num_told=3, num_running=2)
-    assert not limits.may_ask(num_told=5, num_running=0)
-    assert Limits().may_ask(num_told=10**6, num_running=100)
+    assert [limits.may_ask(num_begun=n) for n in (0, 4, 5, 6)] == [5, 1, 0, 0]
+    assert Limits().may_ask(num_begun=10**6) > 10**6
 
 
 def test_an_evaluation_that_would_outlast_the_wall_time_is_not_started():
     clock = Clock()
     limits = Limits(walltime=100.0, clock=clock)
     assert limits.may_start(evaluation(n=1)), "nothing is known yet"
-    for seconds in (20.0, 30.0, 90.0):
+    for seconds in (20.0, 25.0, 30.0):
         limits.observe(result(n=1, seconds=seconds))
     clock.now += 69.0
     assert limits.may_start(evaluation(n=1))
     clock.now += 2.0
     assert limits.remaining == pytest.approx(29.0)
     assert not limits.may_start(evaluation(n=1))
-    assert limits.may_start(evaluation(n=2)), "nothing is known of n = 2"
-    assert limits.may_ask(0, 0), "the shortest took 20 s"
+    assert limits.may_ask(0), "the shortest took 20 s"
     clock.now += 10.0
-    assert not limits.may_ask(0, 0)
+    assert not limits.may_ask(0)
+
+
+def test_a_smaller_or_more_parallel_evaluation_may_start_when_another_may_not():
+    clock = Clock()
+    limits = Limits(walltime=100.0, clock=clock, size_of=lambda c: c.architecture[0])
+
+    def sized(n, size):
+        return Evaluation(0, Configuration((size,), {"num_processes": n}))
+
+    for n in (1, 2, 4):
+        for size in (1000, 4000, 16000):
+            seconds = 0.01 * size / n
+            limits.observe(Result(sized(n, size), Status.DONE, started=0.0, ended=seconds))
+    clock.now += 40.0
+    assert not limits.may_start(sized(1, 16000))
+    assert limits.may_start(sized(4, 16000))
+    assert limits.may_start(sized(1, 2000))
 
 
 def test_at_the_end_of_the_wall_time_running_evaluations_must_stop():
@@ -57,7 +78,7 @@ def test_at_the_end_of_the_wall_time_running_evaluations_must_stop():
     assert not limits.must_stop()
     clock.now += 0.1
     assert limits.must_stop()
-    assert not limits.may_ask(0, 0)
+    assert not limits.may_ask(0)
     assert not limits.may_start(evaluation())
 
 
@@ -80,6 +101,13 @@ def test_a_second_interrupt_from_the_keyboard_ends_at_once():
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_what_is_being_saved_is_saved_whatever_is_pressed():
+    with Interrupt() as interrupt:
+        interrupt.is_saving = True
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_failure_after_failure_ends_the_search_with_the_most_frequent_cause():
     limits = Limits()
     for count in range(CONSECUTIVE_FAILURES - 1):
@@ -95,3 +123,26 @@ def test_what_is_no_failure_of_the_installation_starts_the_count_anew(status):
         for _ in range(CONSECUTIVE_FAILURES - 1):
             limits.observe(result(Status.FAILED))
         limits.observe(result(status))
+
+
+def test_a_stop_file_does_what_a_signal_does_and_is_looked_for_once_a_second(tmp_path):
+    clock = Clock()
+    path = tmp_path / "STOP"
+    limits = Limits(stop_file=StopFile(path, clock))
+    assert not limits.must_stop()
+    path.touch()
+    clock.now += 0.5
+    assert not limits.must_stop(), "not every probe asks the file system"
+    clock.now += 0.5
+    assert limits.must_stop()
+    assert limits.order == f"the file {path}"
+    path.unlink()
+    clock.now += 10
+    assert limits.must_stop(), "an order stands"
+
+
+def test_the_smallest_budget_of_a_life_counts():
+    asked, left = Budget(60.0, completes=True), Budget(50.0)
+    assert smallest_budget(asked, left, Budget()) == left
+    assert smallest_budget(asked, Budget()) == asked
+    assert smallest_budget(Budget(), Budget()).seconds is None

@@ -30,6 +30,16 @@ def request(**changes):
         ("trees", 0, "--trees is 0"),
         ("seed", -1, "--seed is -1"),
         ("fixed", {"num_processes": 2}, "num_processes=2; give --processes 2"),
+        ("executor", "slurm", "--executor is slurm; choose among auto, serial, mpi"),
+        ("allocation", "loose", "--allocation is loose; choose among packed, exclusive"),
+        ("ahead", -1, "--ahead is -1; give 0 or more"),
+        ("surrogate", "tree", "--surrogate is tree"),
+        ("heartbeat_timeout", -1.0, "--heartbeat-timeout is -1.0; give 0 or more"),
+        ("simulate", "lognormal", "--simulate trains nothing, so d.h5 would not be used"),
+        ("executor", "simulated", "--executor simulated needs --simulate too"),
+        ("groups", 4, "--groups is 4 but --executor is auto"),
+        ("slots_per_group", 2, "--slots-per-group is 2 but --executor is auto"),
+        ("manager_charge", 0.0, "--manager-charge is 0.0 but --executor is auto"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named(field, value, said):
@@ -41,6 +51,36 @@ def test_a_value_that_is_not_allowed_is_named(field, value, said):
 
 def test_a_sample_larger_than_the_population_is_the_whole_population():
     assert request(population=5, sample_size=10).search_settings(1).sample_size == 5
+
+
+SIMULATED = {"data": None, "executor": "simulated", "simulate": "lognormal", "groups": 4}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("groups", None, "needs --groups too"),
+        ("groups", 0, "--groups is 0; give more than 0"),
+        ("message_latency", float("inf"), "--message-latency is inf; give 0 or more"),
+        ("rank_lifetime", -1.0, "--rank-lifetime is -1.0; give 0 or more"),
+        ("simulate", "gaussian", "--simulate is gaussian"),
+    ],
+)
+def test_a_simulated_machine_that_cannot_be_is_refused(field, value, said):
+    with pytest.raises(UsageError, match=said):
+        request(**{**SIMULATED, field: value})
+
+
+def test_a_simulated_search_needs_no_data_and_takes_the_number_of_epochs():
+    problem = request(**SIMULATED, epochs=7).load_problem()
+    assert (problem.data, problem.recipe.epochs, problem.recipe.warmup_epochs) == (None, 7, 0)
+
+
+def test_a_stored_request_without_the_options_of_later_versions_is_read():
+    stored = request(max_evals=3).to_dict()
+    for name in ("allocation", "surrogate", "heartbeat_timeout", "slots_per_group"):
+        del stored[name]
+    assert SearchRequest.from_dict(stored) == request(max_evals=3)
 
 
 def test_without_a_data_set_nothing_can_be_searched():
@@ -102,3 +142,21 @@ def test_a_request_without_data_read_back_is_the_same():
 def test_a_stored_request_of_another_version_is_refused_by_the_unknown_name():
     with pytest.raises(UsageError, match="colour"):
         SearchRequest.from_dict({**request().to_dict(), "colour": "blue"})
+
+
+def test_options_of_the_recipe_replace_those_of_the_problem_and_only_those():
+    given = {
+        "optimizer": "lamb",
+        "accumulate_steps": 4,
+        "precision": "bfloat16",
+        "input": "stream",
+    }
+    recipe = SearchRequest(data="table.h5", out="run", **given).load_problem().recipe
+    assert {name: getattr(recipe, name) for name in given} == given
+    assert recipe.xla == "auto"
+    assert recipe.epochs == 20
+
+
+def test_accumulating_no_batch_is_a_usage_error():
+    with pytest.raises(UsageError, match="--accumulate-steps is 0; give more than 0"):
+        SearchRequest(data="table.h5", out="run", accumulate_steps=0)

@@ -20,6 +20,15 @@ def test_groups_are_cut_from_each_node_in_order():
     assert carve([], 4) == ()
 
 
+def test_groups_span_nodes_only_where_that_is_allowed_and_one_node_is_too_small():
+    nodes = [[1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert carve(nodes, 8) == ((1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11))
+    assert carve(nodes, 8, span_nodes=True) == ((4, 5, 6, 7, 8, 9, 10, 11), (1, 2, 3))
+    assert carve(nodes, 4, span_nodes=True) == ((4, 5, 6, 7), (8, 9, 10, 11), (1, 2, 3))
+    assert carve(nodes, 2, span_nodes=True) == carve(nodes, 2)
+    assert carve([], 8, span_nodes=True) == ()
+
+
 def test_a_process_started_by_hand_is_no_rank():
     assert not launched_by_mpi()
     check_alone()

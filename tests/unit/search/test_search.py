@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agebo_hpc.errors import UsageError
+from agebo_hpc.errors import LaunchError, UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
-from agebo_hpc.search.bayesian import BayesianOptimizer, BayesianSettings, finite_objectives
+from agebo_hpc.search.bayesian import BayesianOptimizer, BayesianSettings
 from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome
 from agebo_hpc.search.methods import METHODS, SearchSettings, make_search
+from agebo_hpc.search.objectives import finite_objectives
 from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status
@@ -100,19 +101,35 @@ class TestEveryMethod:
     def test_goes_on_when_every_evaluation_fails(self, method):
         run(build(method), 20, tell=lambda e: result(e, status=Status.NON_FINITE))
 
-    def test_a_cut_evaluation_stays_pending_and_is_not_learnt_from(self, method):
+    @pytest.mark.parametrize("status", [Status.CUT, Status.LOST])
+    def test_what_did_not_end_by_itself_stays_pending_and_is_not_learnt(self, method, status):
         search = build(method)
         [evaluation] = search.ask(1)
         before = search.state()
-        search.tell([result(evaluation, status=Status.CUT)])
+        search.tell([result(evaluation, status=status)])
         assert search.state() == before
         assert search.pending == {0: evaluation}
+
+    def test_proposes_only_as_many_processes_as_are_left(self, method):
+        search = build(method)
+        run(search, 20)
+        for largest in (2, 1, 4):
+            search.limit_processes(largest)
+            asked = {e.configuration.num_processes for e in search.ask(12)}
+            assert max(asked) <= largest
+            assert method != "random" or largest == 1 or len(asked) > 1
+
+    def test_too_few_ranks_for_every_choice_are_a_launch_error(self, method):
+        space = HYPERPARAMETERS.with_processes((2, 4))
+        search = make_search(method, SPACE, space, SETTINGS)
+        with pytest.raises(LaunchError, match="At most 1 ranks .* one of 2, 4"):
+            search.limit_processes(1)
 
 
 def test_architectures_are_random_until_the_population_is_full_then_children_of_it():
     evolution = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=5, sample_size=2)
     for number in range(5):
-        evolution.learn(evolution.propose(number, {}), float(number))
+        evolution.learn(number, evolution.propose(number, {}), float(number))
     parents = [architecture for architecture, _ in evolution.population]
     for number in range(5, 30):
         child = evolution.propose(number, {})
@@ -124,7 +141,7 @@ def test_the_parent_is_the_best_of_the_sample_and_the_oldest_leaves():
     evolution = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=3, sample_size=3)
     members = [SPACE.random(np.random.default_rng(i)) for i in range(4)]
     for number, architecture in enumerate(members):
-        evolution.learn(architecture, 10.0 - number)
+        evolution.learn(number, architecture, 10.0 - number)
     assert [a for a, _ in evolution.population] == members[1:]
     child = evolution.propose(9, {})
     assert sum(a != b for a, b in zip(child, members[1], strict=True)) == 1
@@ -132,7 +149,7 @@ def test_the_parent_is_the_best_of_the_sample_and_the_oldest_leaves():
 
 def test_a_failed_network_never_enters_the_population():
     evolution = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=3, sample_size=1)
-    evolution.learn(SPACE.random(np.random.default_rng(0)), None)
+    evolution.learn(0, SPACE.random(np.random.default_rng(0)), None)
     assert not evolution.population
 
 
@@ -169,8 +186,8 @@ def test_agebo_beats_random_search_and_age_on_the_joint_problem():
 
 def test_pending_points_are_known_to_the_optimizer():
     optimizer = BayesianOptimizer(HyperparameterPoints(HYPERPARAMETERS), seed=0, num_initial=0)
-    for point in HYPERPARAMETERS.sample(10, np.random.default_rng(0)):
-        optimizer.learn(point, hyperparameter_value(point))
+    for number, point in enumerate(HYPERPARAMETERS.sample(10, np.random.default_rng(0))):
+        optimizer.learn(number, point, hyperparameter_value(point))
     alone = optimizer.propose(20, {})
     lies = {19: {"batch_size": 1024, "learning_rate": 0.1, "num_processes": 8}, 18: alone}
     assert optimizer.propose(20, {}) == alone
@@ -219,7 +236,7 @@ def test_mixed_optimization_sees_decisions_one_hot_and_hyperparameters_as_number
     columns = points.sample_columns(5, np.random.default_rng(0))
     encoded = points.encode(columns)
     assert encoded.shape == (5, 3 * 30 + 6 + 3)
-    restored = points.columns([points.point(columns, row) for row in range(5)])
+    restored = points.columns([points.to_data(points.point(columns, r)) for r in range(5)])
     assert np.array_equal(points.encode(restored), encoded)
 
 
@@ -229,6 +246,11 @@ def test_outliers_are_fenced_and_failures_count_as_the_worst_left():
     assert -10 < values[4] < 0.5
     assert values[5] == values[4]
     assert len(finite_objectives([None, None])) == 0
+
+
+def test_where_most_objectives_are_equal_the_others_keep_theirs():
+    values = [1.0] * 9 + [0.5, None]
+    assert finite_objectives(values).tolist() == [1.0] * 9 + [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -242,6 +264,7 @@ def test_outliers_are_fenced_and_failures_count_as_the_worst_left():
         ({"bayesian": BayesianSettings(kappa=math.nan)}, "kappa is nan"),
         ({"bayesian": BayesianSettings(lie="median")}, "lie is median"),
         ({"bayesian": BayesianSettings(num_trees=0)}, "trees is 0"),
+        ({"bayesian": BayesianSettings(surrogate="gp")}, "surrogate is gp"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(settings, text):

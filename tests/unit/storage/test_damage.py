@@ -277,3 +277,34 @@ def test_every_acknowledged_result_survives_kill_nine(run: RunDirectory) -> None
         assert len(ids) > acknowledged >= 10 * (life + 1) - 1
         assert [r.objective for r in replay.results] == [number / 10 for number in ids]
     assert len(replay.lives) == 4
+
+
+def test_a_lost_configuration_is_damage_and_not_a_missing_run(filled: RunDirectory) -> None:
+    filled.config_path.unlink()
+    with pytest.raises(DataError, match=r"config\.toml is missing"):
+        read_history(filled.path)
+
+
+@pytest.mark.parametrize("left", [b"", b'{"crc32":"01'])
+def test_a_journal_lost_before_the_first_snapshot_is_noticed(
+    filled: RunDirectory, left: bytes
+) -> None:
+    filled.write_status({"state": "running"})
+    filled.history_path.unlink()
+    filled.journal_path.write_bytes(left)
+    for read in (read_history, lambda path: History.open(RunDirectory.open(path))):
+        with pytest.raises(DataError, match="holds no line and there is a status"):
+            read(filled.path)
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one(filled: RunDirectory) -> None:
+    (filled.path / ".history.h5.123.part").write_bytes(b"half")
+    reopen(filled)
+    assert not list(filled.path.glob(".*"))
+
+
+def test_a_directory_that_was_never_finished_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / ".config.toml.123.part").write_bytes(b"[se")
+    run = RunDirectory.create(tmp_path, {"search": {"seed": 1}})
+    assert run.config == {"search": {"seed": 1}}
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.toml", "models"]

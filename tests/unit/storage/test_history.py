@@ -134,15 +134,52 @@ def test_without_a_state_everything_came_after_it(
     history.close()
 
 
+def test_what_came_after_the_state_is_in_the_order_in_which_the_search_saw_it(
+    run: RunDirectory, make_evaluation: MakeEvaluation, make_result: Make
+) -> None:
+    history = History.open(run)
+    for number in range(3):
+        history.submitted(make_evaluation(number), told=0)
+    history.append(make_result(0))
+    history.submitted(make_evaluation(3), told=1)
+    history.snapshot({"told": 1}, force=True)
+    # Both results are written before the proposals that follow each of them.
+    history.append(make_result(2), make_result(1))
+    history.submitted(make_evaluation(4), told=2)
+    history.submitted(make_evaluation(5), told=3)
+    history.close()
+    history = History.open(run)
+    assert history.since_state == [
+        make_result(2),
+        make_evaluation(4),
+        make_result(1),
+        make_evaluation(5),
+    ]
+    history.close()
+
+
+def test_a_lost_evaluation_stays_pending_and_its_losses_are_counted(
+    run: RunDirectory, make_evaluation: MakeEvaluation, make_result: Make
+) -> None:
+    history = History.open(run)
+    history.submitted(make_evaluation(0))
+    history.append(make_result(0, Status.LOST))
+    history.close()
+    history = History.open(run)
+    assert (history.results, history.losses) == ([], {0: 1})
+    assert list(history.pending) == [0]
+    history.append(make_result(0))
+    assert [result.id for result in history.results] == [0]
+    history.close()
+
+
 def test_elapsed_time_counts_every_life_until_its_end_or_last_sign(
     run: RunDirectory,
     make_evaluation: MakeEvaluation,
     make_result: Make,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    history = History.open(run)
+    history = History.open(run, now=lambda: now[0])
     history.life("start", {"slots": 4})
     history.submitted(make_evaluation(0))
     now[0] = 1030.0
@@ -150,14 +187,14 @@ def test_elapsed_time_counts_every_life_until_its_end_or_last_sign(
     # Killed: no end is recorded.
     history.close()
     now[0] = 9000.0
-    history = History.open(run)
+    history = History.open(run, now=lambda: now[0])
     assert history.elapsed == 30.0
     history.life("start", {"world_size": 3})
     now[0] = 9012.0
     history.life("end", {"reason": "complete"})
     history.close()
     now[0] = 99999.0
-    history = History.open(run)
+    history = History.open(run, now=lambda: now[0])
     assert history.elapsed == 42.0
     assert [life.num_slots for life in history.lives] == [4, 2]
     assert [life.end is None for life in history.lives] == [True, False]
@@ -170,9 +207,9 @@ def test_snapshots_take_a_bounded_share_of_the_time(
     clock = [0.0]
     monkeypatch.setattr(history_module.time, "monotonic", lambda: clock[0])
     history = History.open(filled)
-    clock[0] = 4.9
+    clock[0] = 14.9
     assert not history.snapshot(lambda: pytest.fail("the state was asked for in vain"))
-    clock[0] = 5.1
+    clock[0] = 15.1
     real = history_module.to_bytes
 
     def slow(snapshot: object) -> bytes:
@@ -181,7 +218,7 @@ def test_snapshots_take_a_bounded_share_of_the_time(
 
     monkeypatch.setattr(history_module, "to_bytes", slow)
     assert history.snapshot({})
-    clock[0] += 19.9
+    clock[0] += 99.9
     assert not history.snapshot({})
     clock[0] += 0.2
     assert history.snapshot({})

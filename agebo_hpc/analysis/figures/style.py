@@ -1,0 +1,92 @@
+"""What all figures share: size, colours, units of time, files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from agebo_hpc.errors import ConfigurationError, UsageError
+from agebo_hpc.storage.atomic import write_atomically
+
+try:
+    import matplotlib as mpl
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+except ModuleNotFoundError as error:
+    raise ConfigurationError(
+        "Figures need matplotlib, which is not installed: `pip install 'agebo_hpc[plot]'`."
+    ) from error
+
+SUFFIXES = (".png", ".pdf", ".svg")
+WIDTH = 7.2
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b5b95", "#444444")
+"""Okabe and Ito's, which colour-blind readers tell apart."""
+GREY = "#9a9a9a"
+SEQUENCE = "viridis"
+RASTER_ABOVE = 500
+"""More marks than that are one picture within a vector figure: files stay small, pages quick."""
+_UNITS = ((3 * 3600.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+
+
+def new_figure(
+    height: float = 4.6, rows: int = 1, columns: int = 1, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure of the common width and its axes, row after row."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
+    axes = [ax for row in grid for ax in row]
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.25)
+    return figure, axes
+
+
+def colour(number: int) -> str:
+    """Return the colour of a series; they repeat after eight."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def time_unit(longest: float) -> tuple[float, str]:
+    """Return seconds of the unit in which times up to ``longest`` are shown, and its name."""
+    return next((unit, name) for limit, unit, name in _UNITS if longest >= limit)
+
+
+def show_from(axes: Axes, objectives: np.ndarray, floor: float) -> int:
+    """Let the vertical axis begin at a floor; return how many objectives lie below it."""
+    below = int((objectives < floor).sum())
+    best = float(objectives.max())
+    margin = 0.05 * (best - floor) or 0.05 * abs(best) or 1.0
+    axes.set_ylim(floor - margin, best + margin)
+    return below
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """Draw a figure as ``png``, ``pdf`` or ``svg``; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with mpl.rc_context({"svg.hashsalt": "agebo_hpc", "svg.fonttype": "path"}):
+        figure.savefig(buffer, format=kind, dpi=150, metadata=dates.get(kind))
+    return buffer.getvalue()
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG, PDF or SVG, atomically; the suffix chooses.
+
+    Raises
+    ------
+    UsageError
+        If the suffix is another one, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"The figure {str(path)!r} must end in {', '.join(SUFFIXES)}.")
+    try:
+        write_atomically(path, figure_bytes(figure, path.suffix[1:]))
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write {str(path)!r}: {error.strerror}; give another path."
+        ) from error

@@ -1,0 +1,191 @@
+"""Where architectures come from: parents, generations, and the population over time.
+
+A history does not hold parents. They are found again by repeating the draws: the generator of a
+proposal follows from the seed and the evaluation's id, and the journal says how many results the
+search had been told by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agebo_hpc.analysis.tables import require_columns
+from agebo_hpc.random_state import Stream, generator
+
+EVOLVING = ("agebo", "age", "mixed-age")
+"""Methods whose architectures have parents."""
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """What the draws of aging evolution depend on.
+
+    Attributes
+    ----------
+    seed
+        Of the search.
+    population_size, sample_size
+        P and S, 1 <= S <= P.
+    """
+
+    seed: int
+    population_size: int
+    sample_size: int
+
+    @classmethod
+    def of_config(cls, search: Mapping[str, Any]) -> Evolution | None:
+        """Read the table ``search`` of a configuration; None if it does not evolve."""
+        if search.get("method") not in EVOLVING:
+            return None
+        try:
+            return cls(*(int(search[k]) for k in ("seed", "population_size", "sample_size")))
+        except KeyError:
+            return None
+
+
+def lineage(frame: pd.DataFrame, told: Mapping[int, int], evolution: Evolution) -> pd.DataFrame:
+    """Find the parent of each evaluation.
+
+    Parameters
+    ----------
+    frame
+        A history, in the order of its results.
+    told
+        How many results the search knew of when it proposed an evaluation, by id.
+    evolution
+        Of the search.
+
+    Returns
+    -------
+    DataFrame
+        One row for each finished evaluation, in the order of the history: ``evaluation_id``,
+        ``origin`` ("random", "mutation", or "unknown" where the repeated draw gives no parent
+        that differs in one decision at most), ``parent_id`` (-1 for none), ``decision`` (which
+        one was changed, from 0; -1 for none), ``gain`` over the parent's objective,
+        ``generation`` (0 for random ones; NaN if unknown).
+    """
+    require_columns(frame, ["evaluation_id", "status", "objective", "architecture"])
+    # NaN is what a failure has for an objective; only the others enter the population.
+    enters = ((frame["status"] == "done") & frame["objective"].notna()).to_numpy()
+    entered = np.concatenate([[0], np.cumsum(enters)])
+    members = frame[enters]
+    ids = members["evaluation_id"].to_numpy()
+    objectives = members["objective"].to_numpy()
+    architectures = list(members["architecture"])
+    generations: dict[int, float] = {}
+    rows: dict[int, tuple[str, int, int, float, float]] = {}
+    order = frame.sort_values("evaluation_id")
+    for id_, objective, child in zip(
+        order["evaluation_id"], order["objective"], order["architecture"], strict=True
+    ):
+        known = int(entered[min(told.get(int(id_), 0), len(frame))])
+        row = ("random", -1, -1, np.nan, 0.0)
+        if known >= evolution.population_size:
+            parent = _parent(int(id_), known, objectives, evolution)
+            changed = _changed(architectures[parent], child)
+            row = ("unknown", -1, -1, np.nan, np.nan)
+            if len(changed) <= 1:
+                generation = generations.get(int(ids[parent]), np.nan) + 1
+                gain = objective - objectives[parent]
+                row = ("mutation", int(ids[parent]), [*changed, -1][0], gain, generation)
+        generations[int(id_)] = row[-1]
+        rows[int(id_)] = row
+    found = [rows[int(id_)] for id_ in frame["evaluation_id"]]
+    columns = ["origin", "parent_id", "decision", "gain", "generation"]
+    table = pd.DataFrame(found, columns=columns)
+    table.insert(0, "evaluation_id", frame["evaluation_id"].to_numpy())
+    return table
+
+
+def _parent(evaluation_id: int, known: int, objectives: np.ndarray, evolution: Evolution) -> int:
+    """Repeat the draw of aging evolution; return the position among the members."""
+    rng = generator(evolution.seed, evaluation_id, Stream.ARCHITECTURE)
+    size = evolution.population_size
+    sample = known - size + rng.choice(size, evolution.sample_size, replace=False)
+    return int(sample[np.argmax(objectives[sample])])
+
+
+def _changed(parent: tuple[int, ...], child: tuple[int, ...]) -> list[int]:
+    """Return the positions at which two decision vectors differ; all if their lengths do."""
+    if len(parent) != len(child):
+        return list(range(max(len(parent), len(child))))
+    return [i for i, (a, b) in enumerate(zip(parent, child, strict=True)) if a != b]
+
+
+def ancestors(table: pd.DataFrame, evaluation_id: int) -> list[int]:
+    """Return an evaluation and its line of parents, youngest first.
+
+    Parameters
+    ----------
+    table
+        What `lineage` gives.
+    evaluation_id
+        Of the youngest.
+    """
+    parents = dict(zip(table["evaluation_id"], table["parent_id"], strict=True))
+    line = [evaluation_id]
+    while parents.get(line[-1], -1) >= 0:
+        line.append(int(parents[line[-1]]))
+    return line
+
+
+def population(
+    frame: pd.DataFrame, table: pd.DataFrame, size: int, num_points: int = 200
+) -> pd.DataFrame:
+    """Describe the population of aging evolution while the search goes on.
+
+    Parameters
+    ----------
+    frame
+        A history, in the order of its results.
+    table
+        What `lineage` gives for it.
+    size
+        P.
+    num_points
+        After how many results, spread evenly, it is described at most, >= 2.
+
+    Returns
+    -------
+    DataFrame
+        ``results`` told by then, ``members``, ``worst``, ``mean`` and ``best`` objective,
+        ``age`` (mean seconds since a member's evaluation ended), ``oldest`` (seconds),
+        ``generation`` (mean), ``unique`` architectures.
+    """
+    require_columns(frame, ["status", "objective", "architecture", "ended"])
+    enters = ((frame["status"] == "done") & frame["objective"].notna()).to_numpy()
+    entered = np.cumsum(enters)
+    members = frame[enters]
+    objectives = members["objective"].to_numpy()
+    ended = members["ended"].to_numpy()
+    generations = table.loc[enters, "generation"].to_numpy()
+    architectures = list(members["architecture"])
+    rows = []
+    for position in np.unique(np.linspace(0, max(0, len(frame) - 1), num_points, dtype=int)):
+        if not len(frame) or not entered[position]:
+            continue
+        now = slice(max(0, entered[position] - size), entered[position])
+        ages = np.maximum(0.0, frame["ended"].iloc[position] - ended[now])
+        known = generations[now][np.isfinite(generations[now])]
+        rows.append(
+            {
+                "results": int(position) + 1,
+                "members": now.stop - now.start,
+                "worst": objectives[now].min(),
+                "mean": objectives[now].mean(),
+                "best": objectives[now].max(),
+                "age": ages.mean(),
+                "oldest": ages.max(),
+                "generation": known.mean() if len(known) else np.nan,
+                "unique": len(set(architectures[now])),
+            }
+        )
+    columns = [
+        *("results", "members", "worst", "mean", "best", "age", "oldest", "generation", "unique"),
+    ]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,162 @@
+"""The files of an analysis: figures, tables, and the page that shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from agebo_hpc import __version__
+from agebo_hpc.analysis.csv_text import write_text
+from agebo_hpc.analysis.figures.style import save_figure
+from agebo_hpc.analysis.methods import by_method
+from agebo_hpc.analysis.report.details import details
+from agebo_hpc.analysis.report.exhibit import Exhibit
+from agebo_hpc.analysis.report.overview import overview
+from agebo_hpc.analysis.report.page import Chapter, page
+from agebo_hpc.analysis.runs import Run
+from agebo_hpc.analysis.standing import standing
+from agebo_hpc.analysis.tables import scored
+from agebo_hpc.errors import UsageError
+
+FORMATS = ("png", "pdf", "svg")
+PAGE_NAME = "report.html"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was written.
+
+    Attributes
+    ----------
+    top
+        `agebo_hpc.analysis.tables.top_configurations` of each run, its label as ``run``.
+    files
+        Paths, the page first.
+    """
+
+    top: pd.DataFrame
+    files: list[Path]
+
+
+def write_analysis(
+    runs: Mapping[str, Run],
+    out: Path,
+    num_top: int = 5,
+    formats: Sequence[str] = ("png", "pdf"),
+    details_of: Sequence[str] | None = None,
+) -> Analysis:
+    """Write the page ``report.html`` of some runs, and its figures and tables as files.
+
+    What is said of one run alone lies in a directory of its name where there are several.
+
+    Parameters
+    ----------
+    runs
+        By label; each has an evaluation that is done.
+    out
+        Directory of the files, made where needed.
+    num_top
+        How many of the best to list of each run, >= 1.
+    formats
+        Of the figures' files, any of `FORMATS`; the page has them in any case.
+    details_of
+        Labels of the runs of which more is said than of all together; None: all.
+
+    Raises
+    ------
+    UsageError
+        If a format is unknown, or the directory cannot be written.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise UsageError(f"--figures is {unknown[0]!r}; choose among {', '.join(FORMATS)}.")
+    _make(out)
+    together = overview(runs, num_top)
+    told = list(runs) if details_of is None else list(details_of)
+    single = {label: details(runs[label]) for label in told}
+    places = _places(list(runs), out)
+    files = [file for exhibit in together for file in _write(exhibit, out, formats)]
+    for label, exhibits in single.items():
+        _make(places[label])
+        files += [file for e in exhibits for file in _write(e, places[label], formats)]
+    chapters = [
+        Chapter(f"run-{number}", label if len(runs) > 1 else "The run", _facts(runs[label]), shown)
+        for number, (label, shown) in enumerate(single.items(), 1)
+    ]
+    if len(runs) == 1:
+        chapters[0] = Chapter(
+            "run-1", "The run", chapters[0].facts, [*together, *single.popitem()[1]]
+        )
+    else:
+        facts = [(str(len(runs)), "runs"), (str(_count(runs)), "evaluations")]
+        facts.append((str(len(single)), "of them in detail below"))
+        chapters.insert(0, Chapter("all", "All runs", facts, together))
+    title = next(iter(runs)) if len(runs) == 1 else f"{len(runs)} searches"
+    text = page(f"Report: {title}", chapters, f"Made with agebo_hpc {__version__}.")
+    write_text(out / PAGE_NAME, text)
+    top = next(exhibit.tables["top"] for exhibit in together if exhibit.name == "top")
+    return Analysis(top, [out / PAGE_NAME, *files])
+
+
+def best_of_methods(runs: Mapping[str, Run]) -> list[str]:
+    """Return the label of the run with the best evaluation of each method."""
+    best = {label: float(scored(run.history)["objective"].max()) for label, run in runs.items()}
+    return [max(labels, key=best.__getitem__) for labels in by_method(runs).values()]
+
+
+def _write(exhibit: Exhibit, out: Path, formats: Sequence[str]) -> list[Path]:
+    files = []
+    for name, table in exhibit.tables.items():
+        files.append(out / f"{name}.csv")
+        write_text(files[-1], table.to_csv(index=False))
+    figure = exhibit.figure
+    if figure is not None:
+        for kind in formats:
+            files.append(out / f"{exhibit.name}.{kind}")
+            save_figure(figure, files[-1])
+    return files
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write into {str(directory)!r}: {error.strerror}; choose another --out."
+        ) from error
+
+
+def _places(labels: Sequence[str], out: Path) -> dict[str, Path]:
+    """Return the directory of each run's own files."""
+    if len(labels) == 1:
+        return {labels[0]: out}
+    names = [re.sub(r"[^\w.=-]+", "_", label).strip("._") or "run" for label in labels]
+    return {
+        label: out / (name if names.count(name) == 1 else f"{name}_{number}")
+        for number, (label, name) in enumerate(zip(labels, names, strict=True), 1)
+    }
+
+
+def _count(runs: Mapping[str, Run]) -> int:
+    return sum(len(run.history) for run in runs.values())
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    """Sum up a run in a few words."""
+    stands = standing(run)
+    best = stands["best"]
+    facts = [
+        (f"{best['objective']:.5g}", f"best {run.metric}, evaluation {best['evaluation_id']}"),
+        (str(stands["finished"]), "evaluations finished"),
+        (str(timedelta(seconds=round(stands["seconds"]))), "searched"),
+        (str(run.section("search").get("method", "unknown")), "method"),
+        (str(stands["state"]), "state"),
+    ]
+    if stands["busy_share"] is not None:
+        facts.insert(3, (f"{stands['busy_share']:.1%}", f"busy, {stands['num_slots']} slots"))
+    return facts

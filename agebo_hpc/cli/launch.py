@@ -1,0 +1,233 @@
+"""`script`, `submit` and `sites`: batch jobs for a machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agebo_hpc.cli.search import Duration
+from agebo_hpc.errors import UsageError
+
+
+def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what job is wanted."""
+    positive = click.IntRange(min=1)
+    options = [
+        click.argument("search", nargs=-1, type=click.UNPROCESSED, metavar="DATA.h5 [OPTIONS]..."),
+        click.option("--site", required=True, help="Name of a site, or a TOML file of your own."),
+        click.option("--nodes", type=positive, default=1, show_default=True, help="Of the job."),
+        click.option(
+            "--walltime", type=Duration(), required=True, help="Of the job, such as 3h or 30m."
+        ),
+        click.option(
+            "--run",
+            "run_",
+            type=click.Path(),
+            default="runs/agebo",
+            show_default=True,
+            help="Run directory; a search that is in it goes on.",
+        ),
+        click.option("--name", default="agebo", show_default=True, help="Of the job."),
+        click.option("--account", default="", help="That pays for the job.  [default: none]"),
+        click.option("--queue", default="", help="Queue or partition.  [default: none]"),
+        click.option("--launcher", help="In place of the site's: srun, mpirun, hydra, …"),
+        click.option("--cores-per-node", type=positive, help="In place of the site's."),
+        click.option(
+            "--gpus-per-node", type=click.IntRange(min=0), help="In place of the site's."
+        ),
+        click.option(
+            "--slots-per-node",
+            "slots",
+            type=positive,
+            help="Trainer ranks of a node."
+            "  [default: one for each GPU, else 8, or as many as there are cores]",
+        ),
+        click.option(
+            "--threads-per-slot",
+            "threads",
+            type=positive,
+            help="Cores of a trainer rank.  [default: cores of a node / slots]",
+        ),
+        click.option(
+            "--max-processes", type=positive, help="Largest worker group.  [default: the slots]"
+        ),
+        click.option(
+            "--executor",
+            type=click.Choice(["mpi", "steps"]),
+            default="mpi",
+            show_default=True,
+            help="Ranks that live on, or a job step for each evaluation.",
+        ),
+        click.option(
+            "--continue",
+            "continuation",
+            type=click.Choice(["requeue", "chain", "none"]),
+            help="What follows a job that stopped early.  [default: requeue on Slurm, else none]",
+        ),
+        click.option(
+            "--activate",
+            default="",
+            help="File to source for the environment.  [default: make .venv in the checkout]",
+        ),
+        click.option(
+            "--directive",
+            "directives",
+            multiple=True,
+            help="Further words for the scheduler, "
+            "such as '--constraint=knl'; may be given several times.",
+        ),
+        click.option(
+            "--eval-minutes",
+            type=click.FloatRange(min=0, min_open=True),
+            default=10.0,
+            show_default=True,
+            help="Of an evaluation by one process, for the estimate of evaluations.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _made(
+    site: str,
+    run_: str,
+    launcher: str | None,
+    cores_per_node: int | None,
+    gpus_per_node: int | None,
+    eval_minutes: float,
+    **job: Any,
+) -> tuple[Any, str, Any]:
+    """Return the site, the script and the job."""
+    from dataclasses import replace
+
+    from agebo_hpc.launch import script as script_module
+    from agebo_hpc.launch.site import load_site
+
+    record = load_site(site)
+    changes = {"launcher": launcher, "cores": cores_per_node, "gpus": gpus_per_node}
+    given: dict[str, Any] = {name: v for name, v in changes.items() if v is not None}
+    if "cores" in given or "gpus" in given:
+        given["is_generic"] = False
+    record = replace(record, **given)
+    package = Path(script_module.__file__).parents[1]
+    has_checkout = (package.parent / "Makefile").is_file()
+    activate = job.pop("activate")
+    if activate:
+        activate = str(Path(activate).resolve())
+    elif not has_checkout:
+        # Installed without a checkout: the environment of this very program.
+        import sys
+
+        activate = str(Path(sys.executable).parent / "activate")
+    words = [_whole_path(word) for word in job.pop("search")]
+    data = next((Path(word) for word in words if word.endswith(".h5")), None)
+    asked = script_module.Job(
+        run=str(Path(run_).resolve()),
+        home=str(package.parent) if has_checkout else "",
+        library=str(package / "launch" / "job.sh"),
+        activate=activate,
+        search=tuple(words),
+        evaluation_minutes=eval_minutes,
+        data_bytes=data.stat().st_size if data is not None and data.is_file() else None,
+        **job,
+    )
+    return record, script_module.script_text(record, asked), asked
+
+
+def _whole_path(word: str) -> str:
+    """Return a file's path so that it is found from anywhere."""
+    return str(Path(word).resolve()) if not word.startswith("-") and os.path.exists(word) else word
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@job_options
+def script(**options: Any) -> None:
+    """Print the batch script that searches on a site.
+
+    DATA.h5 and what follows goes to `agebo-hpc search`; nothing: the demonstration's search.
+    """
+    click.echo(_made(**options)[1], nl=False)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--dry-run", is_flag=True, help="Print the script and the commands; send nothing.")
+@click.option(
+    "--chain",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Submit so many jobs, each of which goes on where the one before stopped early.",
+)
+@job_options
+def submit(dry_run: bool, chain: int, **options: Any) -> int:
+    """Write the batch script beside the run directory and send it.
+
+    Prints the number of each job.
+    """
+    from agebo_hpc.launch.submission import run_here, submit_words
+    from agebo_hpc.launch.submission import submit as send
+
+    if chain > 1:
+        if options["continuation"] not in (None, "chain"):
+            asked = options["continuation"]
+            raise UsageError(f"--chain is {chain} but --continue is {asked}; leave one out.")
+        options["continuation"] = "chain"
+    site, text, job = _made(**options)
+    if chain > 1 and site.scheduler == "none":
+        raise UsageError(f"--chain is {chain} but {site.name} has no batch system; leave it out.")
+    path = Path(f"{job.run}.{site.name}.sh")
+    if dry_run:
+        click.echo(text, nl=False)
+        for number in range(chain):
+            words = submit_words(site.scheduler, str(path), f"JOB{number}" if number else None)
+            click.echo(f"# {' '.join(words)}")
+        return 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write {path}: {error.strerror}; choose another --run."
+        ) from error
+    if site.scheduler == "none":
+        return run_here(path)
+    for job_number in send(site.scheduler, path, chain):
+        click.echo(job_number)
+    return 0
+
+
+@click.group()
+def sites() -> None:
+    """List and show the machines that scripts can be made for."""
+
+
+@sites.command("list")
+def list_sites() -> None:
+    """List the built-in sites."""
+    from agebo_hpc.launch.site import load_site, site_names
+
+    for name in site_names():
+        click.echo(f"{name:<12}{load_site(name).description}")
+
+
+@sites.command("show")
+@click.argument("name")
+@click.option("--shell", is_flag=True, help="As the site file that batch scripts read.")
+def show_site(name: str, shell: bool) -> None:
+    """Print a site's record: a built-in one, or a TOML file after a check."""
+    from agebo_hpc.launch.site import load_site
+
+    site = load_site(name)
+    if shell:
+        click.echo("# shellcheck shell=bash\n" + site.shell_text(), nl=False)
+        return
+    import tomli_w
+
+    record = {key: value for key, value in vars(site).items() if value not in ((), "", 0)}
+    click.echo(tomli_w.dumps(record), nl=False)

@@ -1,0 +1,133 @@
+"""How the ranks of a world begin and end together, also when one of them dies meanwhile.
+
+Messages to and from the manager take the place of MPI's collectives: those wait for the dead, and
+keep a core busy where a rank takes long to load its libraries.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from agebo_hpc.errors import EXIT_INTERNAL, AgeboError
+from agebo_hpc.execution.faults import dead_ranks, is_death
+from agebo_hpc.execution.inbox import Inbox
+from agebo_hpc.execution.protocol import MANAGER, Backoff, Outbox, Tag, try_receive
+from agebo_hpc.execution.world import World
+
+LEAVE_SECONDS = 30.0
+"""How long a last message may take."""
+
+Said = tuple[type[AgeboError], str, str] | None
+"""An error as it travels: class, text, host."""
+
+
+def tell_verdict(world: World, error: AgeboError | None) -> None:
+    """Tell every trainer rank whether to go on. On the manager."""
+    outbox = Outbox(world.comm)
+    for rank in range(world.comm.Get_size()):
+        if rank != MANAGER:
+            outbox.send(_said(error), rank, Tag.VERDICT)
+    outbox.flush(LEAVE_SECONDS)
+
+
+def hear_verdict(world: World) -> AgeboError | None:
+    """Return the error for which the manager ends the search, if there is one. On a trainer."""
+    backoff = Backoff()
+    while (received := try_receive(world.comm, MANAGER, Tag.VERDICT)) is None:
+        backoff.sleep()
+    return _heard(received[0])
+
+
+def tell_ready(world: World, error: AgeboError | None) -> None:
+    """Tell the manager whether this rank can train. On a trainer."""
+    outbox = Outbox(world.comm)
+    outbox.send(_said(error), MANAGER, Tag.READY)
+    outbox.flush(LEAVE_SECONDS)
+
+
+def hear_ready(world: World) -> AgeboError | None:
+    """Return the first error that a trainer rank has, when all are heard. On the manager.
+
+    Ranks that died are not waited for.
+    """
+    inbox, backoff = Inbox(world.comm), Backoff()
+    waiting = set(range(world.comm.Get_size())) - {MANAGER}
+    first = None
+    while waiting:
+        received = inbox.receive()
+        if received is None:
+            backoff.sleep()
+            waiting -= dead_ranks(world.comm) if world.survives else set()
+            continue
+        waiting.discard(received[0])
+        first = first or _heard(received[2])
+    return first
+
+
+def _said(error: AgeboError | None) -> Said:
+    return None if error is None else (type(error), str(error), socket.gethostname())
+
+
+def _heard(said: Said) -> AgeboError | None:
+    """Return an error, named after its host where that is not this one."""
+    if said is None:
+        return None
+    kind, text, host = said
+    return kind(text if host == socket.gethostname() else f"{text} (on host {host})")
+
+
+def leave(world: World, code: int, has_losses: bool) -> None:
+    """Leave the world together, so that the first to exit does not get the others killed.
+
+    Collective over those that live: the manager has let them go, and a trainer says goodbye.
+
+    Parameters
+    ----------
+    world
+        All ranks.
+    code
+        Exit code of this process.
+    has_losses
+        Whether any rank died.
+    """
+    if world.comm.Get_rank() != MANAGER:
+        outbox = Outbox(world.comm)
+        outbox.send(None, MANAGER, Tag.BYE)
+        outbox.flush(LEAVE_SECONDS)
+    if not world.survives:
+        world.comm.Barrier()
+    elif has_losses:
+        # MPI_Finalize would wait for the dead now and then. Without it, Open MPI takes the exit
+        # of a process of a job that survives for what it is.
+        atexit.register(_exit_at_once, code)
+
+
+def _exit_at_once(code: int) -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+@contextmanager
+def leaving_without_manager(world: World) -> Iterator[None]:
+    """End this process where the manager is found dead: nobody would take its results."""
+    from mpi4py import MPI
+
+    try:
+        yield
+    except MPI.Exception as error:
+        if not is_death(error):
+            raise
+        sys.stderr.write(
+            f"agebo-hpc: rank {world.comm.Get_rank()} ends: the manager, rank {MANAGER} on "
+            f"{world.places[MANAGER]}, died. Go on with `agebo-hpc resume RUN`.\n"
+        )
+        sys.stderr.flush()
+        os._exit(EXIT_INTERNAL)

@@ -1,0 +1,176 @@
+"""The process that trainings in children are forked from; started before MPI.
+
+    python -m agebo_hpc.execution.nursery CONTROL
+
+It has imported TensorFlow and Horovod and run nothing, so a fork is cheap and sound. Its rank
+sends it an `Order` and one end of a channel, over the socket with the number CONTROL; the child
+talks to the rank over that channel, and its end is reported on the control socket.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from agebo_hpc.errors import AgeboError
+from agebo_hpc.execution.guard import is_echo, status_of
+from agebo_hpc.execution.tether import PR_SET_PDEATHSIG
+from agebo_hpc.space.configuration import Evaluation
+from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.preload import load_libraries
+from agebo_hpc.training.rendezvous import check_meeting
+from agebo_hpc.training.trainer import Slot
+
+LONGEST_ORDER = 1 << 16
+"""Bytes of an order, at most."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Train an evaluation in a child; or, without one, only make a trainer.
+
+    Attributes
+    ----------
+    evaluation
+        What to train; None: nothing.
+    slot
+        Threads and device of the training.
+    cores
+        That the child keeps to.
+    """
+
+    evaluation: Evaluation | None
+    slot: Slot
+    cores: frozenset[int]
+
+
+@dataclass(frozen=True)
+class End:
+    """How a child ended.
+
+    Attributes
+    ----------
+    status
+        As of `os.wait4`.
+    peak_memory
+        Largest resident memory, bytes.
+    """
+
+    status: int
+    peak_memory: int
+
+
+def main() -> None:
+    """Load what trainings need, then fork a child for each order until the rank is gone."""
+    die_with_parent()
+    for number in (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    request: dict[str, Any] = pickle.load(sys.stdin.buffer)
+    # A child belongs to one group in its life, which no launcher changes.
+    os.environ["HOROVOD_ELASTIC"] = "0"
+    prepare_environment(request["threads_per_slot"] or 1)
+    load_libraries()
+    with socket.socket(fileno=int(sys.argv[1])) as control:
+        control.send(b"ready")
+        while True:
+            data, channels, _, _ = socket.recv_fds(control, LONGEST_ORDER, 1)
+            if not data:
+                return
+            report(control, fork(request, pickle.loads(data), channels[0]))
+
+
+def die_with_parent() -> None:
+    """Let the kernel end this process when the one that started it ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def report(control: socket.socket, child: int) -> None:
+    """Tell the rank the child's number, wait for its end and tell that."""
+    control.send(pickle.dumps(child))
+    _, status, usage = os.wait4(child, 0)
+    control.send(pickle.dumps(End(status, usage.ru_maxrss * 1024)))
+
+
+def fork(request: Mapping[str, Any], order: Order, channel: int) -> int:
+    """Fork a child that trains; return its process number."""
+    child = os.fork()
+    if child:
+        os.close(channel)
+        return child
+    code = 1
+    try:
+        die_with_parent()
+        os.sched_setaffinity(0, order.cores)
+        with Connection(channel) as connection:
+            train(request, order, connection)
+        code = 0
+    finally:
+        # Nothing of the parent is to be flushed or ended twice.
+        os._exit(code)
+
+
+def train(request: Mapping[str, Any], order: Order, connection: Connection) -> None:
+    """Prepare, say so, wait for the word to run, train, send what came of it."""
+    try:
+        training = prepare(request, order)
+        connection.send(("prepared", None))
+        if training is None:
+            return
+        word, comm = connection.recv()
+        if word == "run":
+            outcome = training.run(comm, Rule(connection))
+            connection.send(("outcome", outcome))
+    except AgeboError as error:
+        connection.send(("refused", error))
+    except EOFError:
+        # The rank is gone.
+        return
+    except Exception as error:  # noqa: BLE001 (the rank gets it)
+        failure = (status_of(error), traceback.format_exc(), is_echo(error))
+        connection.send(("failed", failure))
+
+
+def prepare(request: Mapping[str, Any], order: Order) -> Any:
+    """Return a training, or None where only a trainer was asked for."""
+    from agebo_hpc.execution.request import SearchRequest
+    from agebo_hpc.execution.session import make_trainer
+
+    asked = SearchRequest.from_dict(request)
+    trainer = make_trainer(asked, order.slot)
+    if order.evaluation is None:
+        if order.slot.with_group and asked.processes != (1,):
+            check_meeting()
+        return None
+    return trainer.prepare(order.evaluation, asked.seed)
+
+
+class Rule:
+    """The rule by which a child's training stops: an order over the channel."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._is_ordered = False
+
+    def __call__(self, record: Mapping[str, float] | None = None) -> bool:
+        """Pass a record on; return whether the rank said to stop."""
+        if record is not None:
+            self._connection.send(("record", dict(record)))
+        while self._connection.poll():
+            self._is_ordered |= self._connection.recv()[0] == "stop"
+        return self._is_ordered
+
+
+if __name__ == "__main__":
+    # What is sent to the rank must be of classes that it knows.
+    from agebo_hpc.execution import nursery
+
+    nursery.main()

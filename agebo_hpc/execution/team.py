@@ -1,0 +1,100 @@
+"""All ranks of a job as one group that trains one network; there is no manager."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from agebo_hpc.errors import AgeboError
+from agebo_hpc.execution.launcher import announced_world
+from agebo_hpc.execution.startup import RankFacts
+from agebo_hpc.execution.world import available_cores, join_world, launched_by_mpi, node_name
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Team:
+    """The ranks that train together and this rank's place among them.
+
+    Attributes
+    ----------
+    comm
+        Communicator of all ranks; None for a process without a launcher.
+    rank, size
+        Number of this rank, from 0, and of all.
+    local_rank
+        Number of this rank on its node, from 0.
+    cores
+        Cores for this rank: those that it may run on, divided by the ranks that share them.
+    """
+
+    comm: Any | None
+    rank: int
+    size: int
+    local_rank: int
+    cores: int
+
+    def agree(self, work: Callable[[], Value]) -> Value:
+        """Do something on every rank; what fails on one fails on all. Collective over `comm`.
+
+        Raises
+        ------
+        AgeboError
+            That of the first rank that had one.
+        """
+        value, error = _attempt(work)
+        errors = [error] if self.comm is None else self.comm.allgather(error)
+        for reason in errors:
+            if reason is not None:
+                raise reason
+        return cast(Value, value)
+
+    def first(self, work: Callable[[], Value]) -> Value:
+        """Return what rank 0 alone finds; its failure is everyone's. Collective over `comm`.
+
+        Raises
+        ------
+        AgeboError
+            That of rank 0.
+        """
+        found = _attempt(work) if self.rank == 0 else (None, None)
+        value, error = found if self.comm is None else self.comm.bcast(found)
+        if error is not None:
+            raise error
+        return cast(Value, value)
+
+
+def _attempt(work: Callable[[], Value]) -> tuple[Value | None, AgeboError | None]:
+    try:
+        return work(), None
+    except AgeboError as error:
+        return None, error
+
+
+def join_team() -> Team:
+    """Return the team of all ranks that were launched. Collective over the world.
+
+    Raises
+    ------
+    LaunchError
+        If the launcher and MPI do not agree on how many there are.
+    """
+    announced = announced_world()
+    if not launched_by_mpi() or announced is None or announced[1] < 2:
+        return Team(None, 0, 1, 0, available_cores())
+    comm = join_world()
+    mine = os.sched_getaffinity(0)
+    facts = comm.allgather(RankFacts.here(node_name()))
+    rank = comm.Get_rank()
+    neighbours = [i for i, fact in enumerate(facts) if fact.node == facts[rank].node]
+    sharing = sum(not mine.isdisjoint(facts[i].cores) for i in neighbours)
+    return Team(
+        comm,
+        rank,
+        comm.Get_size(),
+        neighbours.index(rank),
+        max(1, len(mine) // max(1, sharing)),
+    )

@@ -1,0 +1,318 @@
+#!/usr/bin/env bash
+# What every batch script shares; sourced by slurm/*.sbatch, jobs/*.qsub, jobs/*.cobalt and by what
+# `agebo-hpc script` prints. A script sets what differs, then calls: agebo_job [DATA.h5 OPTIONS…]
+#
+# Settings, all by environment variable; a site file (AGEBO_SITE) may set them, and what stands in
+# the environment before wins over it:
+#   AGEBO_HOME              checkout with Makefile; empty: an installed package is used
+#   AGEBO_RUN               run directory, the same for all jobs of a chain [runs/NAME-JOBID]
+#   AGEBO_LAUNCHER          srun, mpirun (Open MPI), hydra (MPICH, Intel MPI), mpiexec (PALS), aprun
+#   AGEBO_SLOTS_PER_NODE    trainer ranks of a node [its GPUs, else 8, or its cores if fewer]
+#   AGEBO_THREADS_PER_SLOT  cores of a trainer rank [cores of the node / its trainer ranks]
+#   AGEBO_CORES_PER_NODE    [what this shell may use]
+#   AGEBO_GPUS_PER_NODE     [0] more: each is a slot, and a trainer rank that sees no GPU ends the job
+#   AGEBO_DEVICE_ORDER      devices by local rank, such as 3,2,1,0 [0,1,2,…]
+#   AGEBO_BIND              cores: each trainer rank keeps to its own; none [cores]
+#   AGEBO_MAX_PROCESSES     largest worker group [trainer ranks of a node]
+#   AGEBO_EXECUTOR          mpi, or steps: the manager alone is started, and starts job steps [mpi]
+#   AGEBO_CONTINUE          requeue, chain or none: what follows a job that stopped early [requeue
+#                           where the scheduler can]
+#   AGEBO_MAX_RESTARTS      requeues at most [20]
+#   AGEBO_SRUN_MPI          plug-in of srun [pmix]     AGEBO_LAUNCH_OPTIONS  further words for the launcher
+#   AGEBO_ACTIVATE          file to source instead of making .venv with `make setup`
+#   AGEBO_SIGNAL            what asks the search to stop in order [USR2]
+
+say() { printf '%s agebo: %s\n' "$(date -u +%H:%M:%S)" "$*"; }
+
+agebo_fail() { # agebo_fail CODE TEXT
+    say "$2" >&2
+    exit "$1"
+}
+
+agebo_scheduler() { # which batch system runs this shell
+    if [ -n "${SLURM_JOB_ID:-}" ]; then
+        echo slurm
+    elif [ -n "${PBS_JOBID:-}" ]; then
+        echo pbs
+    elif [ -n "${COBALT_JOBID:-}" ]; then
+        echo cobalt
+    else
+        echo none
+    fi
+}
+
+agebo_job_id() {
+    local id=${SLURM_JOB_ID:-${PBS_JOBID:-${COBALT_JOBID:-$$}}}
+    echo "${id%%.*}"
+}
+
+agebo_nodes() { # hosts of the job, one a line, this one first where the scheduler says so
+    if [ -n "${SLURM_JOB_NODELIST:-}" ]; then
+        scontrol show hostnames "$SLURM_JOB_NODELIST"
+    elif [ -n "${PBS_NODEFILE:-}" ]; then
+        awk '!seen[$0]++' "$PBS_NODEFILE"
+    elif [ -n "${COBALT_NODEFILE:-}" ]; then
+        awk '!seen[$0]++' "$COBALT_NODEFILE"
+    elif [ -n "${COBALT_JOBSIZE:-}" ]; then
+        seq -f 'node%g' "$COBALT_JOBSIZE"
+    else
+        hostname
+    fi
+}
+
+agebo_site() { # read the site file: a path, or the name of one of jobs/sites
+    [ -n "${AGEBO_SITE:-}" ] || return 0
+    local file=$AGEBO_SITE
+    [ -f "$file" ] || file=${AGEBO_HOME:-.}/jobs/sites/$AGEBO_SITE.env
+    [ -f "$file" ] || agebo_fail 78 "AGEBO_SITE is $AGEBO_SITE; there is no such file, nor $file. \
+Give the path of a site file, or one of: $(cd "${AGEBO_HOME:-.}/jobs/sites" 2>/dev/null && echo *.env)"
+    # shellcheck source=/dev/null
+    source "$file"
+    say "site file $file"
+}
+
+agebo_environment() { # modules of the site, then our environment; made if it is missing
+    if [ "$(type -t agebo_modules)" = function ]; then
+        agebo_modules
+        module list 2>&1 || true
+    fi
+    if [ -n "${AGEBO_ACTIVATE:-}" ]; then
+        [ -f "$AGEBO_ACTIVATE" ] || agebo_fail 78 "AGEBO_ACTIVATE is $AGEBO_ACTIVATE; there is no such file."
+        # shellcheck source=/dev/null
+        source "$AGEBO_ACTIVATE"
+    elif [ -n "${AGEBO_HOME:-}" ]; then
+        [ -f "$AGEBO_HOME/Makefile" ] || agebo_fail 78 "AGEBO_HOME is $AGEBO_HOME, which is not a \
+checkout. Set it to the directory that holds slurm/ and Makefile, or set AGEBO_ACTIVATE."
+        local venv=${VENV:-.venv}
+        case $venv in /*) ;; *) venv=$AGEBO_HOME/$venv ;; esac
+        # The compiler's own ranks are checked there, outside of what the scheduler gave us.
+        (agebo_forget_job && make --no-print-directory -C "$AGEBO_HOME" setup) ||
+            agebo_fail 70 "make setup failed; its log is named above."
+        export PATH=$venv/bin:$PATH
+    fi
+    command -v python >/dev/null || agebo_fail 78 "there is no python on PATH; set AGEBO_HOME or AGEBO_ACTIVATE."
+    python -c 'import agebo_hpc' ||
+        agebo_fail 78 "$(command -v python) has no agebo_hpc; set AGEBO_HOME to a checkout or AGEBO_ACTIVATE."
+}
+
+agebo_forget_job() { # let commands below believe that they are in no job
+    local name
+    for name in $(compgen -e | grep -E '^(SLURM|PBS|PMI|PMIX|COBALT)_'); do unset "$name"; done
+}
+
+agebo_layout() { # numbers of nodes, slots, threads and ranks, into agebo_* variables
+    mapfile -t agebo_hosts < <(agebo_nodes)
+    local allowed cores gpus slots threads
+    # nproc would believe OMP_NUM_THREADS. Slurm may count cores that are not there.
+    allowed=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
+    cores=${AGEBO_CORES_PER_NODE:-$allowed}
+    if [ -z "${AGEBO_CORES_PER_NODE:-}" ] && [ "${SLURM_CPUS_ON_NODE:-$cores}" -lt "$cores" ]; then
+        cores=$SLURM_CPUS_ON_NODE
+    fi
+    gpus=${AGEBO_GPUS_PER_NODE:-0}
+    if [ "$gpus" -gt 0 ]; then
+        slots=${AGEBO_SLOTS_PER_NODE:-$gpus}
+    else
+        slots=${AGEBO_SLOTS_PER_NODE:-$((cores < 8 ? cores : 8))}
+    fi
+    [ "$slots" -ge 1 ] || agebo_fail 78 "AGEBO_SLOTS_PER_NODE is $slots; give 1 or more."
+    threads=${AGEBO_THREADS_PER_SLOT:-$((cores / slots > 0 ? cores / slots : 1))}
+    if [ $((slots * threads)) -gt "$cores" ] && [ "$threads" -gt 1 ]; then
+        agebo_fail 78 "$slots slots of $threads threads need $((slots * threads)) cores; the node has \
+$cores. Set AGEBO_SLOTS_PER_NODE or AGEBO_THREADS_PER_SLOT so that they fit."
+    fi
+    agebo_slots=$slots agebo_threads=$threads
+    export AGEBO_GPUS_PER_NODE=$gpus
+    export AGEBO_BIND=${AGEBO_BIND:-cores}
+    case ${AGEBO_LAUNCHER:=mpirun} in
+    srun | mpirun | hydra) # the manager is one more rank on the first node
+        agebo_ranks=$((1 + slots * ${#agebo_hosts[@]})) ;;
+    mpiexec | aprun) # as many ranks on every node: the manager takes the place of a trainer rank
+        agebo_ranks=$((slots * ${#agebo_hosts[@]})) ;;
+    *)
+        agebo_fail 78 "AGEBO_LAUNCHER is $AGEBO_LAUNCHER; choose among srun, mpirun, hydra, mpiexec, aprun." ;;
+    esac
+    local words="${#agebo_hosts[@]} nodes (${agebo_hosts[*]}), $cores cores and $gpus GPUs a node"
+    say "$words; $slots slots of $threads threads a node, idle cores a node: $((cores - slots * threads))"
+    if [ "${AGEBO_EXECUTOR:-mpi}" = mpi ]; then
+        say "ranks: $agebo_ranks, that is 1 manager and $((agebo_ranks - 1)) trainers, by $AGEBO_LAUNCHER"
+        [ "$agebo_ranks" -ge 2 ] || agebo_fail 71 "1 rank is the manager and none is left to train; ask for more slots."
+    else
+        say "executor steps: 1 manager, every evaluation is a step of $AGEBO_LAUNCHER"
+    fi
+}
+
+agebo_host_file() { # agebo_host_file FILE: one line for each rank, the manager's first
+    local host i
+    {
+        echo "${agebo_hosts[0]}"
+        for host in "${agebo_hosts[@]}"; do
+            for ((i = 0; i < agebo_slots; i++)); do echo "$host"; done
+        done
+    } >"$1"
+}
+
+agebo_command() { # the launcher's words, into agebo_words
+    local hosts=$AGEBO_RUN.hosts options=() name
+    read -ra options <<<"${AGEBO_LAUNCH_OPTIONS:-}"
+    mkdir -p "$(dirname "$AGEBO_RUN")"
+    export PYTHONUNBUFFERED=1
+    case $AGEBO_LAUNCHER in
+    srun)
+        agebo_host_file "$hosts"
+        export SLURM_HOSTFILE=$hosts
+        # Otherwise they contradict what is asked for here.
+        unset SLURM_NTASKS_PER_NODE SLURM_TASKS_PER_NODE SLURM_CPUS_PER_TASK SLURM_TRES_PER_TASK
+        agebo_words=(srun "--mpi=${AGEBO_SRUN_MPI:-pmix}" "--ntasks=$agebo_ranks" --distribution=arbitrary
+            --overcommit --kill-on-bad-exit=1 --wait=60) ;;
+    mpirun)
+        agebo_host_file "$hosts"
+        agebo_words=(mpirun -n "$agebo_ranks" --hostfile "$hosts" --map-by seq:OVERSUBSCRIBE --bind-to none)
+        if [ "$(id -u)" = 0 ]; then
+            export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+            export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1
+        fi
+        if [ "${AGEBO_FT:-}" = 1 ]; then agebo_words+=(--with-ft ulfm); fi
+        for name in PATH LD_LIBRARY_PATH PYTHONPATH $(compgen -e | grep -E '^(AGEBO|TF|NCCL|HOROVOD|OMP|KMP)_'); do
+            if [ -n "${!name:-}" ]; then agebo_words+=(-x "$name"); fi
+        done ;;
+    hydra)
+        agebo_host_file "$hosts"
+        uniq -c "$hosts" | awk '{print $2 ":" $1}' >"$hosts.counts"
+        agebo_words=(mpiexec -n "$agebo_ranks" -f "$hosts.counts" -bind-to none -genvall) ;;
+    mpiexec)
+        agebo_words=(mpiexec -n "$agebo_ranks" --ppn "$agebo_slots" --depth "$agebo_threads" --cpu-bind depth
+            --env "OMP_NUM_THREADS=$agebo_threads")
+        AGEBO_BIND=none ;;
+    aprun)
+        agebo_words=(aprun -n "$agebo_ranks" -N "$agebo_slots" -d "$agebo_threads" -cc depth
+            -e "OMP_NUM_THREADS=$agebo_threads")
+        AGEBO_BIND=none ;;
+    esac
+    agebo_words+=("${options[@]}")
+}
+
+agebo_search_words() { # agebo_search_words [DATA OPTIONS…]: what is searched, into agebo_search
+    if [ $# = 0 ] && [ ! -f "$AGEBO_RUN/config.toml" ]; then
+        # No words: the demonstration's data and a search of a few minutes.
+        local data=${AGEBO_HOME:-.}/demo/nycflights13.h5
+        if [ ! -f "$data" ]; then
+            mkdir -p "$(dirname "$data")"
+            (agebo_forget_job && python -m agebo_hpc data fetch nycflights13 --out "$data") ||
+                agebo_fail 66 "no data set is named and the demonstration's could not be fetched; give DATA.h5."
+        fi
+        set -- "$data" --preset v1-small --epochs 2 --max-evals 30 --population 10 --sample-size 3
+    fi
+    if [ $# = 0 ]; then
+        agebo_search=(resume "$AGEBO_RUN")
+    else
+        agebo_search=(search "$@" --out "$AGEBO_RUN" --resume)
+        # A search keeps the size of groups that it began with, on other nodes too.
+        if [ ! -f "$AGEBO_RUN/config.toml" ]; then
+            agebo_search+=(--max-processes "${AGEBO_MAX_PROCESSES:-$agebo_slots}")
+        fi
+    fi
+    agebo_search+=(--executor "${AGEBO_EXECUTOR:-mpi}" --threads-per-slot "$agebo_threads")
+    if [ "${AGEBO_EXECUTOR:-mpi}" = steps ]; then
+        export AGEBO_SLOTS_PER_NODE=$agebo_slots
+        agebo_words=()
+    fi
+}
+
+agebo_hand_on() { # ask the search to stop in order
+    say "signal: the search is asked to stop"
+    kill "-${AGEBO_SIGNAL:-USR2}" "$agebo_child" 2>/dev/null || true
+}
+
+agebo_run() { # run the launcher, hand signals on to it, return its code
+    local child rc=0
+    "$@" </dev/null &
+    child=$!
+    agebo_child=$child
+    trap 'agebo_hand_on' "${AGEBO_SIGNAL:-USR2}"
+    # Slurm sends it to a job that is cancelled, preempted or requeued by somebody.
+    trap 'agebo_terminated=1; agebo_hand_on' TERM
+    # A trap interrupts wait: only when the child is gone is the code the child's.
+    while :; do
+        rc=0
+        wait "$child" || rc=$?
+        kill -0 "$child" 2>/dev/null || break
+    done
+    rc=0
+    wait "$child" 2>/dev/null || rc=$?
+    trap - TERM "${AGEBO_SIGNAL:-USR2}"
+    return "$rc"
+}
+
+agebo_verdict() { # what the run directory says: 0 complete, 75 go on, else a reason to stop
+    python -m agebo_hpc.launch.verdict "$AGEBO_RUN" "$@"
+}
+
+agebo_finish() { # agebo_finish CODE: leave with it, or have the job continued
+    local code=$1 restarts=${SLURM_RESTART_COUNT:-0} most=${AGEBO_MAX_RESTARTS:-20}
+    say "code $code after $((SECONDS / 60)) min, restart $restarts, run directory $AGEBO_RUN"
+    [ "$code" = 75 ] || exit "$code"
+    if [ -e "$AGEBO_RUN/STOP" ]; then
+        say "the file $AGEBO_RUN/STOP stopped it; remove it and submit again to go on"
+        exit 75
+    fi
+    if [ -n "${agebo_terminated:-}" ]; then
+        say "the job was ended from outside; submit again with AGEBO_RUN=$AGEBO_RUN to go on"
+        exit 75
+    fi
+    case ${AGEBO_CONTINUE:-none} in
+    requeue)
+        if [ "$restarts" -ge "$most" ]; then
+            say "requeued $restarts times, as often as AGEBO_MAX_RESTARTS allows; submit again to go on"
+            exit 75
+        fi
+        say "requeued"
+        scontrol requeue "$SLURM_JOB_ID" || exit 75
+        # Slurm ends this shell; leaving it first would be an end of the job.
+        sleep 120
+        exit 75 ;;
+    chain)
+        say "the next job of the chain goes on" ;;
+    *)
+        say "submit again with AGEBO_RUN=$AGEBO_RUN to go on" ;;
+    esac
+    # A Cobalt job that ends with anything but 0 takes those that depend on it along.
+    [ "$(agebo_scheduler)" = cobalt ] && exit 0
+    exit 75
+}
+
+agebo_job() { # agebo_job [DATA.h5 OPTIONS…]: everything, from the environment to the exit code
+    local rc=0 began verdict
+    began=$(date +%s)
+    agebo_site
+    if [ -z "${AGEBO_RUN:-}" ]; then
+        AGEBO_RUN=runs/${SLURM_JOB_NAME:-${PBS_JOBNAME:-${COBALT_JOBNAME:-agebo}}}-$(agebo_job_id)
+    fi
+    case $AGEBO_RUN in /*) ;; *) AGEBO_RUN=$PWD/$AGEBO_RUN ;; esac
+    if [ -z "${AGEBO_CONTINUE:-}" ]; then
+        AGEBO_CONTINUE=none
+        [ "$(agebo_scheduler)" = slurm ] && AGEBO_CONTINUE=requeue
+    fi
+    say "job $(agebo_job_id) of $(agebo_scheduler), restart ${SLURM_RESTART_COUNT:-0}, on $(hostname)"
+    say "words: $*"
+    agebo_environment
+    say "agebo_hpc $(python -c 'import agebo_hpc; print(agebo_hpc.__version__)'), revision \
+$(git -C "${AGEBO_HOME:-.}" rev-parse --short HEAD 2>/dev/null || echo unknown)"
+    if [ -f "$AGEBO_RUN/config.toml" ]; then
+        verdict=$(agebo_verdict --before)
+        say "run directory $AGEBO_RUN from before: ${verdict#* }"
+        case ${verdict%% *} in
+        75) ;;
+        0) [ $# = 0 ] || [ "${AGEBO_CONTINUE}" = chain ] && exit 0 ;;
+        *) exit "${verdict%% *}" ;;
+        esac
+    fi
+    agebo_layout
+    agebo_command
+    agebo_search_words "$@"
+    say "command: ${agebo_words[*]} python -m agebo_hpc ${agebo_search[*]}"
+    agebo_run "${agebo_words[@]}" python -m agebo_hpc "${agebo_search[@]}" || rc=$?
+    verdict=$(agebo_verdict --since "$began" --code "$rc")
+    say "launcher ended with $rc: ${verdict#* }"
+    agebo_finish "${verdict%% *}"
+}

@@ -1,0 +1,167 @@
+"""The text of a batch script, as a pure function of a site and of what is asked for."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agebo_hpc.errors import UsageError
+from agebo_hpc.launch.layout import Layout, layout_lines, make_layout
+from agebo_hpc.launch.site import Site
+
+CONTINUATIONS = ("requeue", "chain", "none")
+SIGNAL_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of a batch job.
+
+    Attributes
+    ----------
+    nodes
+        Number of nodes, >= 1.
+    walltime
+        Seconds, >= 60.
+    run
+        Run directory, an absolute path.
+    home
+        Checkout, an absolute path; empty: ``activate`` is given.
+    library
+        Path of ``job.sh``.
+    search
+        Words for `agebo-hpc search`, the data set first.
+    name, account, queue
+        For the scheduler; empty: not given.
+    slots, threads, max_processes
+        None: by the site.
+    executor
+        ``mpi`` or ``steps``.
+    continuation
+        One of CONTINUATIONS; None: requeue where the site can, else none.
+    activate
+        File to source for the environment; empty: `make setup` in ``home``.
+    directives
+        Further words for the scheduler.
+    evaluation_minutes
+        Of an evaluation by one process, for the estimate.
+    data_bytes
+        Size of the data set; None: not known.
+    """
+
+    nodes: int
+    walltime: float
+    run: str
+    home: str
+    library: str
+    search: tuple[str, ...] = ()
+    name: str = "agebo"
+    account: str = ""
+    queue: str = ""
+    slots: int | None = None
+    threads: int | None = None
+    max_processes: int | None = None
+    executor: str = "mpi"
+    continuation: str | None = None
+    activate: str = ""
+    directives: tuple[str, ...] = ()
+    evaluation_minutes: float = 10.0
+    data_bytes: int | None = None
+
+
+def script_text(site: Site, job: Job) -> str:
+    """Return the script that searches on a site. Pure.
+
+    Raises
+    ------
+    UsageError
+        If what is asked for does not fit the site.
+    """
+    if job.walltime < 60:
+        raise UsageError(f"--walltime is {job.walltime:g} s; give a minute or more.")
+    layout = make_layout(site, job.nodes, job.slots, job.threads, job.max_processes)
+    job = replace(job, continuation=job.continuation or _usual_continuation(site))
+    if job.continuation == "requeue" and (site.scheduler != "slurm" or not site.can_requeue):
+        raise UsageError(f"{site.name} cannot requeue a job by itself; use --continue chain.")
+    lines = ["#!/usr/bin/env bash", *HEADS[site.scheduler](site, job)]
+    lines += [f"# {line}" for line in _remarks(site, job, layout)]
+    lines += ["set -euo pipefail", "", site.shell_text().rstrip(), ""]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in _settings(job).items()]
+    lines += ["", "# shellcheck source=/dev/null", f"source {shlex.quote(job.library)}"]
+    lines.append(shlex.join(["agebo_job", *job.search]))
+    return "\n".join(lines) + "\n"
+
+
+def _usual_continuation(site: Site) -> str:
+    return "requeue" if site.scheduler == "slurm" and site.can_requeue else "none"
+
+
+def _settings(job: Job) -> dict[str, str]:
+    asked = {
+        "AGEBO_HOME": job.home,
+        "AGEBO_RUN": job.run,
+        "AGEBO_ACTIVATE": job.activate,
+        "AGEBO_SLOTS_PER_NODE": job.slots,
+        "AGEBO_THREADS_PER_SLOT": job.threads,
+        "AGEBO_MAX_PROCESSES": job.max_processes,
+        "AGEBO_EXECUTOR": job.executor if job.executor != "mpi" else "",
+        "AGEBO_CONTINUE": job.continuation,
+    }
+    return {name: str(value) for name, value in asked.items() if value}
+
+
+def _remarks(site: Site, job: Job, layout: Layout) -> list[str]:
+    return [
+        f"site         {site.name}: {site.description}",
+        *layout_lines(
+            layout, job.walltime, job.evaluation_minutes, site.memory_gib, job.data_bytes
+        ),
+    ]
+
+
+def _slurm(site: Site, job: Job) -> list[str]:
+    words = [f"--job-name={job.name}", f"--nodes={job.nodes}", "--exclusive"]
+    if site.gpus:
+        words.append(f"--gres=gpu:{site.gpus}")
+    words += [f"--time={clock(job.walltime)}", f"--signal=B:USR2@{SIGNAL_SECONDS}"]
+    words += ["--requeue" if site.can_requeue else "--no-requeue"]
+    words += ["--output=%x-%j.out", "--open-mode=append"]
+    words += [f"--account={job.account}"] if job.account else []
+    words += [f"--partition={job.queue}"] if job.queue else []
+    return [f"#SBATCH {word}" for word in (*words, *_further(site, job))]
+
+
+def _pbs(site: Site, job: Job) -> list[str]:
+    words = [f"-N {job.name}", f"-l walltime={clock(job.walltime)}"]
+    words += [f"-A {job.account}"] if job.account else []
+    words += [f"-q {job.queue}"] if job.queue else []
+    return [f"#PBS {word}" for word in (*words, *_further(site, job))]
+
+
+def _cobalt(site: Site, job: Job) -> list[str]:
+    words = [f"-n {job.nodes}", f"-t {max(1, int(job.walltime // 60))}", f"--jobname {job.name}"]
+    words += [f"-A {job.account}"] if job.account else []
+    words += [f"-q {job.queue}"] if job.queue else []
+    return [f"#COBALT {word}" for word in (*words, *_further(site, job))]
+
+
+HEADS: dict[str, Callable[[Site, Job], list[str]]] = {
+    "slurm": _slurm,
+    "pbs": _pbs,
+    "cobalt": _cobalt,
+    "none": lambda site, job: [],
+}
+"""Scheduler -> its lines."""
+
+
+def _further(site: Site, job: Job) -> list[str]:
+    numbers = {"nodes": job.nodes, "cores": site.cores, "gpus": site.gpus}
+    return [*(words.format(**numbers) for words in site.directives), *job.directives]
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as HH:MM:SS."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest:02d}"

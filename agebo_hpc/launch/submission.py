@@ -1,0 +1,83 @@
+"""Sending scripts to the batch system."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from agebo_hpc.errors import LaunchError
+
+TIMEOUT_SECONDS = 120.0
+
+Send = Callable[[Sequence[str]], str]
+"""Runs a command and returns what it printed."""
+
+
+def submit_words(scheduler: str, script: str, before: str | None = None) -> list[str]:
+    """Return the command that submits a script. Pure.
+
+    Parameters
+    ----------
+    scheduler
+        ``slurm``, ``pbs``, ``cobalt`` or ``none``.
+    script
+        Path of the script.
+    before
+        Number of the job that has to stop early first; None: nothing has to.
+    """
+    match scheduler:
+        case "slurm":
+            words = ["sbatch", "--parsable"]
+            if before:
+                words += [f"--dependency=afternotok:{before}", "--kill-on-invalid-dep=yes"]
+        case "pbs":
+            words = ["qsub", *(["-W", f"depend=afternotok:{before}"] if before else [])]
+        case "cobalt":
+            # Fulfilled by an end with 0 alone: the script ends so when there is more to do.
+            words = ["qsub", *(["--dependencies", before] if before else [])]
+        case _:
+            words = ["bash"]
+    return [*words, script]
+
+
+def submit(scheduler: str, script: Path, chain: int, send: Send | None = None) -> list[str]:
+    """Submit a script so many times, each job after the one before; return the jobs' numbers.
+
+    Raises
+    ------
+    LaunchError
+        If the scheduler refuses it or is not there.
+    """
+    send = send or _send
+    jobs: list[str] = []
+    for _ in range(chain):
+        words = submit_words(scheduler, str(script), jobs[-1] if jobs else None)
+        answer = send(words).strip()
+        found = re.search(r"\d+[\w.\[\]-]*", answer)
+        if found is None:
+            raise LaunchError(f"`{' '.join(words)}` named no job: {answer or 'no answer'}")
+        jobs.append(found.group(0).split(";")[0])
+    return jobs
+
+
+def run_here(script: Path) -> int:
+    """Run a script where there is no batch system; return its exit code."""
+    return subprocess.run(["bash", str(script)]).returncode
+
+
+def _send(words: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    except FileNotFoundError:
+        raise LaunchError(
+            f"There is no {words[0]} here: submit on a login node of the site, or choose another "
+            "site (`agebo-hpc sites list`)."
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise LaunchError(f"{words[0]} gave no answer in {TIMEOUT_SECONDS:g} s.") from None
+    if done.returncode != 0:
+        text = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["no reason given"]
+        raise LaunchError(f"{words[0]} refuses the script: {text[-1]}")
+    return done.stdout

@@ -1,0 +1,122 @@
+"""Whether a job that has ended is to be followed by another, from what its run directory says.
+
+    python -m agebo_hpc.launch.verdict RUN --since SECONDS --code CODE
+    python -m agebo_hpc.launch.verdict RUN --before
+
+prints an exit code and the reason in words. A launcher's own code is a hint: it may hide a crash
+behind a signal's number, or an orderly end behind a kill. What the search wrote last is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, EXIT_INTERNAL, AgeboError
+from agebo_hpc.storage.reader import read_replay
+from agebo_hpc.storage.replay import Replay
+from agebo_hpc.storage.run_directory import CONFIG_NAME, RunDirectory
+
+IDLE_LIVES = 3
+"""So many lives in a row that were killed without a new evaluation end a chain of jobs."""
+
+Verdict = tuple[int, str]
+
+
+def judge(
+    status: Mapping[str, Any] | None,
+    replay: Replay | None,
+    *,
+    since: float = 0.0,
+    code: int | None = None,
+) -> Verdict:
+    """Return the code that a job is to end with, and why. Pure.
+
+    Parameters
+    ----------
+    status
+        Content of ``status.json``; None if there is none.
+    replay
+        What the journal holds; None if there is no run directory.
+    since
+        When the job began, seconds since 1970: what was written before says nothing about it.
+        0: the job has not begun yet, and the question is whether it should.
+    code
+        What the launcher returned; None before the job.
+
+    Returns
+    -------
+    tuple
+        0: complete; 75: go on; another code: stop, and look.
+    """
+    if replay is None:
+        if code in (None, EXIT_COMPLETE):
+            return EXIT_INTERNAL, "no run directory was made and the launcher says nothing of it"
+        return code or EXIT_INTERNAL, "no run directory was made; the reason stands above"
+    if status is not None and _written(status) >= since - 1:
+        state, said = status.get("state"), status.get("exit_code")
+        if state == "complete":
+            return EXIT_COMPLETE, "the search is complete"
+        if said == EXIT_AGAIN:
+            return EXIT_AGAIN, "the search stopped in order, with everything saved"
+        if said is not None:
+            return int(said), f"the search ended with code {said}; its log says why"
+        if state == "failed":
+            return EXIT_INTERNAL, "the search failed; its log says why"
+    elif code not in (None, EXIT_COMPLETE, EXIT_AGAIN) and code < 128:
+        # It never came to its start: an option, the data, too few ranks.
+        return code, f"the search did not start: code {code}; the reason stands above"
+    if code is not None and 64 <= code <= 78 and code != EXIT_AGAIN:
+        return code, f"the search ended with code {code}; the reason stands above"
+    idle = idle_lives(replay)
+    if idle >= IDLE_LIVES:
+        return (
+            EXIT_INTERNAL,
+            f"killed {idle} times in a row without a new evaluation; mend the cause, then resume",
+        )
+    return EXIT_AGAIN, "the search was killed; what it had acknowledged is saved"
+
+
+def idle_lives(replay: Replay) -> int:
+    """Return how many lives at the end of a history were killed without a new evaluation."""
+    count = 0
+    for life in reversed(replay.lives):
+        ended = [r for r in replay.results if life.started <= r.ended <= life.last_seen + 1]
+        if life.end is not None or ended:
+            break
+        count += 1
+    return count
+
+
+def _written(status: Mapping[str, Any]) -> float:
+    try:
+        return datetime.fromisoformat(status["time"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return 0.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a verdict on a run directory."""
+    parser = argparse.ArgumentParser(prog="python -m agebo_hpc.launch.verdict")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--since", type=float, default=0.0)
+    parser.add_argument("--code", type=int)
+    parser.add_argument("--before", action="store_true", help="the job has not begun yet")
+    options = parser.parse_args(arguments)
+    try:
+        run = RunDirectory.open(options.run) if (options.run / CONFIG_NAME).exists() else None
+        status = run.read_status() if run else None
+        replay = read_replay(options.run) if run else None
+        code, reason = judge(status, replay, since=options.since, code=options.code)
+    except AgeboError as error:
+        code, reason = error.exit_code, str(error)
+    sys.stdout.write(f"{code} {reason}\n")
+    return EXIT_COMPLETE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""An ensemble of the best networks of a search, chosen greedily on the validation part.
+
+Caruana et al. (2004), "Ensemble Selection from Libraries of Models": starting from nothing, the
+network that helps the mean most is added, again and again, also one that is in already. The best
+of all prefixes is kept; how often a network is in it is its weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.errors import AgeboError, UsageError
+from agebo_hpc.models.bundle import Model
+from agebo_hpc.models.choice import Chosen, RetrainOptions
+from agebo_hpc.models.evaluation import evaluate_model
+from agebo_hpc.models.networks import Member, join_networks
+from agebo_hpc.models.retraining import make_model, train_seeds, with_scores
+from agebo_hpc.space.graph import Graph
+
+ROUNDS = 50
+"""Additions of the greedy selection."""
+
+
+def select(
+    outputs: Sequence[NDArray[np.float32]], y: NDArray[Any], task: str, rounds: int = ROUNDS
+) -> NDArray[np.int64]:
+    """Choose members with replacement.
+
+    Parameters
+    ----------
+    outputs
+        Of each candidate on the validation part: probabilities of shape (rows, classes), or
+        standardised targets of shape (rows, 1).
+    y
+        Class indices or standardised targets, shape (rows,).
+    task
+        ``"classification"``: the mean cross-entropy is made small; ``"regression"``: the mean
+        squared error.
+    rounds
+        Additions, >= 1.
+
+    Returns
+    -------
+    ndarray of shape (candidates,), int64
+        How often each was taken in the best ensemble on the way; the earlier candidate wins a
+        tie, and so does the smaller ensemble.
+    """
+    total = np.zeros(outputs[0].shape, np.float64)
+    counts = np.zeros(len(outputs), np.int64)
+    best, least = counts, np.inf
+    for taken in range(1, rounds + 1):
+        losses = [_loss((total + output) / taken, y, task) for output in outputs]
+        chosen = int(np.argmin(losses))
+        total += outputs[chosen]
+        counts[chosen] += 1
+        if losses[chosen] < least - 1e-12:
+            best, least = counts.copy(), losses[chosen]
+    return best
+
+
+def _loss(mean: NDArray[np.float64], y: NDArray[Any], task: str) -> float:
+    if task == "classification":
+        own = mean[np.arange(len(y)), y]
+        return float(-np.log(np.maximum(own, 1e-30)).mean())
+    return float(((mean[:, 0] - y) ** 2).mean())
+
+
+def train_candidates(
+    found: Sequence[Chosen],
+    dataset: DataSet,
+    options: RetrainOptions,
+    comm: Any | None = None,
+    num_ranks: int = 1,
+    score: bool = True,
+) -> list[Model]:
+    """Train configurations to choose an ensemble from. Collective over `comm`.
+
+    Parameters
+    ----------
+    found, dataset, options
+        See `agebo_hpc.models.retraining.retrain`.
+    comm
+        mpi4py communicator of the ranks that share the rows; None: this process alone.
+    num_ranks
+        How many these are.
+    score
+        Whether the models get their scores; `make_ensemble` does without.
+
+    Returns
+    -------
+    list
+        The models on rank 0, empty on the others.
+
+    Raises
+    ------
+    AgeboError
+        On all ranks alike, if the training of one becomes infinite or not a number.
+    """
+    models = []
+    for chosen in found:
+        trainings = train_seeds(chosen, dataset, options, comm)
+        if comm is None or comm.Get_rank() == 0:
+            models.append(make_model(chosen, dataset, options, trainings, num_ranks, score))
+    return models
+
+
+def make_ensemble(models: Sequence[Model], dataset: DataSet) -> Model:
+    """Return the ensemble of some models with its scores.
+
+    Parameters
+    ----------
+    models
+        Candidates, best first: single networks trained on the training part of `dataset`.
+    dataset
+        Its validation part chooses among them.
+
+    Returns
+    -------
+    Model
+        With one member at least. ``scores["single"]`` has the scores and the speed of the
+        candidate that is best on the validation part, for comparison.
+
+    Raises
+    ------
+    AgeboError
+        If no candidate gives finite numbers.
+    UsageError
+        If a candidate has seen the validation part.
+    """
+    if any(model.description.training["include_validation"] for model in models):
+        raise UsageError(
+            "An ensemble is chosen on the validation part; give networks that were trained "
+            "without --include-validation."
+        )
+    x, y = np.asarray(dataset.validation.x), np.asarray(dataset.validation.y)
+    outputs = [model.outputs(x).probabilities for model in models]
+    sound = [number for number, output in enumerate(outputs) if np.isfinite(output).all()]
+    if not sound:
+        raise AgeboError("No network gives finite numbers on the validation part; retrain more.")
+    task = dataset.task
+    counts = select([outputs[number] for number in sound], y, task)
+    kept = [(models[n], int(c)) for n, c in zip(sound, counts, strict=True) if c]
+    members = [
+        Member(Graph.from_dict(dict(model.description.graph)), count / int(counts.sum()))
+        for model, count in kept
+    ]
+    network = join_networks(members, [model.network for model, _ in kept], task)
+    description = _describe(kept, members, models[0])
+    ensemble = with_scores(Model(network, description), dataset)
+    single = with_scores(_best_single(models, dataset), dataset)
+    scores = {**ensemble.description.scores, "single": single.description.scores}
+    return Model(network, replace(ensemble.description, scores=scores))
+
+
+def _best_single(models: Sequence[Model], dataset: DataSet) -> Model:
+    metric = "accuracy" if dataset.task == "classification" else "mse"
+    sign = 1.0 if dataset.task == "classification" else -1.0
+
+    def standing(model: Model) -> float:
+        value = evaluate_model(model, dataset, "validation").scores[metric]
+        return sign * float(value or 0.0)
+
+    return max(models, key=standing)
+
+
+def _describe(kept: Sequence[tuple[Model, int]], members: Sequence[Member], first: Model) -> Any:
+    told = [model.description for model, _ in kept]
+    weights = [member.weight for member in members]
+    graphs = [
+        {**description.graph, "weight": weight}
+        for description, weight in zip(told, weights, strict=True)
+    ]
+    return replace(
+        first.description,
+        graph={"members": graphs},
+        configuration={
+            "members": [dict(description.configuration) for description in told],
+            "num_parameters": sum(d.configuration["num_parameters"] for d in told),
+        },
+        training={
+            "include_validation": False,
+            "members": [dict(description.training) for description in told],
+            "rounds": ROUNDS,
+        },
+        provenance={
+            **first.description.provenance,
+            "members": [
+                {
+                    "evaluation_id": description.provenance["evaluation_id"],
+                    "rank": description.provenance["rank"],
+                    "search_objective": description.provenance["search_objective"],
+                    "weight": weight,
+                }
+                for description, weight in zip(told, weights, strict=True)
+            ],
+        },
+    )

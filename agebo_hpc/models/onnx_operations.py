@@ -1,0 +1,164 @@
+"""Models as ONNX graphs, by the ``onnx`` package's own helpers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from agebo_hpc.data.target import RealCoding
+from agebo_hpc.models.bundle import Model
+from agebo_hpc.models.networks import single_networks, weights_of
+from agebo_hpc.models.portable import features, input_kinds, told_inputs
+from agebo_hpc.space.graph import Operation
+from agebo_hpc.training.network import walk
+
+OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
+"""Old enough for every ONNX Runtime since 1.14."""
+ARITHMETIC = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div"}
+ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
+
+
+def write_onnx(model: Model, out: Path) -> None:
+    """Write a model with its preprocessing as one ONNX file.
+
+    Outputs: ``probabilities`` (rows, classes), float32, and ``prediction`` (rows,), the original
+    label; for a regression ``prediction`` (rows,), float64, in the target's own unit.
+    """
+    ops = _OnnxOperations()
+    kinds = input_kinds(model.preprocessing)
+    x = features(ops, model.preprocessing, {name: name for name in kinds})
+    shares = []
+    networks = single_networks(model.members, model.network)
+    for member, network in zip(model.members, networks, strict=True):
+        raw = walk(member.graph, x, partial(ops.dense, weights_of(member, network)), ops.merge)
+        if model.class_labels is not None:
+            raw = ops.node("Softmax", [raw], axis=1)
+        share = ops.constant(np.array(member.weight, np.float32))
+        shares.append(raw if member.weight == 1 else ops.node("Mul", [raw, share]))
+    last = ops.node("Sum", shares) if len(shares) > 1 else shares[0]
+    outputs = _outputs(ops, model, last)
+    inputs = [
+        helper.make_tensor_value_info(
+            name, TensorProto.STRING if kind == "text" else TensorProto.DOUBLE, ["rows", 1]
+        )
+        for name, kind in kinds.items()
+    ]
+    graph = helper.make_graph(ops.nodes, "agebo_hpc", inputs, outputs, ops.initializers)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    proto = helper.make_model(
+        graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="agebo_hpc"
+    )
+    helper.set_model_props(proto, {"agebo_hpc": told_inputs(model.description)})
+    onnx.checker.check_model(proto, full_check=True)
+    onnx.save(proto, str(out))
+
+
+def _outputs(ops: _OnnxOperations, model: Model, last: str) -> list[Any]:
+    coding = model.preprocessing.target
+    if isinstance(coding, RealCoding):
+        wide = ops.node("Cast", [last], to=TensorProto.DOUBLE)
+        scaled = ops.calculate("+", ops.calculate("*", wide, coding.scale), coding.mean)
+        shape = ops.constant(np.array([-1], np.int64))
+        ops.node("Reshape", [scaled, shape], name="prediction")
+        return [helper.make_tensor_value_info("prediction", TensorProto.DOUBLE, ["rows"])]
+    labels = np.array(coding.labels)
+    kind = TensorProto.STRING if labels.dtype.kind in "US" else None
+    values = labels.astype(object) if kind else labels
+    number = ops.node("ArgMax", [last], axis=1, keepdims=0)
+    ops.node("Gather", [ops.constant(values), number], name="prediction", axis=0)
+    ops.node("Identity", [last], name="probabilities")
+    kind = kind or helper.np_dtype_to_tensor_dtype(labels.dtype)
+    width = len(labels)
+    return [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["rows", width]),
+        helper.make_tensor_value_info("prediction", kind, ["rows"]),
+    ]
+
+
+class _OnnxOperations:
+    """Operations on names of values; collects the nodes of a graph."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+
+    def node(
+        self, kind: str, inputs: Sequence[str], name: str = "", domain: str = "", **attributes: Any
+    ) -> str:
+        """Add a node and return the name of its output."""
+        # No column's name begins with a zero byte's stand-in like this one.
+        output = name or f"\u2192{len(self.nodes)}"
+        node = helper.make_node(kind, list(inputs), [output], domain=domain, **attributes)
+        self.nodes.append(node)
+        return output
+
+    def constant(self, values: NDArray[Any]) -> str:
+        """Add an array and return its name."""
+        name = f"\u2190{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(values, name))
+        return name
+
+    def is_number(self, x: str, largest: float) -> str:
+        return self.node("Less", [self.node("Abs", [x]), self._number(largest)])
+
+    def where(self, condition: str, x: str, other: float) -> str:
+        return self.node("Where", [condition, x, self._number(other)])
+
+    def calculate(self, operator: str, x: str, y: Any) -> str:
+        other = y if isinstance(y, str) else self._number(y)
+        return self.node(ARITHMETIC[operator], [x, other])
+
+    def floor(self, x: str) -> str:
+        return self.node("Floor", [x])
+
+    def clip(self, x: str, largest: float) -> str:
+        return self.node("Clip", [x, self._number(-largest), self._number(largest)])
+
+    def at_least(self, x: str, bound: float) -> str:
+        late = self.node("GreaterOrEqual", [x, self._number(bound)])
+        return self.node("Cast", [late], to=TensorProto.DOUBLE)
+
+    def as_float32(self, x: str, negate: bool = False) -> str:
+        if negate:
+            x = self.node("Not", [x])
+        return self.node("Cast", [x], to=TensorProto.FLOAT)
+
+    def lookup(self, x: str, keys: list[str], table: NDArray[np.float32], name: str) -> str:
+        flat = self.node("Reshape", [x, self.constant(np.array([-1], np.int64))])
+        position = self.node(
+            "LabelEncoder",
+            [flat],
+            domain="ai.onnx.ml",
+            keys_strings=keys,
+            values_int64s=list(range(len(keys))),
+            default_int64=len(keys),
+        )
+        return self.node("Gather", [self.constant(table), position], axis=0)
+
+    def concat(self, parts: list[str]) -> str:
+        return self.node("Concat", parts, axis=1)
+
+    def dense(self, weights: Mapping[str, Any], op: Operation, x: str) -> str:
+        """Add a dense layer."""
+        kernel, bias = weights[op.name]
+        product = self.node("MatMul", [x, self.constant(kernel)])
+        raw = self.node("Add", [product, self.constant(bias)])
+        if op.activation in ("", "linear"):
+            return raw
+        if op.activation == "swish":
+            return self.node("Mul", [raw, self.node("Sigmoid", [raw])])
+        return self.node(ACTIVATIONS[op.activation], [raw])
+
+    def merge(self, op: Operation, values: list[str]) -> str:
+        """Add the ReLU of a sum."""
+        return self.node("Relu", [self.node("Sum", values)])
+
+    def _number(self, value: float) -> str:
+        return self.constant(np.array(value, np.float64))

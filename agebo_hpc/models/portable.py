@@ -1,0 +1,192 @@
+"""A model from the columns of a table to its outputs, said once for every export format.
+
+The walk is written against a handful of operations; `keras_operations` and `onnx_operations`
+have them for the two libraries. An exported model takes one input for each column, of shape
+(rows, 1): numbers as float64 (missing: NaN), dates as float64 seconds since 1970 UTC (missing:
+NaN), categories as text (missing: see `missing_text`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agebo_hpc.data.encoders import (
+    CLIP,
+    DateEncoder,
+    Encoder,
+    NumericEncoder,
+    OneHotEncoder,
+    TargetMeanEncoder,
+)
+from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.data.values import LARGEST
+from agebo_hpc.models.description import ModelDescription
+
+DAY = 86400.0
+
+
+class Operations(Protocol):
+    """What a format's library computes on values of its own. Scalars are float64."""
+
+    def is_number(self, x: Any, largest: float) -> Any:
+        """Tell where |x| < largest, which NaN is not."""
+        ...
+
+    def where(self, condition: Any, x: Any, other: float) -> Any:
+        """Return x where the condition holds, else the number."""
+        ...
+
+    def calculate(self, operator: str, x: Any, y: Any) -> Any:
+        """Return x + y, x - y, x * y or x / y, by operator; y is a value or a number."""
+        ...
+
+    def floor(self, x: Any) -> Any:
+        """Return the largest whole numbers that are not above x."""
+        ...
+
+    def clip(self, x: Any, largest: float) -> Any:
+        """Keep x between -largest and largest."""
+        ...
+
+    def at_least(self, x: Any, bound: float) -> Any:
+        """Return 1.0 where x >= bound, else 0.0, as float64."""
+        ...
+
+    def as_float32(self, x: Any, negate: bool = False) -> Any:
+        """Return numbers, or conditions as 0 and 1 (negated: 1 and 0), as float32."""
+        ...
+
+    def lookup(self, x: Any, keys: list[str], table: NDArray[np.float32], name: str) -> Any:
+        """Return the table's row of each text's key; the last row for any other text."""
+        ...
+
+    def concat(self, parts: list[Any]) -> Any:
+        """Put columns side by side."""
+        ...
+
+
+def missing_text(encoder: Encoder) -> str:
+    """Return the text that stands for a missing cell of a category in an exported model."""
+    levels = encoder.levels if isinstance(encoder, OneHotEncoder | TargetMeanEncoder) else ()
+    text = ""
+    while text in levels:
+        text += "?"
+    return text
+
+
+def features(ops: Operations, preprocessing: Preprocessing, columns: dict[str, Any]) -> Any:
+    """Compute the features of shape (rows, num_features), float32, from the inputs by column."""
+    parts: list[Any] = []
+    for encoder in preprocessing.encoders:
+        x = columns[encoder.column]
+        if isinstance(encoder, NumericEncoder):
+            parts += _numeric(ops, encoder, x)
+        elif isinstance(encoder, DateEncoder):
+            for part, numbers in _date_parts(ops, x).items():
+                if part in encoder.parts:
+                    parts += _numeric(ops, encoder.parts[part], numbers)
+        else:
+            keys, table = _level_table(encoder)
+            parts.append(ops.lookup(x, keys, table, encoder.column))
+    return ops.concat(parts)
+
+
+def _numeric(ops: Operations, encoder: NumericEncoder, x: Any) -> list[Any]:
+    present = ops.is_number(x, LARGEST)
+    filled = ops.where(present, x, encoder.median)
+    centred = ops.calculate("-", filled, encoder.mean)
+    scaled = ops.clip(ops.calculate("/", centred, encoder.scale), CLIP)
+    parts = [ops.as_float32(scaled)]
+    return parts + [ops.as_float32(present, negate=True)] * encoder.indicator
+
+
+def _level_table(
+    encoder: OneHotEncoder | TargetMeanEncoder,
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Return the levels as text and the features of each, and of an unseen one, in a table."""
+    missing = missing_text(encoder)
+    keys = [missing if level is None else level for level in encoder.levels]
+    if isinstance(encoder, OneHotEncoder):
+        return keys, np.eye(len(keys) + 1, len(keys), dtype=np.float32)
+    means = np.array([*encoder.means, encoder.default])
+    scaled = (means - np.array(encoder.center)) / np.array(encoder.scale)
+    return keys, np.clip(scaled, -CLIP, CLIP).astype(np.float32)
+
+
+def _date_parts(ops: Operations, seconds: Any) -> dict[str, Any]:
+    """Return the parts of dates; years and months by the civil calendar's 400-year cycle.
+
+    The year is counted from March here, so that the leap day is its last; float64 holds whole
+    numbers exactly, so the divisions are exact where they are rounded down.
+    """
+    do = ops.calculate
+
+    def whole(x: Any, divisor: float) -> Any:
+        return ops.floor(do("/", x, divisor))
+
+    days = do("/", seconds, DAY)
+    number = ops.floor(days)
+    shifted = do("+", number, 719468.0)
+    era = whole(shifted, 146097.0)
+    day_of_era = do("-", shifted, do("*", era, 146097.0))
+    leap_days = do(
+        "-",
+        do("-", whole(day_of_era, 36524.0), whole(day_of_era, 1460.0)),
+        whole(day_of_era, 146096.0),
+    )
+    year_of_era = whole(do("+", day_of_era, leap_days), 365.0)
+    before = do(
+        "-",
+        do("+", do("*", year_of_era, 365.0), whole(year_of_era, 4.0)),
+        whole(year_of_era, 100.0),
+    )
+    day_of_year = do("-", day_of_era, before)
+    march_month = whole(do("+", do("*", day_of_year, 5.0), 2.0), 153.0)
+    begun = whole(do("+", do("*", march_month, 153.0), 2.0), 5.0)
+    late = ops.at_least(march_month, 10.0)
+    month = do("-", do("+", march_month, 3.0), do("*", late, 12.0))
+    year = do("+", do("+", year_of_era, do("*", era, 400.0)), late)
+    weekday = do("+", number, 3.0)
+    weekday = do("-", weekday, do("*", whole(weekday, 7.0), 7.0))
+    second = ops.floor(do("-", seconds, do("*", number, DAY)))
+    return {
+        "days": days,
+        "year": year,
+        "month": month,
+        "day": do("+", do("-", day_of_year, begun), 1.0),
+        "weekday": weekday,
+        "minute of day": do("/", second, 60.0),
+    }
+
+
+def input_kinds(preprocessing: Preprocessing) -> dict[str, str]:
+    """Return for each column ``"text"`` or ``"float64"``."""
+    return {
+        encoder.column: "text" if encoder.kind == "category" else "float64"
+        for encoder in preprocessing.encoders
+    }
+
+
+def told_inputs(description: ModelDescription) -> str:
+    """Say the inputs and outputs of an exported model as JSON, to be stored in it."""
+    preprocessing = Preprocessing.from_dict(description.preprocessing)
+    columns = [
+        {
+            "name": encoder.column,
+            "kind": encoder.kind,
+            **({"missing": missing_text(encoder)} if encoder.kind == "category" else {}),
+        }
+        for encoder in preprocessing.encoders
+    ]
+    return json.dumps(
+        {
+            "task": description.task,
+            "target": preprocessing.target.name,
+            "columns": columns,
+            "class_labels": description.schema["class_labels"],
+        }
+    )

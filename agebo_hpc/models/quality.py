@@ -1,0 +1,103 @@
+"""Where a classifier errs and how far its probabilities can be believed. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+CALIBRATION_BINS = 10
+"""Equal parts of the probabilities from 0 to 1 in a reliability table."""
+
+
+@dataclass(frozen=True)
+class ReliabilityRow:
+    """Rows whose largest probability lies in one part of 0 to 1.
+
+    Attributes
+    ----------
+    lower, upper
+        Bounds of the part; the upper one belongs to it.
+    rows
+        How many.
+    confidence
+        Mean of the largest probability.
+    accuracy
+        Share of them that are predicted right.
+    """
+
+    lower: float
+    upper: float
+    rows: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """More than one number about class predictions.
+
+    Attributes
+    ----------
+    labels
+        Original labels by class index.
+    confusion
+        Rows of each true class (outer) that were predicted as each class (inner).
+    reliability
+        The parts of 0 to 1 that have rows, in order.
+    """
+
+    labels: tuple[Any, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    reliability: tuple[ReliabilityRow, ...]
+
+    @classmethod
+    def of(
+        cls,
+        labels: tuple[Any, ...],
+        predicted: NDArray[np.intp],
+        probabilities: NDArray[np.float32],
+        y: NDArray[np.int32],
+    ) -> Quality:
+        """Count how predictions of shape (rows,) and probabilities (rows, classes) meet `y`."""
+        counts = confusion_matrix(y, predicted, labels=np.arange(len(labels)))
+        return cls(
+            labels,
+            tuple(tuple(int(n) for n in row) for row in counts),
+            reliability(probabilities, predicted == y),
+        )
+
+
+def reliability(
+    probabilities: NDArray[np.float32], right: NDArray[np.bool_]
+) -> tuple[ReliabilityRow, ...]:
+    """Compare the largest probability of rows with how often it is right.
+
+    Parameters
+    ----------
+    probabilities
+        Shape (rows, classes), float32.
+    right
+        Whether each row is predicted right, shape (rows,).
+    """
+    confidence = np.minimum(probabilities.max(axis=1).astype(np.float64), 1.0)
+    part = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, None)
+    return tuple(
+        ReliabilityRow(
+            int(number) / CALIBRATION_BINS,
+            (int(number) + 1) / CALIBRATION_BINS,
+            int((part == number).sum()),
+            float(confidence[part == number].mean()),
+            float(right[part == number].mean()),
+        )
+        for number in np.unique(part)
+    )
+
+
+def calibration_error(table: tuple[ReliabilityRow, ...]) -> float:
+    """Return the expected calibration error: the mean gap of a reliability table, by rows."""
+    rows = sum(row.rows for row in table)
+    return sum(row.rows * abs(row.confidence - row.accuracy) for row in table) / rows

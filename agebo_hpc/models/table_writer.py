@@ -1,0 +1,106 @@
+"""A table file that is written chunk by chunk and takes its place when it is whole."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from agebo_hpc.errors import UsageError
+from agebo_hpc.models.places import cannot_write, sync_file
+from agebo_hpc.storage.atomic import sync_directory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Write = Callable[["pd.DataFrame"], None]
+
+
+@contextmanager
+def new_table(out: Path, types: Mapping[str, Any]) -> Iterator[Write]:
+    """Open a table file beside `out` for writing; it takes its place when all went well.
+
+    Parameters
+    ----------
+    out
+        Ends with .csv, .csv.gz or .parquet.
+    types
+        Columns of which chunks may look different -> Arrow type for Parquet; None: text. The
+        types of the others are those of the first chunk.
+
+    Yields
+    ------
+    callable
+        Writes the next rows; all chunks have the same columns.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
+    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with open(beside, "wb") as raw:
+            writer = _parquet if out.name.lower().endswith(".parquet") else _csv
+            with writer(raw, out, types) as write:
+                yield write
+        sync_file(beside)
+        os.replace(beside, out)
+        sync_directory(out.absolute().parent)
+    except OSError as error:
+        raise UsageError(cannot_write("OUT", out, error)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _csv(raw: IO[bytes], out: Path, types: Mapping[str, Any]) -> Iterator[Write]:
+    packed = out.name.lower().endswith(".gz")
+    binary: Any = gzip.GzipFile(out.stem, "wb", fileobj=raw) if packed else raw
+    with io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
+        header = True
+
+        def write(frame: pd.DataFrame) -> None:
+            nonlocal header
+            frame.to_csv(text, index=False, header=header, lineterminator="\n")
+            header = False
+
+        yield write
+
+
+@contextmanager
+def _parquet(raw: IO[bytes], out: Path, types: Mapping[str, Any]) -> Iterator[Write]:
+    import pyarrow
+    import pyarrow.parquet
+
+    writer: Any = None
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal writer
+        as_text = [name for name in types if types[name] is None]
+        frame = frame.assign(
+            **{name: frame[name].map(str, na_action="ignore").astype(object) for name in as_text}
+        )
+        if writer is None:
+            others = [name for name in frame.columns if name not in types]
+            found = pyarrow.Schema.from_pandas(frame[others], preserve_index=False)
+            fields = [
+                (name, types[name] or pyarrow.string())
+                if name in types
+                else (name, found.field(name).type)
+                for name in frame.columns
+            ]
+            writer = pyarrow.parquet.ParquetWriter(raw, pyarrow.schema(fields))
+        writer.write_table(
+            pyarrow.Table.from_pandas(frame, schema=writer.schema, preserve_index=False)
+        )
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()

@@ -1,0 +1,223 @@
+"""Rows that are read from the prepared file while they are used: for data larger than memory.
+
+A process reads its shard in chunks of consecutive rows. An epoch takes the chunks in random
+order, a window of them at a time; within a window all rows are shuffled. The next window is read
+while the present one is trained on, so two windows are in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agebo_hpc.training.rows import Rows, Slice, Source, Window, aligned_array, shared_tensor
+
+CHUNK_ROWS = 4096
+"""Rows that are read in one piece: a seek for about a megabyte."""
+
+WINDOW_BYTES = 2**28
+"""Of one window of one process; two are in memory."""
+
+LARGEST_SHARE = 0.5
+"""Of the node's memory: larger tables are streamed unless asked otherwise."""
+
+
+class StreamedRows:
+    """Rows of two arrays of a prepared file; see `agebo_hpc.training.rows.Source`.
+
+    Parameters
+    ----------
+    x, y
+        Maps of the file, of shapes (rows, features) and (rows,); only their places are used.
+    chunk_rows, window_rows
+        Rows of a chunk, and most rows of a window, which holds one or more whole chunks; None:
+        `CHUNK_ROWS`, and as many as `WINDOW_BYTES` hold.
+    """
+
+    def __init__(
+        self,
+        x: np.memmap[Any, Any],
+        y: np.memmap[Any, Any],
+        chunk_rows: int | None = None,
+        window_rows: int | None = None,
+    ) -> None:
+        self._parts = (_Place(x), _Place(y))
+        self.num_rows = len(x)
+        row_bytes = sum(place.row_bytes for place in self._parts)
+        window_rows = window_rows or WINDOW_BYTES // row_bytes
+        self._chunk_rows = chunk_rows or CHUNK_ROWS
+        self._window_chunks = max(1, window_rows // self._chunk_rows)
+
+    def windows(
+        self, shard: range, steps: int, batch: int, rng: np.random.Generator
+    ) -> Iterator[Window]:
+        """Yield an epoch, window by window, see `Source`.
+
+        Rows that do not fill a step are kept for the next window.
+        """
+        chunks = self._chunks(shard)
+        order = [chunks[position] for position in rng.permutation(len(chunks))]
+        kept = [np.empty((0, *place.row_shape), place.dtype) for place in self._parts]
+        left = steps
+        with _Reader(self._parts, batch, self._window_chunks * self._chunk_rows) as reader:
+            for is_last, arrays, first, stop in reader.read(self._grouped(order)):
+                start = first - len(kept[0])
+                for array, rows in zip(arrays, kept, strict=True):
+                    array[start:first] = rows
+                shuffled = np.arange(start, stop, dtype=np.int32)
+                rng.shuffle(shuffled)
+                if is_last:
+                    # np.resize repeats from the start.
+                    here, kept_rows = left, shuffled[:0]
+                    shuffled = np.resize(shuffled, left * batch)
+                else:
+                    here = min(left, len(shuffled) // batch)
+                    shuffled, kept_rows = np.split(shuffled, [here * batch])
+                kept = [array[kept_rows] for array in arrays]
+                left -= here
+                if here:
+                    rows = aligned_array(here * batch, np.int32)
+                    rows[:] = shuffled
+                    x, y = (shared_tensor(array) for array in arrays)
+                    yield x, y, rows.reshape(here, batch)
+
+    def slices(self, shard: range) -> Iterator[Slice]:
+        """Yield the rows of a shard, window by window."""
+        with _Reader(self._parts, 0, self._window_chunks * self._chunk_rows) as reader:
+            for _, arrays, first, stop in reader.read(self._grouped(self._chunks(shard))):
+                x, y = (shared_tensor(array) for array in arrays)
+                yield x, y, range(first, stop)
+
+    def _chunks(self, shard: range) -> list[range]:
+        starts = range(shard.start, shard.stop, self._chunk_rows)
+        return [range(start, min(start + self._chunk_rows, shard.stop)) for start in starts]
+
+    def _grouped(self, chunks: Sequence[range]) -> list[Sequence[range]]:
+        number = self._window_chunks
+        return [chunks[start : start + number] for start in range(0, len(chunks), number)]
+
+
+class _Place:
+    """Where an array lies in a file."""
+
+    def __init__(self, array: np.memmap[Any, Any]) -> None:
+        self.path = Path(str(array.filename))
+        self.offset = int(array.offset)
+        self.dtype = array.dtype
+        self.row_shape = array.shape[1:]
+        self.row_bytes = int(np.prod(self.row_shape, dtype=int)) * array.dtype.itemsize
+
+    def empty(self, rows: int) -> NDArray[Any]:
+        width = int(np.prod(self.row_shape, dtype=int))
+        return aligned_array(rows * width, self.dtype.type).reshape(rows, *self.row_shape)
+
+
+class _Reader:
+    """Reads windows into two buffers in turn, the next one while the present one is used.
+
+    Parameters
+    ----------
+    places
+        Of the arrays.
+    room
+        Rows left free before those that are read.
+    window_rows
+        Most rows of a window.
+    """
+
+    def __init__(self, places: Sequence[_Place], room: int, window_rows: int) -> None:
+        self._places = places
+        self._room = room
+        self._buffers = [[place.empty(room + window_rows) for place in places] for _ in range(2)]
+        self._thread = ThreadPoolExecutor(1)
+        self._files: list[FileIO] = []
+        self._close = ExitStack()
+
+    def __enter__(self) -> _Reader:
+        with ExitStack() as files:
+            self._files = [
+                files.enter_context(place.path.open("rb", buffering=0)) for place in self._places
+            ]
+            self._close = files.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        self._close.close()
+
+    def read(
+        self, windows: Sequence[Sequence[range]]
+    ) -> Iterator[tuple[bool, list[NDArray[Any]], int, int]]:
+        """Yield (whether it is the last, arrays, first row, stop) of each window."""
+        coming = self._thread.submit(self._fill, 0, windows[0])
+        for number in range(len(windows)):
+            stop = coming.result()
+            is_last = number + 1 == len(windows)
+            if not is_last:
+                coming = self._thread.submit(self._fill, number + 1, windows[number + 1])
+            yield is_last, self._buffers[number % 2], self._room, stop
+
+    def _fill(self, number: int, chunks: Sequence[range]) -> int:
+        """Read chunks into a window's buffer; return where they end."""
+        stop = self._room
+        for chunk in chunks:
+            start, stop = stop, stop + len(chunk)
+            for place, file, array in zip(
+                self._places, self._files, self._buffers[number % 2], strict=True
+            ):
+                _read_into(file, array[start:stop], place.offset + chunk.start * place.row_bytes)
+        return stop
+
+
+def _read_into(file: FileIO, array: NDArray[Any], offset: int) -> None:
+    """Fill an array from a place in a file."""
+    memory = array.data.cast("B")
+    done = 0
+    while done < len(memory):
+        number = os.preadv(file.fileno(), [memory[done:]], offset + done)
+        if number == 0:
+            raise OSError(f"{file.name} has become shorter while it was read.")
+        done += number
+
+
+def open_rows(
+    parts: Sequence[tuple[Any, Any]], choice: str, memory: int | None = None
+) -> list[Source]:
+    """Return parts of a data set in memory, or streamed.
+
+    Parameters
+    ----------
+    parts
+        (x, y) of each, maps of the prepared file.
+    choice
+        ``"memory"``, ``"stream"`` or ``"auto"``: streamed when all parts together are larger
+        than `LARGEST_SHARE` of the memory.
+    memory
+        Bytes; None: what this node has.
+    """
+    if choice == "auto":
+        memory = memory or node_memory()
+        size = sum(array.nbytes for part in parts for array in part)
+        choice = "stream" if size > LARGEST_SHARE * memory else "memory"
+    if choice == "stream":
+        return [StreamedRows(*part) for part in parts]
+    return [Rows.of(*part) for part in parts]
+
+
+def node_memory() -> int:
+    """Return the bytes of memory of this node, of its control group if that has a limit."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.is_file():
+        said = limit.read_text().strip()
+        if said.isdigit():
+            return min(total, int(said))
+    return total

@@ -1,0 +1,58 @@
+"""Contender of `bench_training.py`: this project's training, in one process or on ranks."""
+
+import time
+
+import mpi4py
+
+mpi4py.rc.thread_level = "multiple"
+from bench_training_contender import answer, arrays, requests  # noqa: E402
+from mpi4py import MPI  # noqa: E402
+
+from agebo_hpc.space.graph import Graph  # noqa: E402
+from agebo_hpc.space.problem import Recipe  # noqa: E402
+from agebo_hpc.training.runtime import configure_tensorflow  # noqa: E402
+from agebo_hpc.training.trainer import Slot  # noqa: E402
+
+MANY = 100_000
+VALIDATION_ROWS = 256
+"""Few: what is compared is training."""
+
+
+def main() -> None:
+    """Train for a window for each request."""
+    comm = MPI.COMM_WORLD
+    configure_tensorflow(Slot(1, comm.Get_rank(), with_group=comm.Get_size() > 1))
+    from agebo_hpc.training.data_parallel import start_group
+    from agebo_hpc.training.engine import TrainingPlan, train_network
+    from agebo_hpc.training.rows import Rows
+
+    data = arrays()
+    rows = Rows.of(data["x"], data["y"])
+    few = Rows.of(data["x"][:VALIDATION_ROWS], data["y"][:VALIDATION_ROWS])
+    size = comm.Get_size()
+    for request in requests(comm):
+        hyperparameters = {
+            "batch_size": request["batch_size"],
+            "learning_rate": 0.001,
+            "num_processes": size,
+        }
+        recipe = Recipe(epochs=MANY, warmup_epochs=0, plateau_patience=0)
+        graph = Graph.from_dict(request["graph"])
+        plan = TrainingPlan(graph, "classification", hyperparameters, recipe)
+        started: list[float] = []
+
+        def enough(started: list[float] = started, seconds: float = request["seconds"]) -> str:
+            # The first epoch has the tracing in it and does not count.
+            started.append(time.perf_counter())
+            return "order" if started[-1] - started[0] > seconds else ""
+
+        group = start_group(comm)
+        trained = train_network(plan, rows, few, group, enough)
+        group.stop()
+        epochs = len(trained.curve) - 1
+        if comm.Get_rank() == 0:
+            answer(epochs * rows.num_rows / trained.times["train"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""A problem file whose trainer ranks die, each at its own moment; for runs under ULFM.
+
+A rank is known by its number on the node, from 0. What it takes part in again after its death is
+done by others: it dies only once.
+"""
+
+import os
+import signal
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from made_up import Behaviour, MadeUpTrainer  # noqa: E402
+
+from agebo_hpc.space.architecture import ArchitectureSpace  # noqa: E402
+from agebo_hpc.space.problem import Problem, Recipe  # noqa: E402
+from agebo_hpc.training.trainer import TensorFlowTrainer  # noqa: E402
+
+
+def die(number=signal.SIGKILL):
+    os.kill(os.getpid(), number)
+
+
+def die_after(seconds):
+    threading.Timer(seconds, die).start()
+
+
+class Mortal(MadeUpTrainer):
+    """Calls `at_birth`, `in_prepare` and `in_run` of a victim."""
+
+    def __init__(self, victim, deaths, behaviour, problem, slot):
+        super().__init__(behaviour, problem, slot)
+        self._deaths = deaths if slot.local_rank == victim else {}
+        self._deaths.get("at_birth", bool)()
+
+    def prepare(self, evaluation, seed):
+        if evaluation.id > 1:
+            self._deaths.get("in_prepare", bool)()
+        training = super().prepare(evaluation, seed)
+        if evaluation.id > 1 and "in_run" in self._deaths:
+            training.run = partial(self._run, training.run)
+        return training
+
+    def _run(self, run, comm, stop):
+        outcome = run(comm, stop)
+        self._deaths["in_run"]()
+        return outcome
+
+
+def mortal(victim, behaviour=None, **deaths):
+    behaviour = behaviour or Behaviour(epochs=4, epoch_seconds=0.05)
+    trainer = partial(Mortal, victim, deaths, behaviour)
+    return Problem(architecture=ArchitectureSpace(num_nodes=3), trainer=trainer)
+
+
+class MortalTensorFlow(TensorFlowTrainer):
+    """Dies so long after the beginning of a training on two processes."""
+
+    def __init__(self, victim, seconds, problem, slot):
+        super().__init__(problem, slot)
+        self._seconds = seconds if slot.local_rank == victim else None
+
+    def prepare(self, evaluation, seed):
+        pair = evaluation.configuration.num_processes == 2
+        if self._seconds is not None and pair and evaluation.id > 1:
+            die_after(self._seconds)
+        return super().prepare(evaluation, seed)
+
+
+def trained(victim, seconds):
+    return Problem(
+        architecture=ArchitectureSpace(num_nodes=3),
+        recipe=Recipe(epochs=30, warmup_epochs=1),
+        trainer=partial(MortalTensorFlow, victim, seconds),
+    )
+
+
+# Its results are larger than what MPI sends without asking the receiver.
+LARGE = Behaviour(epochs=20, epoch_seconds=0.01, values_per_epoch=200)
+
+prepares = mortal(1, in_prepare=die)
+leads = mortal(0, in_run=die)
+follows = mortal(1, in_run=die)
+sends = mortal(0, LARGE, in_run=partial(die_after, 0.01))
+idles = mortal(3, at_birth=partial(die_after, 2.0))
+stops = mortal(1, in_prepare=partial(die, signal.SIGSTOP))
+trained_follower = trained(1, 1.5)
+trained_leader = trained(0, 2.5)

@@ -1,0 +1,127 @@
+"""Evaluations as job steps: real launchers, real deaths."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agebo_hpc.storage.reader import read_history, read_replay
+
+HERE = Path(__file__).parent
+STEPS = ["--executor", "steps", "--max-processes", "2"]
+TWO_SLOTS = {"AGEBO_SLOTS_PER_NODE": "2"}
+
+pytestmark = [pytest.mark.mpi, pytest.mark.slow]
+
+
+def test_a_death_of_any_kind_costs_exactly_its_evaluation(agebo, mpirun, tmp_path):
+    out = tmp_path / "run"
+    done = agebo(
+        *("search", "--problem", f"{HERE / 'fragile.py'}:fragile", "--out", out, *STEPS),
+        *("--processes", "1,2", "--max-evals", "7", "--eval-timeout", "1s"),
+        env=TWO_SLOTS,
+    )
+    assert done.returncode == 0, done.stderr
+    history = read_history(out).set_index("evaluation_id")
+    assert sorted(history.index) == list(range(7))
+    expected = {1: "failed", 2: "out_of_memory", 3: "timed_out", 4: "out_of_memory", 5: "failed"}
+    for number in history.index:
+        assert history.status[number] == expected.get(number, "done"), number
+    assert "SIGSEGV" in history.traceback[1]
+    assert "SIGKILL" in history.traceback[2]
+    assert "did not end within 1 s" in history.traceback[3]
+    assert "MemoryError" in history.traceback[4]
+    assert "no way" in history.traceback[5]
+    assert set(history.num_processes) == {1, 2}
+    # The time of a slot that a step takes before it trains is a part of the evaluation's.
+    well = history[history.status == "done"]
+    assert (well.seconds_launch > 0).all() and (well.seconds_total > well.seconds_launch).all()
+    assert not (out / "steps").exists()
+
+
+def test_a_real_training_gives_what_ranks_that_live_on_give(agebo, mpirun, tiny_dataset, tmp_path):
+    words = ["search", tiny_dataset, "--preset", "v1-small", "--epochs", "2", "--processes", "2"]
+    words += ["--fix", "batch_size=256", "--max-evals", "2", "--max-processes", "2", "--seed", "5"]
+    done = agebo(*words, "--out", tmp_path / "steps", "--executor", "steps", env=TWO_SLOTS)
+    assert done.returncode == 0, done.stderr
+    done = mpirun(3, ["-m", "agebo_hpc", *words, "--out", tmp_path / "ranks"])
+    assert done.returncode == 0, done.stderr
+    steps, ranks = (read_history(tmp_path / name) for name in ("steps", "ranks"))
+    assert list(steps.status) == ["done", "done"]
+    assert list(steps.objective) == list(ranks.objective)
+    assert list(steps.configuration_key) == list(ranks.configuration_key)
+
+
+def searching(out: Path, *options: str) -> subprocess.Popen[str]:
+    env = {**os.environ, **TWO_SLOTS, "PYTHONPATH": str(HERE.parents[1])}
+    words = [sys.executable, "-m", "agebo_hpc", "search", "--out", str(out), *STEPS]
+    words += ["--simulate", "lognormal:mean=600,sigma=0", "--epochs", "1000", *options]
+    return subprocess.Popen(
+        words, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def processes_of(out: Path) -> list[psutil.Process]:
+    """Return what belongs to the steps of a run: their files are among its words."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words = process.info["cmdline"] or []
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(
+            str(out / "steps") in word for word in words
+        ):
+            found.append(process)
+    return found
+
+
+def wait_until(condition, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.1)
+
+
+def has_begun(out: Path) -> bool:
+    return any("begun" in f.read_text() for f in out.glob("steps/*/words.jsonl"))
+
+
+def test_a_search_that_is_cut_ends_with_its_steps_and_goes_on(agebo, tmp_path):
+    out = tmp_path / "run"
+    with searching(out, "--processes", "2") as search:
+        try:
+            wait_until(lambda: has_begun(out))
+            search.send_signal(signal.SIGUSR2)
+            _, text = search.communicate(timeout=120)
+        finally:
+            search.kill()
+    assert search.returncode == 75, text
+    assert not processes_of(out)
+    [cut] = read_replay(out).pending.values()
+    assert json.loads((out / "status.json").read_text())["exit_code"] == 75
+    assert cut.configuration.num_processes == 2
+
+
+def test_steps_die_with_a_manager_that_is_killed(tmp_path):
+    out = tmp_path / "run"
+    with searching(out, "--processes", "2") as search:
+        try:
+            wait_until(lambda: has_begun(out))
+            assert processes_of(out)
+        finally:
+            search.kill()
+        search.communicate()
+    wait_until(lambda: not processes_of(out))
+
+
+def test_a_launcher_that_is_not_there_is_named(agebo, tmp_path):
+    env = {"AGEBO_LAUNCHER": "aprun"}
+    words = ["search", "--simulate", "lognormal:mean=1", "--out", tmp_path / "run", *STEPS]
+    done = agebo(*words, "--max-evals", "1", env=env)
+    assert done.returncode == 71
+    assert "AGEBO_LAUNCHER is aprun" in done.stderr and "mpirun" in done.stderr
+    assert "Traceback" not in done.stderr

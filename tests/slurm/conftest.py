@@ -1,0 +1,56 @@
+"""A private cluster for the tests of this directory; skipped with the reason where none can be."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def load_cluster_module():
+    name = "agebo_private_slurm"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("cluster.py"))
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Return a running cluster of the nodes n1 and n2, torn down at the end."""
+    if shutil.which("mpirun", path=str(Path(sys.executable).parent)) is None:
+        pytest.skip("jobs need the mpirun of this environment")
+    module = load_cluster_module()
+    why_not = module.install()
+    if why_not:
+        pytest.skip(why_not)
+    try:
+        running = module.SlurmCluster().__enter__()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    yield running
+    running.__exit__()
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """Return a directory to submit from, and the variables that every job of it gets."""
+    python = Path(sys.executable).parent
+    activate = tmp_path / "activate"
+    lines = [f"export PATH={python}:$PATH PYTHONPATH={ROOT}", "export OMP_NUM_THREADS=1"]
+    activate.write_text("\n".join(lines) + "\n")
+    env = {
+        "AGEBO_ACTIVATE": str(activate),
+        "AGEBO_SLOTS_PER_NODE": "2",
+        "AGEBO_THREADS_PER_SLOT": "1",
+        "AGEBO_RUN": str(tmp_path / "run"),
+    }
+    if os.getuid() == 0:
+        env |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    return tmp_path, env

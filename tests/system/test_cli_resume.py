@@ -1,0 +1,151 @@
+"""What a later life of a search may change, and what it may not."""
+
+import shutil
+from contextlib import closing
+
+import pytest
+
+from agebo_hpc.storage.history import History
+from agebo_hpc.storage.reader import read_history, read_replay
+from agebo_hpc.storage.run_directory import RunDirectory
+
+
+@pytest.fixture
+def run(agebo, tmp_path):
+    """Search for four evaluations on made-up trainings; call again with further options."""
+    out = tmp_path / "run"
+    words = ["search", "--out", out, "--simulate", "lognormal:mean=0.01", "--seed", "3"]
+
+    def search(*options):
+        return agebo(*words, *options, timeout=60)
+
+    search.out = out
+    done = search("--max-evals", "4")
+    assert done.returncode == 0, done.stderr
+    return search
+
+
+def test_the_same_command_again_goes_on_and_a_new_goal_is_remembered(run, agebo):
+    done = run("--max-evals", "7", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert len(read_history(run.out)) == 7
+    assert "of 7" in agebo("status", run.out).stdout
+    done = agebo("resume", run.out)
+    assert done.returncode == 0
+    assert "no evaluation was left to do" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "before", "now"),
+    [("--population", "100", "50"), ("--kappa", "0.001", "1.96"), ("--epochs", "None", "7")],
+)
+def test_an_option_that_differs_is_refused_with_both_values(run, option, before, now):
+    done = run(option, now, "--max-evals", "5", "--resume")
+    assert done.returncode == 78
+    assert f"has {option} {before}; now it is {now}" in done.stderr
+    assert "--force" in done.stderr
+    assert len(read_history(run.out)) == 4
+
+
+def test_force_changes_it_for_good_and_names_what_changed(run):
+    done = run("--population", "50", "--sample-size", "5", "--max-evals", "5", "--resume")
+    assert done.returncode == 78
+    done = run(
+        "--population", "50", "--sample-size", "5", "--max-evals", "5", "--resume", "--force"
+    )
+    assert done.returncode == 0, done.stderr
+    assert RunDirectory.open(run.out).config["search"]["population_size"] == 50
+    log = (run.out / "log.txt").read_text()
+    assert "request.population is 50; it was 100" in log
+    assert len(read_replay(run.out).results) == 5
+    # From here on the new values are those of the search.
+    assert run("--population", "50", "--max-evals", "6", "--resume").returncode == 0
+
+
+@pytest.mark.parametrize("options", [("--method", "random"), ("--seed", "4"), ("--fix", "a=1")])
+def test_what_makes_it_another_search_is_refused_also_by_force(run, options):
+    done = run(*options, "--max-evals", "5", "--resume", "--force")
+    assert done.returncode == 78
+    assert "start a new search" in done.stderr
+
+
+def test_search_time_counts_over_all_lives(run, agebo):
+    done = agebo("resume", run.out, "--max-time", "1s", "--max-evals", "100000", timeout=60)
+    assert done.returncode == 0, done.stderr
+    first = read_replay(run.out)
+    done = agebo("resume", run.out, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "--max-evals N" in done.stderr
+    assert len(read_replay(run.out).results) == len(first.results)
+
+
+def test_a_stop_file_stops_it_and_has_to_go_before_it_goes_on(run, agebo):
+    (run.out / "STOP").touch()
+    for _ in range(2):
+        done = agebo("resume", run.out, "--max-evals", "8", timeout=60)
+        assert done.returncode == 75
+        assert f"rm {run.out / 'STOP'}" in done.stderr
+    (run.out / "STOP").unlink()
+    assert agebo("resume", run.out, timeout=60).returncode == 0
+    assert len(read_history(run.out)) == 8
+
+
+def test_moved_data_are_found_and_changed_data_need_force(agebo, tiny_dataset, tmp_path):
+    data, moved = tmp_path / "data.h5", tmp_path / "moved.h5"
+    shutil.copy(tiny_dataset, data)
+    out = tmp_path / "run"
+    small = ["--preset", "v1-small", "--epochs", "1", "--fix", "batch_size=512"]
+    done = agebo("search", data, "--out", out, *small, "--max-evals", "2")
+    assert done.returncode == 0, done.stderr
+    data.rename(moved)
+    done = agebo("resume", out, "--max-evals", "3")
+    assert done.returncode == 66
+    done = agebo("resume", out, "--max-evals", "3", "--data", moved)
+    assert done.returncode == 0, done.stderr
+    other = tmp_path / "other.h5"
+    table = tmp_path / "other.csv"
+    table.write_text("a,label\n" + "".join(f"{i},{'yn'[i % 2]}\n" for i in range(200)))
+    done = agebo("data", "prepare", table, "--target", "label", "--out", other)
+    assert done.returncode == 0, done.stderr
+    done = agebo("resume", out, "--max-evals", "4", "--data", other)
+    assert done.returncode == 78
+    assert "fingerprint" in done.stderr
+    done = agebo("resume", out, "--max-evals", "4", "--data", other, "--force")
+    assert done.returncode == 0, done.stderr
+    assert "problem.data_fingerprint" in (out / "log.txt").read_text()
+
+
+def test_a_state_of_another_layout_is_refused_and_made_anew_where_it_is_moved_away(run, agebo):
+    directory = RunDirectory.open(run.out)
+    with closing(History.open(directory)) as history:
+        state = dict(history.search_state)
+        [name] = [key for key in state if isinstance(state[key], dict) and state[key]][:1]
+        history.snapshot({**state, name: {"observations_of_old": []}}, force=True)
+    done = agebo("resume", run.out, "--max-evals", "6", timeout=60)
+    assert done.returncode == 65, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "has another layout than this version" in done.stderr
+    assert RunDirectory.open(run.out).config["search"]["max_evals"] == 4
+    (run.out / "history.h5").rename(run.out.with_name("old.h5"))
+    done = agebo("resume", run.out, "--max-evals", "6", timeout=60)
+    assert done.returncode == 0, done.stderr
+    found = read_history(run.out)["configuration_key"]
+    whole = run.out.with_name("whole")
+    words = ["search", "--out", whole, "--simulate", "lognormal:mean=0.01", "--seed", "3"]
+    assert agebo(*words, "--max-evals", "6", timeout=60).returncode == 0
+    assert found.equals(read_history(whole)["configuration_key"])
+
+
+@pytest.mark.parametrize("change", ["request", "hyperparameters"])
+def test_a_configuration_of_another_layout_is_refused(run, agebo, change):
+    directory = RunDirectory.open(run.out)
+    config = directory.config
+    if change == "request":
+        config["request"]["of_tomorrow"] = 1
+    else:
+        config["problem"]["hyperparameters"] = {"axes": []}
+    with closing(History.open(directory)) as history:
+        history.change_config(config, {})
+    done = agebo("resume", run.out, "--max-evals", "6", timeout=60)
+    assert done.returncode == 65, done.stderr
+    assert "Resume with the version that wrote it" in done.stderr

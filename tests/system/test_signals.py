@@ -1,0 +1,126 @@
+"""Who asks a search on several ranks to stop gets it stopped in order, with everything saved."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agebo_hpc.storage.reader import read_replay
+
+pytestmark = pytest.mark.mpi
+
+RANKS = Path(__file__).parents[2] / "scripts" / "ranks.sh"
+# Trainings of a hundred seconds in epochs of a tenth.
+TRAININGS = ("--simulate", "lognormal:mean=100,sigma=0.1", "--epochs", "1000", "--max-evals", "9")
+SECONDS = 60
+
+
+def wait_until(is_so, process=None):
+    end = time.monotonic() + SECONDS
+    while not is_so():
+        assert process is None or process.poll() is None, "the job is over"
+        assert time.monotonic() < end, "this takes too long"
+        time.sleep(0.05)
+
+
+def state_of(out):
+    found = json.loads((out / "status.json").read_text())
+    return found["state"], found["exit_code"]
+
+
+@pytest.fixture
+def job(tmp_path, child_settings):
+    """Start a search on two trainer ranks; all of them train when it is given."""
+    out = tmp_path / "run"
+    words = ["-m", "agebo_hpc", "search", "--out", out, "--executor", "mpi", *TRAININGS]
+    words += ["--processes", "1", "--max-processes", "1"]
+    said = (tmp_path / "said.txt").open("w+")
+    process = subprocess.Popen(
+        [RANKS, "3", sys.executable, *words],
+        stdout=said,
+        stderr=said,
+        env=child_settings,
+        start_new_session=True,
+    )
+    family = []
+
+    def all_train():
+        journal = out / "journal.jsonl"
+        return journal.exists() and journal.read_text().count('"event":"submitted"') >= 2
+
+    try:
+        wait_until(all_train, process)
+        family = psutil.Process(process.pid).children(recursive=True)
+        yield out, process, family
+    finally:
+        for member in [*family, process]:
+            try:
+                member.kill()
+            except (psutil.NoSuchProcess, ProcessLookupError):
+                continue
+        process.wait(SECONDS)
+        said.close()
+
+
+def manager_of(family):
+    [found] = [m for m in family if m.environ().get("OMPI_COMM_WORLD_RANK") == "0"]
+    return found
+
+
+def check_saved(out):
+    """Check that what was in training is pending, each under its id."""
+    replay = read_replay(out)
+    assert not replay.results
+    assert sorted(replay.pending)[:2] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("target", "number"),
+    [("mpirun", signal.SIGUSR2), ("manager", signal.SIGTERM), ("manager", signal.SIGINT)],
+)
+def test_a_signal_while_all_ranks_train_stops_the_job_with_the_code_to_run_it_again(
+    job, target, number
+):
+    out, process, family = job
+    (process if target == "mpirun" else manager_of(family)).send_signal(number)
+    assert process.wait(SECONDS) == 75
+    assert state_of(out) == ("stopped", 75)
+    assert [life.end["reason"] for life in read_replay(out).lives] == ["stopped"]
+    check_saved(out)
+
+
+def test_ranks_save_in_order_where_mpirun_itself_does_not_wait_for_them(job):
+    out, process, family = job
+    process.send_signal(signal.SIGTERM)
+    psutil.wait_procs(family, timeout=SECONDS)
+    assert state_of(out) == ("stopped", 75)
+    check_saved(out)
+
+
+def test_a_second_sigint_ends_the_job_at_once_and_what_is_there_is_valid(job):
+    out, process, family = job
+    manager = manager_of(family)
+    # The trainers do not hear of the first one, so only the second one can end it.
+    for member in family:
+        if member.pid != manager.pid and "OMPI_COMM_WORLD_RANK" in member.environ():
+            os.kill(member.pid, signal.SIGSTOP)
+    manager.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    manager.send_signal(signal.SIGINT)
+    assert process.wait(SECONDS) == 130
+    assert state_of(out) == ("stopped", 130)
+    check_saved(out)
+
+
+def test_a_stop_file_stops_the_job(job):
+    out, process, _ = job
+    (out / "STOP").touch()
+    assert process.wait(SECONDS) == 75
+    assert state_of(out) == ("stopped", 75)
+    check_saved(out)

@@ -1,0 +1,111 @@
+"""The scikit-learn estimators: scikit-learn's own checks, tables, ranks, limits."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from agebo_hpc import AgEBOClassifier, AgEBORegressor
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.problem import PRESETS, Problem, Recipe
+
+TINY = {"max_evals": 1, "epochs": 15, "preset": "tiny", "threads": 1, "random_state": 0}
+SMALL = Problem(architecture=ArchitectureSpace(num_nodes=1), recipe=Recipe(epochs=15))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_preset():
+    """Offer networks of one node: scikit-learn's checks train more than a hundred."""
+    PRESETS["tiny"] = SMALL
+    yield
+    del PRESETS["tiny"]
+
+
+@pytest.mark.slow
+@parametrize_with_checks([AgEBOClassifier(**TINY), AgEBORegressor(**TINY)])
+def test_scikit_learn_finds_an_estimator_as_any_other(estimator, check):
+    check(estimator)
+
+
+def flights(rows=300, seed=4):
+    """Return a table with text, dates and missing cells, and labels that follow from it."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"distance": rng.normal(size=rows)})
+    frame["carrier"] = rng.choice(["AA", "UA", "DL"], rows)
+    frame["day"] = pd.Timestamp("2013-01-01") + pd.to_timedelta(rng.integers(0, 300, rows), "D")
+    score = 2 * frame["distance"] + 2 * (frame["carrier"] == "UA")
+    frame.loc[rng.random(rows) < 0.05, "distance"] = np.nan
+    return frame, np.where(score > 0.7, "late", "on time"), 50 + 10 * score.to_numpy()
+
+
+def test_a_table_with_text_dates_and_missing_cells_is_learnt():
+    frame, labels, minutes = flights()
+    settings = {**TINY, "epochs": 30, "max_evals": 3}
+    classifier = AgEBOClassifier(**settings, ensemble_size=2).fit(frame, labels)
+    assert list(classifier.classes_) == ["late", "on time"]
+    assert classifier.score(frame, labels) > 0.75
+    probabilities = classifier.predict_proba(frame)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    again = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(again.predict_proba(frame), probabilities)
+    regressor = AgEBORegressor(**settings, include_validation=True).fit(frame, minutes)
+    assert regressor.score(frame, minutes) > 0.5
+    with pytest.raises(ValueError, match="carrier"):
+        classifier.predict(frame.drop(columns="carrier"))
+
+
+def test_a_class_of_one_row_does_not_hinder():
+    frame, labels, _ = flights()
+    labels = labels.astype(object)
+    labels[7] = "cancelled"
+    classifier = AgEBOClassifier(**TINY).fit(frame, labels)
+    assert list(classifier.classes_) == ["cancelled", "late", "on time"]
+    assert classifier.predict_proba(frame).shape == (300, 3)
+
+
+def test_the_time_budget_ends_the_search():
+    frame, labels, _ = flights()
+    settings = {**TINY, "max_evals": None, "time_budget": 1.0}
+    classifier = AgEBOClassifier(**settings).fit(frame, labels)
+    assert classifier.score(frame, labels) > 0.4
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"max_evals": None}, "both None"),
+        ({"validation_fraction": 1.0}, "validation_fraction is 1.0"),
+        ({"ensemble_size": 0}, "ensemble_size is 0"),
+        ({"ensemble_size": 2, "include_validation": True}, "chosen on the validation rows"),
+    ],
+)
+def test_a_parameter_out_of_range_is_named(change, said):
+    frame, labels, _ = flights(60)
+    with pytest.raises(ValueError, match=said):
+        AgEBOClassifier(**{**TINY, **change}).fit(frame, labels)
+
+
+@pytest.mark.mpi
+def test_ranks_of_mpirun_search_together_and_all_have_the_model(mpirun, tmp_path):
+    code = f"""
+import sys
+import numpy as np
+from agebo_hpc import AgEBOClassifier
+rng = np.random.default_rng(0)
+X = rng.normal(size=(300, 3))
+y = (X[:, 0] + X[:, 1] > 0).astype(int)
+classifier = AgEBOClassifier(
+    max_evals=3, epochs=4, preset="v1-small", processes=(2,), threads=1,
+    directory={str(tmp_path)!r}, random_state=3,
+).fit(X, y)
+from agebo_hpc.execution.launcher import announced_rank
+total = float(classifier.predict_proba(X)[:, 1].sum())
+print("rank", announced_rank(), classifier.score(X, y) > 0.7, total, flush=True)
+"""
+    done = mpirun(3, code, timeout=400)
+    assert done.returncode == 0, done.stderr
+    lines = sorted(line.split() for line in done.stdout.splitlines() if line.startswith("rank"))
+    assert [line[1] for line in lines] == ["0", "1", "2"]
+    assert {line[2] for line in lines} == {"True"} and len({line[3] for line in lines}) == 1

@@ -1,0 +1,223 @@
+"""Exported models compute in a process without agebo_hpc what the model itself computes."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
+from agebo_hpc.errors import ConfigurationError, UsageError
+from agebo_hpc.models import export
+from agebo_hpc.models.bundle import load_model, save_model
+from agebo_hpc.models.choice import Chosen, RetrainOptions
+from agebo_hpc.models.ensemble import make_ensemble, select
+from agebo_hpc.models.export import export_model
+from agebo_hpc.models.retraining import retrain
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+
+SPACE = {"num_nodes": 5}
+RECIPE = {"epochs": 2, "warmup_epochs": 1}
+
+
+def table(rows=700, seed=3):
+    """Return a table with a column for each encoder, missing cells and two targets."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"size": rng.normal(5, 3, rows), "net/gross": rng.lognormal(0, 2, rows)})
+    frame.loc[rng.random(rows) < 0.1, "size"] = np.nan
+    frame["place"] = rng.choice(["north", "south", "øst"], rows)
+    frame.loc[rng.random(rows) < 0.1, "place"] = None
+    frame["code"] = [f"c{i}" for i in rng.integers(0, 40, rows)]
+    seconds = rng.integers(-(10**9), 2 * 10**9, rows)
+    frame["day"] = pd.to_datetime(pd.Series(seconds), unit="s")
+    frame.loc[rng.random(rows) < 0.1, "day"] = pd.NaT
+    score = frame["size"].fillna(0) + 3 * (frame["place"] == "north") + rng.normal(0, 1, rows)
+    frame["kind"] = pd.qcut(score, 3, labels=["low", "mid", "high"]).astype(str)
+    frame["price"] = 1000 + 50 * score
+    return frame
+
+
+def chosen_for(dataset, tmp_path, number=0):
+    # All five activations, all skips; the numbers of units differ between networks.
+    node, decisions = 0, []
+    for variable in ArchitectureSpace(**SPACE).variables:
+        if variable.kind == "skip":
+            decisions.append(1)
+        else:
+            decisions.append(1 + 5 * ((node + number) % 6) + node % 5)
+            node += 1
+    evaluation = Evaluation(
+        number,
+        Configuration(
+            tuple(decisions), {"batch_size": 64, "learning_rate": 0.01, "num_processes": 1}
+        ),
+    )
+    result = Result(evaluation, Status.DONE, 0.5, submitted=0, started=0, ended=1)
+    problem = {"objective": "last", "architecture": SPACE, "recipe": RECIPE}
+    return Chosen(tmp_path, 1 + number, result, problem, 11)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Return a directory with a model for classes, one for prices and an ensemble of two."""
+    home = tmp_path_factory.mktemp("models")
+    for target, other in (("kind", "price"), ("price", "kind")):
+        data = prepare_dataset(
+            table(), target, home / f"{target}.h5", PrepareOptions(drop=[other])
+        )
+        models = [
+            retrain(chosen_for(data, home, number), data, RetrainOptions()) for number in (0, 1)
+        ]
+        save_model(models[0], home / target)
+        save_model(make_ensemble(models, data), home / f"{target}_ensemble")
+    return home
+
+
+def columns_for_export(frame, model):
+    """Return the inputs of an exported model, as `docs/models.rst` tells to make them."""
+    told = {}
+    for encoder in model.preprocessing.encoders:
+        column = frame[encoder.column]
+        if encoder.kind == "category":
+            values = column.where(column.notna(), "").astype(object).to_numpy()
+        elif encoder.kind == "datetime":
+            seconds = (column - pd.Timestamp(0)).dt.total_seconds()
+            values = seconds.to_numpy(np.float64)
+        else:
+            values = column.to_numpy(np.float64)
+        told[encoder.column] = values[:, None]
+    return told
+
+
+ONNX = """
+import sys, pickle, onnxruntime
+columns = pickle.load(open(sys.argv[2], "rb"))
+outputs = onnxruntime.InferenceSession(sys.argv[1]).run(None, columns)
+pickle.dump(outputs, open(sys.argv[3], "wb"))
+assert not [name for name in sys.modules if name.startswith(("agebo_hpc", "tensorflow"))]
+"""
+KERAS = """
+import sys, pickle, keras, tensorflow
+columns = pickle.load(open(sys.argv[2], "rb"))
+inputs = {
+    name.replace("/", "_"): tensorflow.constant(values) for name, values in columns.items()
+}
+if sys.argv[1].endswith(".keras"):
+    outputs = keras.models.load_model(sys.argv[1])(inputs)
+else:
+    model = tensorflow.saved_model.load(sys.argv[1])  # its variables live as long as it
+    outputs = model.serve(inputs)
+pickle.dump([outputs[name].numpy() for name in sorted(outputs)], open(sys.argv[3], "wb"))
+assert not [name for name in sys.modules if name.startswith("agebo_hpc")]
+"""
+
+
+def run_elsewhere(code, file, columns, tmp_path):
+    """Compute outputs in a fresh process that knows nothing of agebo_hpc."""
+    pd.to_pickle(columns, tmp_path / "in.pkl")
+    done = subprocess.run(
+        [sys.executable, "-c", code, file, tmp_path / "in.pkl", tmp_path / "out.pkl"],
+        capture_output=True, text=True, timeout=240, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return pd.read_pickle(tmp_path / "out.pkl")
+
+
+def new_rows():
+    """Return rows that training never saw: other categories, years and sizes."""
+    frame = table(300, seed=9)
+    frame.loc[:20, "place"] = "Mars"
+    frame.loc[10:30, "code"] = "unseen"
+    frame.loc[40, "net/gross"] = 1e30
+    frame.loc[41, "day"] = pd.Timestamp("2000-02-29 23:59:59.5")
+    frame.loc[42, "day"] = pd.Timestamp("1899-12-31 00:00:01")
+    frame.loc[43, "day"] = pd.Timestamp("2100-03-01")
+    return frame
+
+
+@pytest.mark.parametrize("name", ["kind", "kind_ensemble", "price", "price_ensemble"])
+def test_onnx_runtime_gives_the_same_numbers(files, name, tmp_path):
+    model, frame = load_model(files / name), new_rows()
+    export_model(model, "onnx", tmp_path / "model.onnx")
+    outputs = run_elsewhere(
+        ONNX, tmp_path / "model.onnx", columns_for_export(frame, model), tmp_path
+    )
+    expected = model.predict(frame)
+    if model.class_labels is None:
+        np.testing.assert_allclose(outputs[0], expected["prediction"], rtol=1e-5, atol=1e-3)
+        return
+    probabilities = expected.drop(columns="prediction")
+    np.testing.assert_allclose(outputs[0], probabilities, rtol=0, atol=1e-5)
+    assert list(outputs[1]) == list(expected["prediction"])
+
+
+@pytest.mark.parametrize("kind", ["keras", "savedmodel"])
+def test_keras_and_tensorflow_give_the_same_numbers(files, kind, tmp_path):
+    frame = new_rows()
+    for name in ("kind_ensemble", "price"):
+        model = load_model(files / name)
+        out = tmp_path / (f"{name}.keras" if kind == "keras" else name)
+        export_model(model, kind, out)
+        (outputs,) = run_elsewhere(KERAS, out, columns_for_export(frame, model), tmp_path)
+        expected = model.predict(frame)
+        if model.class_labels is None:
+            np.testing.assert_allclose(outputs[:, 0], expected["prediction"], rtol=1e-5, atol=1e-3)
+        else:
+            probabilities = expected.drop(columns="prediction")
+            np.testing.assert_allclose(outputs, probabilities, rtol=0, atol=1e-5)
+
+
+def test_an_export_is_replaced_only_with_force_and_nothing_else_ever(files, tmp_path):
+    model, out = load_model(files / "kind"), tmp_path / "model.onnx"
+    out.write_bytes(b"old")
+    with pytest.raises(UsageError, match="exists; give another path, or --force"):
+        export_model(model, "onnx", out)
+    assert out.read_bytes() == b"old"
+    export_model(model, "onnx", out, force=True)
+    assert out.read_bytes() != b"old"
+    (tmp_path / "home").mkdir()
+    with pytest.raises(UsageError, match="is no savedmodel export"):
+        export_model(model, "savedmodel", tmp_path / "home", force=True)
+    with pytest.raises(UsageError, match=r"a name that ends with \.keras"):
+        export_model(model, "keras", tmp_path / "model.h5")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "model.onnx"]
+
+
+def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"agebo_hpc\[export\]"):
+        export.check_export("onnx", tmp_path / "model.onnx", force=False)
+
+
+def test_greedy_selection_takes_what_helps_and_weighs_it():
+    y = np.array([0, 0, 1, 1])
+    good = np.array([[0.9, 0.1], [0.4, 0.6], [0.1, 0.9], [0.2, 0.8]], np.float32)
+    other = np.array([[0.4, 0.6], [0.9, 0.1], [0.3, 0.7], [0.3, 0.7]], np.float32)
+    useless = 1 - good
+    counts = select([useless, good, other], y, "classification")
+    assert counts[0] == 0 and counts[1] > 0 and counts[2] > 0
+    mean = (counts[1] * good + counts[2] * other) / counts.sum()
+
+    def loss(p):
+        return -np.log(p[np.arange(4), y]).mean()
+
+    assert loss(mean) < min(loss(good), loss(other))
+    assert list(select([useless, good], y, "classification")) == [0, 1]
+
+
+def test_an_ensemble_gives_the_weighted_mean_of_its_members_and_knows_its_price(files):
+    model = load_model(files / "kind_ensemble")
+    told = json.loads((files / "kind_ensemble" / "model.json").read_text())
+    weights = [member["weight"] for member in told["provenance"]["members"]]
+    assert sum(weights) == pytest.approx(1) and len(weights) == len(model.members)
+    x = model.preprocessing.transform(new_rows())
+    outputs = model.outputs(x)
+    np.testing.assert_allclose(model.network(x), outputs.probabilities, atol=1e-6)
+    np.testing.assert_allclose(outputs.probabilities.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.exp(outputs.raw), outputs.probabilities, atol=1e-5)
+    scores = told["scores"]
+    assert scores["single"]["rows_per_second"] > 0 and scores["rows_per_second"] > 0
+    assert scores["validation"]["loss"] <= scores["single"]["validation"]["loss"] + 1e-6

@@ -1,0 +1,98 @@
+"""The text of batch scripts, held against stored ones.
+
+To accept a change: AGEBO_STORE=1 python -m pytest tests/unit/launch/test_script.py
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agebo_hpc.errors import UsageError
+from agebo_hpc.launch.script import Job, clock, script_text
+from agebo_hpc.launch.site import load_site
+
+STORED = Path(__file__).parent / "scripts"
+COMMON = {
+    "run": "/runs/one",
+    "home": "/opt/agebo",
+    "library": "/opt/agebo/agebo_hpc/launch/job.sh",
+}
+WORDS = ("/data/covertype.h5", "--max-evals", "2000", "--fix", "batch_size=256")
+JOBS = {
+    "slurm-cpu": {"nodes": 4, "walltime": 10800, "search": WORDS, "account": "ours"},
+    "slurm-gpu": {
+        "nodes": 2,
+        "walltime": 7200,
+        "search": WORDS,
+        "queue": "gpu",
+        "executor": "steps",
+    },
+    "theta": {"nodes": 128, "walltime": 10800, "search": WORDS, "continuation": "chain"},
+    "thetagpu": {"nodes": 8, "walltime": 10800, "search": WORDS, "data_bytes": 3 * 2**30},
+    "polaris": {"nodes": 10, "walltime": 10800, "search": WORDS, "account": "ours"},
+    "pbs-cpu": {"nodes": 2, "walltime": 3600, "activate": "/env/bin/activate", "slots": 4},
+    "laptop": {"nodes": 1, "walltime": 1800, "threads": 2, "slots": 2},
+}
+
+
+def text_of(name):
+    return script_text(load_site(name), Job(**COMMON, **JOBS[name]))
+
+
+@pytest.mark.parametrize("name", sorted(JOBS))
+def test_a_script_is_as_it_was(name):
+    path, text = STORED / f"{name}.sh", text_of(name)
+    if os.environ.get("AGEBO_STORE"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+@pytest.mark.parametrize("name", sorted(JOBS))
+def test_a_script_parses_and_shellcheck_has_nothing_to_say(name, tmp_path):
+    path = tmp_path / "job.sh"
+    path.write_text(text_of(name))
+    subprocess.run(["bash", "-n", path], check=True)
+    if shutil.which("shellcheck"):
+        done = subprocess.run(["shellcheck", path], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_directives_come_before_the_first_command():
+    lines = text_of("polaris").splitlines()
+    directives = [i for i, line in enumerate(lines) if line.startswith("#PBS")]
+    commands = [i for i, line in enumerate(lines) if line and not line.startswith("#")]
+    assert directives and max(directives) < min(commands)
+    assert directives == list(range(directives[0], directives[-1] + 1))
+
+
+def test_the_same_question_has_the_same_answer():
+    assert text_of("slurm-cpu") == text_of("slurm-cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("theta", {"continuation": "requeue"}, ["cannot requeue", "chain"]),
+        ("slurm-cpu", {"walltime": 30}, ["30 s", "a minute"]),
+        ("slurm-cpu", {"nodes": 0}, ["--nodes is 0"]),
+    ],
+)
+def test_what_a_site_cannot_do_is_refused(name, change, words):
+    with pytest.raises(UsageError) as error:
+        script_text(load_site(name), Job(**COMMON, **{**JOBS[name], **change}))
+    assert all(word in str(error.value) for word in words)
+
+
+def test_words_with_spaces_and_quotes_stay_what_they_are(tmp_path):
+    words = ("/data/my table.h5", "--out", "it's; rm -rf /")
+    text = script_text(load_site("laptop"), Job(**COMMON, nodes=1, walltime=600, search=words))
+    code = 'agebo_job() { printf "%s\\n" "$@"; }\n' + text.splitlines()[-1]
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == list(words)
+
+
+def test_a_duration_is_written_as_schedulers_read_it():
+    assert [clock(s) for s in (60, 3661, 360000)] == ["00:01:00", "01:01:01", "100:00:00"]

@@ -1,0 +1,52 @@
+"""What is sent to a batch system."""
+
+from pathlib import Path
+
+import pytest
+
+from agebo_hpc.errors import LaunchError
+from agebo_hpc.launch.submission import submit, submit_words
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "answers", "jobs", "last"),
+    [
+        (
+            "slurm",
+            ["17\n", "18;cluster\n"],
+            ["17", "18"],
+            "sbatch --parsable --dependency=afternotok:17 --kill-on-invalid-dep=yes a.sh",
+        ),
+        (
+            "pbs",
+            ["17.pbs-1.host\n", "18.pbs-1.host\n"],
+            ["17.pbs-1.host", "18.pbs-1.host"],
+            "qsub -W depend=afternotok:17.pbs-1.host a.sh",
+        ),
+        ("cobalt", ["Job routed\n17\n", "18\n"], ["17", "18"], "qsub --dependencies 17 a.sh"),
+    ],
+)
+def test_each_job_of_a_chain_waits_for_the_one_before(scheduler, answers, jobs, last):
+    sent = []
+
+    def send(words):
+        sent.append(" ".join(words))
+        return answers[len(sent) - 1]
+
+    assert submit(scheduler, Path("a.sh"), 2, send) == jobs
+    assert sent[-1] == last
+
+
+def test_an_answer_without_a_number_is_an_error():
+    with pytest.raises(LaunchError, match="named no job: try later"):
+        submit("slurm", Path("a.sh"), 1, lambda words: "try later")
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LaunchError, match="no sbatch here"):
+        submit("slurm", Path("a.sh"), 1)
+
+
+def test_where_there_is_no_scheduler_the_shell_runs_it():
+    assert submit_words("none", "a.sh") == ["bash", "a.sh"]

@@ -1,0 +1,78 @@
+"""Whether a job is followed by another."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from agebo_hpc.launch.verdict import IDLE_LIVES, idle_lives, judge, main
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.storage.replay import Life, Replay
+
+BEGAN = 1_000_000.0
+
+
+def status(state, code=None, after=10.0):
+    time = datetime.fromtimestamp(BEGAN + after, UTC).isoformat(timespec="seconds")
+    return {"time": time, "state": state, "exit_code": code}
+
+
+def replay(*lives):
+    """Return a history of lives, each (ended in order, number of evaluations)."""
+    found = Replay()
+    for number, (ended, evaluations) in enumerate(lives):
+        start = BEGAN + 100 * number
+        end = {"reason": "stopped"} if ended else None
+        found.lives.append(Life(start, start + 50, {}, end))
+        for i in range(evaluations):
+            evaluation = Evaluation(i, Configuration((0,), {"num_processes": 1}))
+            found.results.append(Result(evaluation, Status.DONE, ended=start + 10))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "expected"),
+    [
+        (status("complete", 0), 0, 0),
+        (status("complete", 0), 143, 0),  # a launcher that hides an orderly end
+        (status("stopped", 75), 75, 75),
+        (status("stopped", 75), 1, 75),  # mpirun after a signal
+        (status("failed", 70), 70, 70),
+        (status("failed", 70), 143, 70),
+        (status("running"), 137, 75),  # killed
+        (status("running"), 0, 75),
+        (status("running"), 71, 71),  # a rank of this life says what is wrong
+        (status("stopped", 75, after=-500), 78, 78),  # of an older life: this one did not start
+        (status("stopped", 75, after=-500), 2, 2),
+        (status("stopped", 75, after=-500), 137, 75),
+        (None, 137, 75),
+    ],
+)
+def test_the_run_directory_is_believed_before_the_launcher(found, code, expected):
+    assert judge(found, replay((False, 3)), since=BEGAN, code=code)[0] == expected
+
+
+def test_lives_that_are_killed_without_a_new_evaluation_end_a_chain():
+    idle = replay((True, 5), *[(False, 0)] * IDLE_LIVES)
+    assert idle_lives(idle) == IDLE_LIVES
+    code, reason = judge(status("running"), idle, since=BEGAN, code=137)
+    assert code == 70 and "3 times in a row" in reason
+    assert judge(status("running"), replay((False, 0), (False, 1)), since=BEGAN, code=137)[0] == 75
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, 70), (71, 71), (2, 2), (137, 137)])
+def test_without_a_run_directory_the_launchers_code_stands(code, expected):
+    assert judge(None, None, since=BEGAN, code=code)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "expected"),
+    [("complete", 0, 0), ("stopped", 75, 75), ("running", None, 75), ("failed", 78, 78)],
+)
+def test_before_a_job_an_earlier_one_says_whether_to_go_on(state, code, expected):
+    assert judge(status(state, code), replay((False, 1)))[0] == expected
+
+
+def test_it_is_said_in_one_line(tmp_path, capsys):
+    assert main([str(tmp_path / "none"), "--since", "0", "--code", "71"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("71 no run directory") and out.count("\n") == 1
