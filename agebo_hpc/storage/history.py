@@ -10,7 +10,8 @@ import logging
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agebo_hpc.errors import AgeboError, DataError
@@ -37,6 +38,25 @@ MIN_DUTY = 100.0
 """The same, in durations of the last snapshot: they take at most a hundredth of the time."""
 
 
+@dataclass(frozen=True)
+class Missing:
+    """Proposals that were to be made at this point, before the writer was killed.
+
+    Attributes
+    ----------
+    number
+        How many.
+    told
+        How many results the search has been told here.
+    """
+
+    number: int
+    told: int
+
+
+Event = Evaluation | Result | Missing
+
+
 class History:
     """All evaluations of one search, durable. Local; the manager only. Open it with `open`.
 
@@ -49,7 +69,8 @@ class History:
     covered
         How many results it covers: that many of `results`, from the first on.
     since_state
-        Submissions (`Evaluation`) and results after it, in order; all if there is no state.
+        Submissions (`Evaluation`), results and `Missing` proposals after it, in order; all if
+        there is no state.
     """
 
     def __init__(self, run: RunDirectory, journal: Journal, stored: Snapshot | None) -> None:
@@ -60,7 +81,7 @@ class History:
         self.covered = stored.covered if stored else 0
         self._covered_lines = stored.covered_lines if stored else 0
         self._stored_lines = stored.journal_lines if stored else 0
-        self.since_state: list[Evaluation | Result] = []
+        self.since_state: list[Event] = []
         self._collect_later(journal.events)
         self.elapsed = self._replay.elapsed
         self._last = time.monotonic()
@@ -79,15 +100,16 @@ class History:
         With ``durable`` False results are not synced one by one: they survive this process but
         not the machine. For simulated searches, whose time of events ``now`` gives.
 
-        A torn last line of the journal is cut off; a missing or damaged ``history.h5`` is made
-        anew. Both are logged as warnings.
+        A torn last line of the journal is cut off; damaged lines are taken from its copy; what is
+        missing or damaged of the copy, ``config.toml`` and ``history.h5`` is made anew from the
+        journal. All of it is logged as warnings.
 
         Raises
         ------
         UsageError
             If another process writes this run directory.
         DataError
-            If the journal is damaged or cut short, or ``config.toml`` was changed.
+            If the journal and its copy are damaged or cut short, or ``config.toml`` was changed.
         AgeboError
             If the journal cannot be written.
         """
@@ -111,10 +133,20 @@ class History:
         check_config(run, journal.events)
         stored = _read_stored(run, journal)
         history = cls(run, journal, stored)
-        journal.cut_off()
-        remove_leftovers(run.path)
+        try:
+            journal.mend()
+            run.restore_config()
+            remove_leftovers(run.path)
+        except OSError as error:
+            raise AgeboError(
+                f"Cannot write in {str(run.path)!r}: {error.strerror}; mend that and resume again."
+            ) from error
         if not journal.num_lines:
-            head = {"format": FORMAT_VERSION, "config_crc32": run.config_crc32}
+            head = {
+                "format": FORMAT_VERSION,
+                "config_crc32": run.config_crc32,
+                "config": run.config,
+            }
             journal.append("journal", head)
         if history.results and stored is None:
             logger.warning("%s is made anew from the journal.", run.history_path)
@@ -128,16 +160,30 @@ class History:
         how many results had been told.
         """
         submitted: dict[int, list[Evaluation]] = {}
+        proposed: list[int] = []
         told = self.covered
-        for event in events[self._covered_lines :]:
+        later = events[self._covered_lines :]
+        for event in later:
             if event["event"] == "submitted":
                 evaluation = evaluation_from_dict(event["evaluation"])
                 submitted.setdefault(event.get("told", told), []).append(evaluation)
-            elif event["event"] == "result":
-                told += Status(event["result"]["status"]).is_final
+            elif event["event"] == "result" and Status(event["result"]["status"]).is_final:
+                proposed.append(event.get("proposed", 0))
+                told += 1
+        known = {e["evaluation"]["id"] for e in events if e["event"] == "submitted"}
+        known -= {evaluation.id for several in submitted.values() for evaluation in several}
+        number_known = len(known)
         for number in range(self.covered, told + 1):
             self.since_state += submitted.get(number, [])
-            self.since_state += self.results[number : number + 1]
+            number_known += len(
+                {evaluation.id for evaluation in submitted.get(number, [])} - known
+            )
+            if number < told:
+                missing = proposed[number - self.covered] - number_known
+                if missing > 0:
+                    self.since_state.append(Missing(missing, number))
+                    number_known += missing
+                self.since_state.append(self.results[number])
 
     @property
     def results(self) -> list[Result]:
@@ -191,10 +237,18 @@ class History:
         self._replay.submit(evaluation)
         self.since_state.append(evaluation)
 
-    def append(self, *results: Result) -> None:
+    def append(self, *results: Result, proposed: Sequence[int] | None = None) -> None:
         """Note how evaluations ended; durable on return, so the search may be told then.
 
         Several results cost one sync of the disk.
+
+        Parameters
+        ----------
+        results
+            What came back.
+        proposed
+            For each how many evaluations had been proposed before, over all lives, also those
+            that are not noted yet; None: not known.
 
         Raises
         ------
@@ -206,7 +260,10 @@ class History:
         for number, result in enumerate(results, 1):
             self._replay.check_result(result)
             durable = number == len(results) and self._durable
-            self._journal.append("result", {"result": result.to_dict()}, durable)
+            record: dict[str, Any] = {"result": result.to_dict()}
+            if proposed is not None:
+                record["proposed"] = proposed[number - 1]
+            self._journal.append("result", record, durable)
             num_results = len(self.results)
             self._replay.finish(result)
             self.since_state.extend(self.results[num_results:])
@@ -249,10 +306,12 @@ class History:
             If it cannot be written; the old one then holds.
         """
         text = config_text(config)
+        stored = tomllib.loads(text.decode())
         record = {
             "config_crc32": crc32_of(text),
             "previous_crc32": self.run.config_crc32,
             "changes": dict(changes),
+            "config": stored,
         }
         self._journal.append("config", record)
         try:
@@ -262,7 +321,7 @@ class History:
                 f"Cannot write {str(self.run.config_path)!r}: {error.strerror}; mend that and "
                 "resume again."
             ) from error
-        self.run.config, self.run.config_crc32 = tomllib.loads(text.decode()), crc32_of(text)
+        self.run.config, self.run.config_crc32 = stored, crc32_of(text)
 
     def snapshot(
         self,

@@ -1,8 +1,9 @@
 """The journal: an append-only file of sealed lines, the one truth about what happened.
 
 A line is believed only if its checksum and its number fit. What a crash can leave behind is a
-last line that is incomplete: it was never acknowledged and is cut off. Damage anywhere else is
-an error, never a guess.
+last line that is incomplete: it was never acknowledged and is cut off. A line that is damaged
+anywhere else is taken from the copy of the journal, which is written beside it; where that has
+not got it either, it is an error, never a guess.
 """
 
 from __future__ import annotations
@@ -13,95 +14,32 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agebo_hpc.errors import AgeboError, DataError, UsageError
-from agebo_hpc.storage.atomic import sync_directory
-from agebo_hpc.storage.seal import seal, unseal
+from agebo_hpc.errors import AgeboError, UsageError
+from agebo_hpc.storage.atomic import sync_directory, write_atomically
+from agebo_hpc.storage.journal_lines import COPY_NAME, read_bytes, read_journal
+from agebo_hpc.storage.seal import seal
 
 logger = logging.getLogger(__name__)
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 
 
-@dataclass(frozen=True)
-class Scan:
-    """What a journal holds.
-
-    Attributes
-    ----------
-    events
-        One record for each valid line; each has ``event``, ``line`` (from 1) and ``time``
-        (seconds since 1970, UTC).
-    end
-        Bytes up to the end of the last valid line.
-    torn
-        Bytes after it: a line that was never finished; 0 if there is none.
-    """
-
-    events: list[dict[str, Any]]
-    end: int
-    torn: int
-
-
-def read_journal(path: Path) -> Scan:
-    """Read a journal without locking it; a search may go on writing it meanwhile.
-
-    Returns
-    -------
-    Scan
-        Empty where there is no file.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, or a line other than the last is damaged or missing; the
-        message names it.
-    """
-    try:
-        data = path.read_bytes() if path.exists() else b""
-    except OSError as error:
-        raise DataError(
-            f"Cannot read {str(path)!r}: {error.strerror}; check its permissions."
-        ) from error
-    events: list[dict[str, Any]] = []
-    end = 0
-    while end < len(data):
-        stop = data.find(b"\n", end) + 1
-        event = _read_line(data[end:stop], len(events) + 1) if stop else None
-        if event is None:
-            if stop and stop < len(data):
-                raise DataError(
-                    f"Line {len(events) + 1} of {str(path)!r} is damaged; lines after it "
-                    "follow, so this is no interrupted write. Restore the file from a copy."
-                )
-            break
-        events.append(event)
-        end = stop
-    return Scan(events, end, len(data) - end)
-
-
-def _read_line(line: bytes, number: int) -> dict[str, Any] | None:
-    try:
-        event = unseal(line)
-    except ValueError:
-        return None
-    return event if event.get("line") == number else None
-
-
 class Journal:
     """The one writer of a journal. Local; the manager only.
 
     Opening locks the file for as long as this process lives, reads it and changes nothing;
-    `cut_off` then removes a torn last line. ``now`` gives the time of events, seconds since 1970.
+    `mend` then removes a torn last line and what is damaged, and brings the copy up to date.
+    ``now`` gives the time of events, seconds since 1970.
     """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
         self.path = path
         self.now = now
+        self._copy = -1
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             self._lock()
@@ -111,8 +49,8 @@ class Journal:
             raise
         self.events = scan.events
         self.num_lines = len(scan.events)
+        self._scan = scan
         self._end = scan.end
-        self._torn = scan.torn
 
     def _lock(self) -> None:
         try:
@@ -131,19 +69,63 @@ class Journal:
                 error.strerror,
             )
 
-    def cut_off(self) -> None:
-        """Remove a torn last line, which was never acknowledged, and say so."""
-        if self._torn:
+    def mend(self) -> None:
+        """Make the journal and its copy what was read of them, and say what was wrong.
+
+        A torn last line, which was never acknowledged, is removed; damaged lines are put back
+        from the copy; the copy is made anew where it is damaged.
+
+        Raises
+        ------
+        OSError
+            If the journal cannot be written.
+        """
+        if self._scan.content is not None:
+            logger.warning("%s: %s.", self.path, self._scan.remark)
+            # First the copy: at every moment one of the two has each line.
+            write_atomically(self._copy_path, self._scan.content)
+            os.ftruncate(self._descriptor, 0)
+            self._write(self._descriptor, self._scan.content)
+        elif self._scan.torn:
             logger.warning(
                 "The last %d bytes of %s are an unfinished line: cut off, %d lines are left.",
-                self._torn,
+                self._scan.torn,
                 self.path,
                 self.num_lines,
             )
             os.ftruncate(self._descriptor, self._end)
-            self._torn = 0
         os.fsync(self._descriptor)
+        with self._copying():
+            self._open_copy()
         sync_directory(self.path.parent)
+
+    @property
+    def _copy_path(self) -> Path:
+        return self.path.with_name(COPY_NAME)
+
+    def _open_copy(self) -> None:
+        """Bring the copy up to date and keep it open."""
+        content, copied = read_bytes(self.path), read_bytes(self._copy_path)
+        if not content.startswith(copied):
+            logger.warning("%s is damaged: made anew from the journal.", self._copy_path)
+            write_atomically(self._copy_path, content)
+            copied = content
+        self._copy = os.open(self._copy_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        self._write(self._copy, content[len(copied) :])
+
+    @contextlib.contextmanager
+    def _copying(self) -> Iterator[None]:
+        """Go on without the copy where it cannot be written; the next opening completes it."""
+        try:
+            yield
+        except OSError as error:
+            logger.warning("Cannot write %s: %s.", self._copy_path, error.strerror)
+            self._close_copy()
+
+    def _close_copy(self) -> None:
+        if self._copy >= 0:
+            descriptor, self._copy = self._copy, -1
+            os.close(descriptor)
 
     def append(self, event: str, record: Mapping[str, Any], durable: bool = True) -> None:
         """Write one event.
@@ -169,7 +151,7 @@ class Journal:
         line = seal({**head, **record})
         written = False
         try:
-            self._write(line)
+            self._write(self._descriptor, line)
             if durable:
                 os.fsync(self._descriptor)
             written = True
@@ -183,11 +165,15 @@ class Journal:
                 self._abandon()
         self.num_lines += 1
         self._end += len(line)
+        if self._copy >= 0:
+            with self._copying():
+                self._write(self._copy, line)
 
-    def _write(self, line: bytes) -> None:
-        rest = memoryview(line)
+    @staticmethod
+    def _write(descriptor: int, content: bytes) -> None:
+        rest = memoryview(content)
         while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+            rest = rest[os.write(descriptor, rest) :]
 
     def _abandon(self) -> None:
         """Take back a line of which nobody knows how much is written, and write no other."""
@@ -196,8 +182,11 @@ class Journal:
         self.close()
 
     def sync(self) -> None:
-        """Make all written lines durable."""
+        """Make all written lines durable, in the copy too."""
         os.fsync(self._descriptor)
+        if self._copy >= 0:
+            with self._copying():
+                os.fsync(self._copy)
 
     @property
     def closed(self) -> bool:
@@ -205,7 +194,8 @@ class Journal:
         return self._descriptor < 0
 
     def close(self) -> None:
-        """Close the file and release its lock; the second call does nothing."""
+        """Close both files and release the lock; the second call does nothing."""
+        self._close_copy()
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pandas as pd
 
 from agebo_hpc.storage.checks import check_config, check_length
-from agebo_hpc.storage.journal import read_journal
+from agebo_hpc.storage.journal_lines import read_journal
 from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.rows import columns_of, frame_of
 from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.storage.sealed_file import read_head
+
+logger = logging.getLogger(__name__)
 
 
 def read_replay(path: str | Path) -> Replay:
@@ -22,14 +25,18 @@ def read_replay(path: str | Path) -> Replay:
     InputMissingError
         If there is no such run directory.
     DataError
-        If its journal is damaged or cut short, or ``config.toml`` was changed.
+        If its journal and the copy of it are damaged or cut short, or ``config.toml`` was changed.
     """
     run = RunDirectory.open(path)
     # Read before the journal: a search may append to it, and publish, in between.
     known_lines = int(read_head(run.history_path).get("journal_lines", 0))
-    events = read_journal(run.journal_path).events
+    scan = read_journal(run.journal_path)
+    events = scan.events
     check_length(run, len(events), known_lines)
     check_config(run, events)
+    for remark in (scan.remark and f"{run.journal_path}: {scan.remark}.", run.lost_config):
+        if remark:
+            logger.warning("%s", remark)
     return Replay.from_events(events)
 
 
@@ -56,6 +63,6 @@ def read_history(path: str | Path) -> pd.DataFrame:
     InputMissingError
         If there is no such run directory.
     DataError
-        If its journal is damaged or cut short, or ``config.toml`` was changed.
+        If its journal and the copy of it are damaged or cut short, or ``config.toml`` was changed.
     """
     return frame_of(columns_of(read_replay(path).results))

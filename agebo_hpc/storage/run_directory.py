@@ -22,12 +22,14 @@ from agebo_hpc.storage.atomic import (
     sync_directory,
     write_atomically,
 )
+from agebo_hpc.storage.journal_lines import COPY_NAME, read_journal
 from agebo_hpc.storage.seal import seal, unseal
 
 logger = logging.getLogger(__name__)
 
 CONFIG_NAME = "config.toml"
-TRACES = ("journal.jsonl", "history.h5")
+JOURNAL_NAME = "journal.jsonl"
+TRACES = (JOURNAL_NAME, COPY_NAME, "history.h5")
 """Files that tell of a search where there is no configuration."""
 
 
@@ -40,12 +42,17 @@ class RunDirectory:
         The directory.
     config
         All that was asked, as nested plain data; what was None is left out.
+    config_crc32
+        Checksum of ``config.toml``.
+    lost_config
+        Why the configuration is the journal's, where ``config.toml`` cannot be read; else empty.
     """
 
     def __init__(self, path: Path, config: dict[str, Any], config_crc32: str) -> None:
         self.path = path
         self.config = config
         self.config_crc32 = config_crc32
+        self.lost_config = ""
 
     @classmethod
     def create(cls, path: str | Path, config: Mapping[str, Any]) -> RunDirectory:
@@ -90,16 +97,15 @@ class RunDirectory:
         InputMissingError
             If there is no such directory or it holds no search.
         DataError
-            If its configuration is lost or cannot be read.
+            If its configuration is lost or cannot be read, and the journal has not got it.
         """
         path = Path(path)
         file = path / CONFIG_NAME
         if not path.is_dir():
             raise InputMissingError(f"There is no run directory {str(path)!r}; check the path.")
         if not file.is_file() and any((path / name).exists() for name in TRACES):
-            raise DataError(
-                f"{str(path)!r} holds a search and its {CONFIG_NAME} is missing. "
-                "Restore the file from a copy."
+            return cls._without_config(
+                path, f"{str(path)!r} holds a search and its {CONFIG_NAME} is missing."
             )
         if not file.is_file():
             raise InputMissingError(
@@ -109,10 +115,35 @@ class RunDirectory:
             data = file.read_bytes()
             config = tomllib.loads(data.decode())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise DataError(
-                f"Cannot read {str(file)!r}: {error}. Restore the file from a copy."
-            ) from error
+            return cls._without_config(path, f"Cannot read {str(file)!r}: {error}.")
         return cls(path, config, crc32_of(data))
+
+    @classmethod
+    def _without_config(cls, path: Path, why: str) -> RunDirectory:
+        """Take the configuration from the journal, which has it too; see `restore_config`."""
+        events = read_journal(path / JOURNAL_NAME).events
+        config, crc32 = next(
+            ((e["config"], e["config_crc32"]) for e in reversed(events) if "config" in e),
+            ({}, ""),
+        )
+        if crc32_of(config_text(config)) != crc32:
+            raise DataError(f"{why} Restore the file from a copy.")
+        run = cls(path, config, crc32)
+        run.lost_config = f"{why} The configuration is taken from the journal."
+        return run
+
+    def restore_config(self) -> None:
+        """Write a lost ``config.toml`` anew and say so. For the one writer.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        if self.lost_config:
+            logger.warning("%s", self.lost_config)
+            write_atomically(self.config_path, config_text(self.config))
+            self.lost_config = ""
 
     @property
     def config_path(self) -> Path:
@@ -132,7 +163,12 @@ class RunDirectory:
     @property
     def journal_path(self) -> Path:
         """The journal: one line for each event."""
-        return self.path / "journal.jsonl"
+        return self.path / JOURNAL_NAME
+
+    @property
+    def copy_path(self) -> Path:
+        """The copy of the journal."""
+        return self.path / COPY_NAME
 
     @property
     def history_path(self) -> Path:

@@ -197,9 +197,15 @@ def test_wrong_options_end_with_2_and_write_nothing(
     assert out.read_text() == "x"
 
 
-def test_a_damaged_journal_ends_with_65(agebo: Agebo, run: Path) -> None:
-    journal = run / "journal.jsonl"
+def test_a_damaged_journal_is_said_and_ends_with_65_where_its_copy_is_damaged_too(
+    agebo: Agebo, run: Path
+) -> None:
+    journal, copy = run / "journal.jsonl", run / "journal.copy.jsonl"
     journal.write_text(journal.read_text().replace('"batch_size":32', '"batch_size":64', 1))
+    finished = agebo("status", str(run))
+    assert finished.returncode == 0
+    assert "line 3 damaged or missing: taken from journal.copy.jsonl" in finished.stderr
+    copy.write_text(journal.read_text())
     check_one_line(agebo("status", str(run)), 65, "Line 3 of")
 
 

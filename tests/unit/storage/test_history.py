@@ -15,7 +15,7 @@ from agebo_hpc.errors import UsageError
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 from agebo_hpc.storage import history as history_module
 from agebo_hpc.storage import replay as replay_module
-from agebo_hpc.storage.history import History
+from agebo_hpc.storage.history import History, Missing
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
 
@@ -272,3 +272,28 @@ def test_noting_a_result_costs_the_same_after_two_thousand(
     first, last = np.median(costs[:200]), np.median(costs[-200:])
     assert last < 10 * max(first, 1e-4)
     assert last < 1e-2
+
+
+def test_proposals_that_were_due_before_a_result_are_missed_there(
+    run: RunDirectory, make_evaluation: MakeEvaluation, make_result: Make
+) -> None:
+    history = History.open(run)
+    for number in range(3):
+        history.submitted(make_evaluation(number), told=0)
+    # Killed after both results were written, before the proposal that follows the first one.
+    history.append(make_result(0), make_result(1), proposed=[3, 4])
+    history.close()
+    history = History.open(run)
+    pending = [make_evaluation(number) for number in range(3)]
+    assert history.since_state == [*pending, make_result(0), Missing(1, 1), make_result(1)]
+    # The next life makes up for it.
+    history.submitted(make_evaluation(3), told=1)
+    history.close()
+    history = History.open(run)
+    assert history.since_state == [
+        *pending,
+        make_result(0),
+        make_evaluation(3),
+        make_result(1),
+    ]
+    history.close()
