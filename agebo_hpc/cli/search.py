@@ -70,18 +70,21 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--max-evals",
             type=click.IntRange(min=1),
-            help="Stop after so many evaluations, counted over all lives of the search.",
+            help="The search is complete with so many evaluations, counted over all its lives.",
         ),
         click.option(
             "--max-time",
             type=Duration(),
-            help="Stop after so much search time, such as 12h, counted over all lives.",
+            help="The search is complete after so much search time, such as 12h, counted over all "
+            "its lives.",
         ),
         click.option(
             "--walltime",
             type=Duration(),
-            help="Length of this life, such as 90s, 15m, 3h or 03:00:00; evaluations that would "
-            "not end in time are not started. In a batch job its end counts as well.",
+            help="Length of this life, such as 90s, 15m, 3h or 03:00:00, from when all ranks are "
+            "there; evaluations that would not end in time are not started. With --max-evals or "
+            "--max-time missing then, the code is 75, to be resumed; without both, the search is "
+            "complete. In a batch job its end counts as well.",
         ),
         click.option(
             "--threads-per-slot",
@@ -361,12 +364,14 @@ def _was_given(name: str) -> bool:
 
 def _resume(run: str, given: dict[str, Any], force: bool) -> int:
     from agebo_hpc.execution.life import Life
-    from agebo_hpc.execution.resumption import resume_request
+    from agebo_hpc.execution.resumption import LIMITS, resume_request
     from agebo_hpc.execution.session import run_search
     from agebo_hpc.storage.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)
-    return run_search(Life(resume_request(directory, given, force), directory, force))
+    has_new_limit = any(given.get(name) is not None for name in LIMITS)
+    request = resume_request(directory, given, force)
+    return run_search(Life(request, directory, force, has_new_limit))
 
 
 def _parse_fixed(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -26,8 +26,8 @@ class Recorder(Protocol):
         """Record that an evaluation was proposed when so many results had been told."""
         ...
 
-    def append(self, *results: Result) -> None:
-        """Record how evaluations ended; durable on return."""
+    def append(self, *results: Result, proposed: Sequence[int]) -> None:
+        """Record how evaluations ended, and how many were proposed before; durable on return."""
         ...
 
 
@@ -61,8 +61,8 @@ class Bookkeeper(ABC):
         Proposes and learns; nothing else touches it until `close`.
     recorder
         The history; nothing else writes it until `close`.
-    num_told
-        Evaluations told in earlier lives.
+    num_told, num_proposed
+        Evaluations told and proposed in earlier lives.
     on_recorded
         Called when results were recorded and told.
 
@@ -78,10 +78,12 @@ class Bookkeeper(ABC):
         recorder: Recorder,
         num_told: int = 0,
         on_recorded: Callable[[], object] = lambda: None,
+        num_proposed: int = 0,
     ) -> None:
         self._search = search
         self._recorder = recorder
         self._num_told = num_told
+        self._num_proposed = num_proposed
         self._on_recorded = on_recorded
         self._ready: deque[Evaluation] = deque()
         self.num_open = 0
@@ -115,10 +117,20 @@ class Bookkeeper(ABC):
     def _hand_over(self, tasks: Sequence[Task]) -> None: ...
 
     def _work_off(self, tasks: Sequence[Task]) -> None:
-        """Record all results in one go, then tell, propose and limit in order."""
-        results = [task for task in tasks if isinstance(task, Result)]
+        """Record all results in one go, then tell, propose and limit in order.
+
+        A result is recorded with the number of proposals before it, of which the last may not
+        be made yet: whoever is killed then can make up for them.
+        """
+        results, proposed = [], []
+        for task in tasks:
+            if isinstance(task, Result):
+                results.append(task)
+                proposed.append(self._num_proposed)
+            elif isinstance(task, Request):
+                self._num_proposed += 1
         if results:
-            self._recorder.append(*results)
+            self._recorder.append(*results, proposed=proposed)
         for task in tasks:
             match task:
                 case Result():
@@ -165,8 +177,9 @@ class ThreadedBookkeeper(Bookkeeper):
         recorder: Recorder,
         num_told: int = 0,
         on_recorded: Callable[[], object] = lambda: None,
+        num_proposed: int = 0,
     ) -> None:
-        super().__init__(search, recorder, num_told, on_recorded)
+        super().__init__(search, recorder, num_told, on_recorded, num_proposed)
         self._tasks: deque[Task] = deque()
         self._changed = threading.Condition()
         self._error: BaseException | None = None

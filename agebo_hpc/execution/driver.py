@@ -136,7 +136,8 @@ class Driver:
         return False
 
     def _request_ahead(self) -> None:
-        self._request(self.ahead - self.bookkeeper.num_open)
+        """Have as many proposals ready as are wanted; those of an earlier life are such."""
+        self._request(self.ahead - self.bookkeeper.num_open - len(self.waiting))
 
     def _request(self, num_proposals: int) -> bool:
         """Request proposals as far as the limits allow; tell whether there was any."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agebo_hpc.errors import NonFiniteLossError
@@ -140,4 +140,8 @@ def _agree(outcomes: list[Outcome]) -> Ending:
     if len(set(checksums)) > 1:
         text = f"The trained parameters differ between the ranks: checksums {checksums}."
         return Ending(Outcome(Status.FAILED), text)
-    return Ending(outcomes[0])
+    first = outcomes[0]
+    if first.status is Status.CUT and any(o.status is Status.TIMED_OUT for o in outcomes):
+        # The time was over for another member, which stopped this one.
+        first = replace(first, status=Status.TIMED_OUT)
+    return Ending(first)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import (
@@ -29,6 +29,7 @@ from agebo_hpc.execution.facts import parameter_counter, run_configuration
 from agebo_hpc.execution.installation import installed_versions
 from agebo_hpc.execution.life import Life
 from agebo_hpc.execution.limits import Budget, Interrupt, Limits, StopFile, smallest_budget
+from agebo_hpc.execution.logbook import best_line, header_lines, logging_to, showing_warnings
 from agebo_hpc.execution.progress import ProgressLine, Tally, format_seconds, log_line
 from agebo_hpc.execution.resumption import changed_configuration
 from agebo_hpc.search.methods import make_search
@@ -36,7 +37,7 @@ from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
-from agebo_hpc.storage.history import History
+from agebo_hpc.storage.history import History, Missing
 from agebo_hpc.storage.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Manager:
         num_ranks: int,
     ) -> None:
         self._request = life.request
+        self._has_new_limit = life.has_new_limit
         self._executor = executor
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
@@ -76,10 +78,8 @@ class Manager:
 
     def run(self, interrupt: Interrupt) -> int:
         """Run the search to one of its limits and return the exit code."""
-        is_durable = not self._executor.is_simulated
-        opened = History.open(self._run, is_durable, self._executor.now)
-        with _logging_to(self._run.log_path), closing(opened) as history:
-            self._budget = self._life_budget(history.elapsed)
+        with logging_to(self._run.log_path), closing(self._open_history()) as history:
+            self._budget = self._life_budget(history)
             limits = Limits(
                 self._request.max_evals,
                 self._budget.seconds,
@@ -90,9 +90,21 @@ class Manager:
             )
             return self._run_with(history, limits)
 
-    def _life_budget(self, elapsed: float) -> Budget:
-        """Return the time of this life: what was asked, or what the batch system leaves."""
+    def _open_history(self) -> History:
+        is_durable = not self._executor.is_simulated
+        with showing_warnings():
+            return History.open(self._run, is_durable, self._executor.now)
+
+    def _life_budget(self, history: History) -> Budget:
+        """Return the time of this life: what was asked, or what the batch system leaves.
+
+        A search that was complete goes on for a limit that is given anew, and only then.
+        """
         asked, in_all = self._request.walltime, self._request.max_time
+        elapsed = history.elapsed
+        ended = history.lives[-1].end if history.lives else None
+        if not self._has_new_limit and ended is not None and ended.get("reason") == "complete":
+            return Budget(0.0, completes=True)
         has_goal = self._request.max_evals is not None or in_all is not None
         return smallest_budget(
             Budget(asked, completes=not has_goal),
@@ -101,7 +113,7 @@ class Manager:
         )
 
     def _run_with(self, history: History, limits: Limits) -> int:
-        restore(self._search, history)
+        made_up_for = restore(self._search, history)
         if self._changes:
             history.change_config(self._config, self._changes)
         tally = Tally(
@@ -114,6 +126,8 @@ class Manager:
             tally.add(result, earlier_life=True)
             limits.note_duration(result)
         self._begin(history)
+        for evaluation, told in made_up_for:
+            history.submitted(evaluation, told)
         self._keep_to_groups()
         progress = ProgressLine(tally, sys.stderr)
 
@@ -152,6 +166,7 @@ class Manager:
             limits.interrupt.is_saving = True
             remark = self._remark(state, limits, tally)
             progress.finish(remark)
+            logger.info("%s", best_line(tally.best))
             logger.info("%s", remark)
             _log_refills(driver)
             history.snapshot(self._search.state, force=True)
@@ -163,7 +178,8 @@ class Manager:
         """Return one with a thread where trainings leave this process time for it."""
         kind = ThreadedBookkeeper if self._executor.runs_elsewhere else InlineBookkeeper
         snapshot = partial(history.snapshot, self._search.state)
-        return kind(self._search, history, len(history.results), snapshot)
+        num_told, num_proposed = len(history.results), history.next_id
+        return kind(self._search, history, num_told, snapshot, num_proposed)
 
     def _drive(self, driver: Driver) -> bool:
         """Run the driver; whatever happens, what it handed over is recorded."""
@@ -174,13 +190,17 @@ class Manager:
             return driver.run()
 
     def _begin(self, history: History) -> None:
+        versions = installed_versions()
         record = {
             "world_size": self._num_ranks,
             "slots": self._executor.num_slots,
-            "versions": installed_versions(),
+            "versions": versions,
         }
         history.life("start", record)
         found = len(history.results)
+        installed = {name: version for name, version in versions.items() if version}
+        for line in header_lines(sys.argv, os.environ, installed, self._budget.seconds):
+            logger.info("%s", line)
         logger.info(
             "search in %s: method %s, seed %d, %d ranks, %d slots%s",
             self._run.path,
@@ -255,7 +275,8 @@ class Manager:
         elif tally.busy_seconds:
             again = ""
         else:
-            more = "--max-evals N" if limits.max_evals is not None else "--max-time T"
+            goals = {"--max-evals N": limits.max_evals, "--max-time T": self._request.max_time}
+            more = next((o for o, goal in goals.items() if goal is not None), "--walltime T")
             again = f": no evaluation was left to do; for more: {resume} {more}"
         return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
 
@@ -292,8 +313,14 @@ def _quick_thread_switches() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def restore(search: Search, history: History) -> None:
+def restore(search: Search, history: History) -> list[tuple[Evaluation, int]]:
     """Bring a new search to where the history left the old one.
+
+    Returns
+    -------
+    list of (Evaluation, int)
+        Proposals that the old one was to make when it was killed, each with the number of
+        results that it knows of; they are not in the history yet.
 
     Raises
     ------
@@ -310,42 +337,13 @@ def restore(search: Search, history: History) -> None:
                 "with the version that wrote it, or move that file away: the state is then made "
                 "anew from the journal."
             ) from error
+    made_up_for: list[tuple[Evaluation, int]] = []
     for event in history.since_state:
-        if isinstance(event, Evaluation):
-            search.restore_pending([event])
-        else:
-            search.tell([event])
-
-
-class _LogFile(logging.FileHandler):
-    """A log that a search can do without: where it cannot be written, that is said once."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Say why this line is missing, the first time."""
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            super().handleError(record)
-        elif not self._is_silent:
-            self._is_silent = True
-            sys.stderr.write(f"Cannot write {self.baseFilename}: {error.strerror}.\n")
-
-    _is_silent = False
-
-    def close(self) -> None:
-        """Close the file, also where its last lines find no room."""
-        with suppress(OSError):
-            super().close()
-
-
-@contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    handler = _LogFile(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    root = logging.getLogger("agebo_hpc")
-    root.setLevel(logging.INFO)
-    root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        handler.close()
+        match event:
+            case Evaluation():
+                search.restore_pending([event])
+            case Missing():
+                made_up_for += [(asked, event.told) for asked in search.ask(event.number)]
+            case Result():
+                search.tell([event])
+    return made_up_for

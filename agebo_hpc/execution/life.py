@@ -27,11 +27,14 @@ class Life:
         The run directory when it is resumed; None: it is made.
     force
         Whether a resumed search may go on with data that have changed.
+    has_new_limit
+        Whether this life was given a limit of its own: one that was complete then goes on.
     """
 
     request: SearchRequest
     run: RunDirectory | None = None
     force: bool = False
+    has_new_limit: bool = True
 
     def hyperparameters(self, problem: Problem, largest_group: int) -> HyperparameterSpace:
         """Return the space of the search: that of its first life where it is resumed.

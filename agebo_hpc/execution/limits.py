@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import time
 from collections import Counter, deque
@@ -212,8 +213,15 @@ class Limits:
                 self._features(result.evaluation), result.ended - result.started
             )
         if len(self._recent_failures) >= CONSECUTIVE_FAILURES:
-            most_frequent, count = Counter(self._recent_failures).most_common(1)[0]
+            causes = [_cause(traceback) for traceback in self._recent_failures]
+            most_frequent, count = Counter(causes).most_common(1)[0]
+            example = self._recent_failures[causes.index(most_frequent)]
             raise TooManyFailuresError(
                 f"The last {CONSECUTIVE_FAILURES} evaluations failed, {count} of them with:\n"
-                f"{most_frequent.strip()}\nMend the cause and go on with `agebo-hpc resume`."
+                f"{example.strip()}\nMend the cause and go on with `agebo-hpc resume`."
             )
+
+
+def _cause(traceback: str) -> str:
+    """Return what tracebacks of one cause share: they name evaluations, ranks and shapes."""
+    return re.sub(r"\d+", "0", traceback)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from agebo_hpc.errors import RankDiedError
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.inbox import Inbox
 from agebo_hpc.execution.placement import Block, Placement
@@ -62,11 +63,12 @@ class MPIExecutor(Executor):
             limit=ANSWER_SECONDS,
         )
         self._looked = 0.0
+        self._end: RankDiedError | None = None
         self._measure()
 
     def has_room(self) -> bool:
         """Tell whether a slot is free that no evaluation waits for."""
-        return self._placement.has_room()
+        return self._end is None and self._placement.has_room()
 
     def submit(self, evaluation: Evaluation) -> None:
         """Start an evaluation on a block of slots, or let it wait for one."""
@@ -82,7 +84,8 @@ class MPIExecutor(Executor):
         Raises
         ------
         RankDiedError
-            If a rank died and the job cannot go on without it.
+            If a rank died and the job cannot go on without it, after what it took part in was
+            returned as lost.
         """
         deadline = time.monotonic() + seconds
         backoff = Backoff(Backoff.QUICK)
@@ -91,6 +94,8 @@ class MPIExecutor(Executor):
             if self._ready:
                 ready, self._ready = self._ready, []
                 return ready
+            if self._end is not None:
+                raise self._end
             if stop():
                 self._stop_running()
                 if not self.num_running:
@@ -132,6 +137,8 @@ class MPIExecutor(Executor):
             # A leader whose result nobody takes would never come to quit.
             self._stop_running()
             self._take_messages()
+            if self._end is not None:
+                raise self._end
             self._ready.clear()
             backoff.sleep()
         self._vigil.expect_no_beats()
@@ -192,7 +199,12 @@ class MPIExecutor(Executor):
             self._start_all(self._placement.release(content.id))
 
     def _look_after_ranks(self) -> None:
-        for rank in self._vigil.look():
+        try:
+            dead = self._vigil.look()
+        except RankDiedError as error:
+            self._end_with(error)
+            return
+        for rank in dead:
             self._bury(rank)
         for rank in self._vigil.repaired():
             self._recovery.repaired(rank)
@@ -205,6 +217,14 @@ class MPIExecutor(Executor):
             if group:
                 self._placement.unhold(group)
                 self._start_all(self._placement.start_waiting())
+
+    def _end_with(self, error: RankDiedError) -> None:
+        """Let the job end, after it is known what the dead took part in."""
+        self._end = error
+        for start in list(self._starts.values()):
+            if not self._vigil.alive.issuperset(start.ranks):
+                self._forget(start.evaluation.id)
+                self._ready.append(self._unfinished(start, Status.LOST, str(error)))
 
     def _bury(self, rank: int) -> None:
         """Take a dead rank's slot away; what it took part in is lost."""

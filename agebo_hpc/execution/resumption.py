@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import AgeboError, ConfigurationError, DataError
 from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.storage.checks import first_difference
 from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.training.simulation import with_whole_path
+
+if TYPE_CHECKING:
+    from agebo_hpc.space.hyperparameters import HyperparameterSpace
+    from agebo_hpc.space.problem import Problem
 
 OF_A_LIFE = (
     "executor",
@@ -24,6 +30,9 @@ OF_A_LIFE = (
 
 GOALS = ("max_evals", "max_time")
 """Options that a later life may set anew for good."""
+
+LIMITS = (*GOALS, "walltime")
+"""Options with which a search that is complete goes on."""
 
 BY_FORCE = (
     *("population", "sample_size", "kappa", "lie", "mutation", "ahead", "allocation"),
@@ -116,6 +125,57 @@ def _check_change(run: RunDirectory, name: str, values: tuple[Any, Any], force: 
     if not force:
         raise ConfigurationError(
             f"{found} Leave it out to go on as before, or add --force to change it from here on."
+        )
+
+
+def check_problem(
+    run: RunDirectory,
+    problem: Problem,
+    space: HyperparameterSpace,
+    life: SearchRequest,
+    force: bool,
+) -> None:
+    """Compare a problem, which a file or a preset may say otherwise by now, with the run's.
+
+    Parameters
+    ----------
+    run
+        An existing run directory.
+    problem
+        As it is now.
+    space
+        The hyperparameters of the run.
+    life
+        The request of this life.
+    force
+        Whether what makes later evaluations differ from earlier ones may change.
+
+    Raises
+    ------
+    ConfigurationError
+        If a space differs, or anything else without ``force``.
+    """
+    stored = run.config["problem"]
+    now = problem.hyperparameters
+    if space.processes != now.processes:
+        now = now.with_processes(space.processes)
+    spaces = (
+        ("architecture", stored["architecture"], json.loads(problem.architecture.to_json())),
+        ("hyperparameters", space.to_dict(), now.with_fixed(life.fixed).to_dict()),
+    )
+    for name, before, after in spaces:
+        if found := first_difference(_as_stored(before), _as_stored(after), name):
+            raise ConfigurationError(
+                f"The problem of the search in {run.path} has {found.text}. That cannot change; "
+                "undo it, or start a new search with --out."
+            )
+    recipe = {"objective": problem.objective, "recipe": asdict(problem.recipe)}
+    before = {name: stored.get(name) for name in recipe}
+    found = first_difference(_as_stored(before), _as_stored(recipe), "")
+    if found and not force:
+        raise ConfigurationError(
+            f"The problem of the search in {run.path} has {found.text}. Undo it to go on as "
+            "before, or add --force to change it from here on."
         )
 
 

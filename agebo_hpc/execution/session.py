@@ -30,6 +30,7 @@ from agebo_hpc.execution.life import Life
 from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.protocol import MANAGER
 from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.execution.resumption import check_problem
 from agebo_hpc.execution.seats import group_lines, idle_lines
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.startup import is_shown, overlap_lines, rank_lines
@@ -45,6 +46,7 @@ from agebo_hpc.storage.run_directory import RunDirectory, is_occupied
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.simulation import parse_simulation
 from agebo_hpc.training.sleep import SleepingTrainer
+from agebo_hpc.training.time_limit import TimeLimited
 from agebo_hpc.training.trainer import Slot, TensorFlowTrainer, Trainer
 
 if TYPE_CHECKING:
@@ -256,12 +258,17 @@ def make_trainer(request: SearchRequest, slot: Slot, problem: Problem | None = N
     """Return this process's trainer; the problem is loaded where it is needed and not given."""
     if request.simulate is not None:
         # As the problem's trainer would be, without loading what a problem's spaces need.
-        return SleepingTrainer(parse_simulation(request.simulate), request.epochs or 1)
+        sleeping = SleepingTrainer(parse_simulation(request.simulate), request.epochs or 1)
+        return _limited(sleeping, request.eval_timeout)
     problem = problem or request.load_problem()
     if problem.trainer is not None:
-        trainer: Trainer = problem.trainer(problem, slot)
-        return trainer
+        return _limited(problem.trainer(problem, slot), request.eval_timeout)
     return TensorFlowTrainer(problem, slot, request.eval_timeout)
+
+
+def _limited(trainer: Trainer, seconds: float) -> Trainer:
+    """Give a trainer that knows of stop orders only the time limit of an evaluation, if any."""
+    return TimeLimited(trainer, seconds) if seconds else trainer
 
 
 def _checked_problem(life: Life) -> Problem:
@@ -282,4 +289,6 @@ def _checked_problem(life: Life) -> Problem:
                 f"has {found}. Restore the data set, start a new search, or add --force to go on "
                 "with other data."
             )
+        space = life.hyperparameters(problem, largest_group=1)
+        check_problem(life.run, problem, space, request, life.force)
     return problem

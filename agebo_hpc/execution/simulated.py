@@ -90,6 +90,8 @@ class SimulatedExecutor(Executor):
         Of the search.
     num_epochs
         Of a training, equally long, >= 1; a stop order is seen at the end of one.
+    eval_timeout
+        Seconds after which an evaluation ends at its epoch's end; 0: never.
     """
 
     is_simulated = True
@@ -101,11 +103,13 @@ class SimulatedExecutor(Executor):
         clock: VirtualClock,
         seed: int,
         num_epochs: int = 1,
+        eval_timeout: float = 0.0,
     ) -> None:
         self._simulation = simulation
         self._clock = clock
         self._seed = seed
         self._num_epochs = num_epochs
+        self._eval_timeout = eval_timeout
         self._latency = machine.latency
         self._placement = Placement(machine.groups, exclusive=machine.exclusive)
         self._runs: dict[int, _Run] = {}
@@ -187,6 +191,8 @@ class SimulatedExecutor(Executor):
         self._runs[evaluation_id] = run
         self._unstopped[evaluation_id] = None
         self._schedule_end(run, self._num_epochs)
+        if self._eval_timeout:
+            self._end_early(run, self._eval_timeout / simulated.seconds, Status.TIMED_OUT)
         self._schedule_report(run, 1)
 
     def _start_waiting(self) -> None:
@@ -261,10 +267,14 @@ class SimulatedExecutor(Executor):
 
     def _order_stop(self, run: _Run) -> None:
         """Move the end to that of the epoch in which the order arrives."""
-        epochs = (self.now() + self._latency - run.started) / run.simulated.seconds
-        seen = max(1, math.ceil(epochs * self._num_epochs))
-        if seen < self._num_epochs:
-            run.status = Status.CUT
+        share = (self.now() + self._latency - run.started) / run.simulated.seconds
+        self._end_early(run, share, Status.CUT)
+
+    def _end_early(self, run: _Run, share: float, status: Status) -> None:
+        """Move the end to that of the epoch in which a share of the training is over."""
+        seen = max(1, math.ceil(share * self._num_epochs))
+        if seen < run.num_epochs:
+            run.status = status
             self._schedule_end(run, seen)
 
     def _leave_line(self, evaluation: Evaluation, submitted: float, number: int) -> list[Result]:

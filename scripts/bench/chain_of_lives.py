@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE
-from agebo_hpc.storage.journal import read_journal
+from agebo_hpc.storage.journal_lines import read_journal
 
 RANKS = Path(__file__).resolve().parent.parent / "ranks.sh"
 END_SECONDS = 120.0

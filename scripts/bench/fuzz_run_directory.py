@@ -2,9 +2,10 @@
 
 Three searches are made: one that is complete, one that was killed in its second life, and one
 that was killed before its first ``history.h5``. In each case one file of a copy is cut, changed
-or removed; then ``status``, ``history`` and ``resume`` look at it. Each of them either gives what
-the undamaged directory tells up to some result, or one line and code 65. A search that could be
-resumed must end exactly as one that was never damaged.
+or removed, or the journal and its copy both are, each in its own way; then ``status``, ``history``
+and ``resume`` look at it. Each of them either gives what the undamaged directory tells up to some
+result, or one line and code 65. A search that could be resumed must end exactly as one that was
+never damaged.
 
     python scripts/bench/fuzz_run_directory.py --cases 500
 """
@@ -36,8 +37,17 @@ from agebo_hpc.storage.reader import read_replay
 EVALS = 24
 FIRST_LIFE = 8
 SEARCH = ("--executor", "serial", "--seed", "5", "--population", "6", "--sample-size", "3")
-FILES = ("journal.jsonl", "history.h5", "config.toml", "status.json", "log.txt")
-WEIGHTS = (0.4, 0.25, 0.15, 0.1, 0.1)
+JOURNAL, COPY = "journal.jsonl", "journal.copy.jsonl"
+WEIGHTS = {
+    (JOURNAL,): 0.25,
+    (COPY,): 0.1,
+    (JOURNAL, COPY): 0.2,
+    ("history.h5",): 0.15,
+    ("config.toml",): 0.15,
+    ("status.json",): 0.1,
+    ("log.txt",): 0.05,
+}
+"""How often which files are damaged."""
 REAL_PROCESS_EVERY = 50
 
 Damage = Callable[[bytearray, np.random.Generator], "bytearray | None"]
@@ -189,30 +199,35 @@ def one_case(
     run = folder / "run"
     shutil.rmtree(run, ignore_errors=True)
     shutil.copytree(original.path, run)
-    present = [(name, weight) for name, weight in zip(FILES, WEIGHTS, strict=True)]
-    present = [(name, weight) for name, weight in present if (run / name).exists()]
-    shares = np.array([weight for _, weight in present])
-    name = str(rng.choice([name for name, _ in present], p=shares / shares.sum()))
-    damage = DAMAGES[rng.integers(len(DAMAGES))]
-    before = (run / name).read_bytes()
-    after = damage(bytearray(before), rng)
-    if after is None:
-        (run / name).unlink()
-    else:
-        (run / name).write_bytes(after)
-    where = f"case {number}, {original.path.name}, {name}, {damage.__name__}"
+    present = [names for names in WEIGHTS if all((run / name).exists() for name in names)]
+    shares = np.array([WEIGHTS[names] for names in present])
+    names = present[rng.choice(len(present), p=shares / shares.sum())]
+    damages = [damage_file(run / name, rng) for name in names]
+    name = " and ".join(names)
+    where = f"case {number}, {original.path.name}, {name}, {', '.join(damages)}"
     as_process = number % REAL_PROCESS_EVERY == 0
     found = [
         check_status(run, original, as_process),
         check_history(run, original, as_process),
         check_resume(run, expected, as_process),
     ]
-    outcome = "as before" if after is not None and bytes(after) == before else found[-1][0]
+    outcome = found[-1][0]
     report.outcomes[name, outcome] += 1
     for command, (_, complaint) in zip(("status", "history", "resume"), found, strict=True):
         if complaint:
             report.complaints.append(f"{where}: {command}: {complaint}")
             report.outcomes[name, "WRONG"] += 1
+
+
+def damage_file(file: Path, rng: np.random.Generator) -> str:
+    """Damage a file; return how."""
+    damage = DAMAGES[rng.integers(len(DAMAGES))]
+    after = damage(bytearray(file.read_bytes()), rng)
+    if after is None:
+        file.unlink()
+    else:
+        file.write_bytes(after)
+    return damage.__name__
 
 
 def check_status(run: Path, original: Original, as_process: bool) -> tuple[str, str]:

@@ -2,10 +2,13 @@
 
 A search with sleeping trainings runs under mpirun. At a random moment one of its processes, or
 all of them at once, gets SIGKILL; what is left of the job is then ended, as a batch system does,
-and the search is resumed until it is complete. What the search may have been told is read from
-the journal right after each kill, by a parser of its own: it must be there, unchanged, at the end.
-With one trainer rank results come in the order of the evaluations, so the final history must also
-be equal to that of an unbroken search by the serial executor; with more it must be complete.
+and the search is resumed until it is complete. The moments are of four kinds: while the job
+starts, while results come in, while ``history.h5`` is being written, and while the search ends.
+Every other pair of searches writes that file again and again.
+
+What the search may have been told is read from the journal right after each kill, by a parser of
+its own: it must be there, unchanged, at the end. The final history must be equal to that of an
+unbroken search by the serial executor, with the same seed and the same order of completions.
 
     python scripts/bench/kill_and_resume.py --kills 200
 """
@@ -21,6 +24,7 @@ import threading
 import time
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from forced_order import run_unbroken
 
 from agebo_hpc.storage.reader import read_replay
 
@@ -36,9 +41,14 @@ TARGETS = ("manager", "trainer", "mpirun", "all")
 LIFE_SECONDS = 120.0
 GRACE_SECONDS = 20.0
 """So long may a job take to end by itself after one of its ranks was killed."""
-EARLY_SHARE = 0.2
-"""Of the kills: at any moment from the launch on; the others come while results come in."""
+EAGER = Path(__file__).resolve().with_name("eager_saving.py")
+MOMENTS = {"starting": 0.25, "working": 0.45, "saving": 0.2, "ending": 0.1}
+"""When kills come, and how often."""
+END_SECONDS = 0.5
+"""From the last result to the end of a job, about: kills while it ends come in this time."""
 SHARED_SEED = 7
+ONE_LOG = threading.Lock()
+"""Held by the thread that searches in this process: there is one log for all of it."""
 
 Facts = tuple[object, ...]
 
@@ -49,6 +59,8 @@ class Report:
 
     wanted: int
     kills: Counter[str] = field(default_factory=Counter)
+    moments: Counter[str] = field(default_factory=Counter)
+    start_seconds: float = 3.0
     counts: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -73,15 +85,22 @@ class Plan:
     out: Path
     seed: int
     trainers: int
+    is_eager: bool
     options: argparse.Namespace
 
-    def command(self, out: Path, executor: str, mean: float) -> list[str]:
+    @staticmethod
+    def simulation(mean: float) -> str:
+        """Return made-up trainings of so many seconds."""
+        return f"lognormal:mean={mean},sigma=0.5"
+
+    def command(self) -> list[str]:
         """Return the command of a life; the same for the first and all later ones."""
-        words = ["search", "--out", str(out), "--resume", "--executor", executor]
-        words += ["--simulate", f"lognormal:mean={mean},sigma=0.5", "--seed", str(self.seed)]
+        words = ["search", "--out", str(self.out), "--resume", "--executor", "mpi"]
+        words += ["--simulate", self.simulation(self.options.mean), "--seed", str(self.seed)]
         words += ["--max-evals", str(self.options.evals), "--population", "10"]
         words += ["--sample-size", "3", "--processes", "1", "--max-processes", "1"]
-        return [sys.executable, "-m", "agebo_hpc", *words]
+        program = [str(EAGER)] if self.is_eager else ["-m", "agebo_hpc"]
+        return [sys.executable, *program, *words]
 
 
 def processes_of(out: Path) -> list[psutil.Process]:
@@ -183,11 +202,7 @@ def one_search(plan: Plan, report: Report) -> None:
 def one_life(plan: Plan, rng: np.random.Generator, report: Report) -> bool:
     """Run one life; True if it ended by itself, complete."""
     report.note("lives")
-    command = [
-        str(RANKS),
-        str(1 + plan.trainers),
-        *plan.command(plan.out, "mpi", plan.options.mean),
-    ]
+    command = [str(RANKS), str(1 + plan.trainers), *plan.command()]
     with plan.out.with_name("output.txt").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     target = ""
@@ -216,24 +231,50 @@ def kill_somebody(
     plan: Plan, process: subprocess.Popen[bytes], rng: np.random.Generator, report: Report
 ) -> str:
     """Wait for a random moment and kill; return who was killed, empty if the life was over."""
-    if rng.random() >= EARLY_SHARE:
-        wait_for_work(plan.out, process)
-    time.sleep(float(rng.uniform(0.0, plan.options.longest)))
+    moment = str(rng.choice(list(MOMENTS), p=list(MOMENTS.values())))
     target = TARGETS[rng.integers(len(TARGETS))]
+    wait_for(moment, plan, process, rng, report)
     while process.poll() is None:
         if send_kill(victims_of(plan.out, target, rng)):
             with report.lock:
                 report.kills[target] += 1
+                report.moments[moment] += 1
             return target
         time.sleep(0.02)
     return ""
 
 
-def wait_for_work(out: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until this life has brought its first result."""
-    before = len(written(out)[0])
-    while process.poll() is None and len(written(out)[0]) == before:
-        time.sleep(0.02)
+def wait_for(
+    moment: str,
+    plan: Plan,
+    process: subprocess.Popen[bytes],
+    rng: np.random.Generator,
+    report: Report,
+) -> None:
+    """Wait for a moment of a kind, or the end of the life."""
+    before, began = len(written(plan.out)[0]), time.monotonic()
+    if moment == "starting":
+        time.sleep(float(rng.uniform(0.0, report.start_seconds)))
+        return
+    wait_until(process, lambda: len(written(plan.out)[0]) > before)
+    with report.lock:
+        # As long as this one took: the machine may have other work at other times.
+        report.start_seconds = time.monotonic() - began
+    if moment == "working":
+        time.sleep(float(rng.uniform(0.0, plan.options.longest)))
+    elif moment == "saving":
+        wait_until(process, lambda: any(plan.out.glob(".history.h5.*.part")), pause=0.001)
+    else:
+        wait_until(process, lambda: len(written(plan.out)[0]) >= plan.options.evals)
+        time.sleep(float(rng.uniform(0.0, END_SECONDS)))
+
+
+def wait_until(
+    process: subprocess.Popen[bytes], is_so: Callable[[], bool], pause: float = 0.02
+) -> None:
+    """Wait until something is so, or the life is over."""
+    while process.poll() is None and not is_so():
+        time.sleep(pause)
 
 
 def wait_for_end(out: Path) -> None:
@@ -252,19 +293,27 @@ def judge(plan: Plan, known: dict[int, Facts], report: Report) -> None:
     different = sum(final.get(number) != facts for number, facts in known.items())
     if sorted(ids) != list(range(plan.options.evals)):
         different += 1
-    elif plan.trainers == 1:
+    else:
         report.note("searches compared with an unbroken one")
-        whole = plan.out.with_name("whole")
-        command = plan.command(whole, "serial", plan.options.mean / 100)
-        subprocess.run(command, check=True, capture_output=True, timeout=LIFE_SECONDS)
-        expected = [content(result) for result in read_replay(whole).results]
-        found = [content(result) for result in results]
-        different += sum(a != b for a, b in zip(found, expected, strict=True))
+        different += compare(plan, results, report)
     report.note(
         "differences from an unbroken search",
         different,
         f"search {plan.seed}: {different} differences",
     )
+
+
+def compare(plan: Plan, results: list[Any], report: Report) -> int:
+    """Count the differences from an unbroken search with the same order of completions."""
+    simulation = plan.simulation(plan.options.mean / 100)
+    try:
+        with ONE_LOG:
+            whole = run_unbroken(plan.out, plan.out.with_name("whole"), simulation, plan.trainers)
+    except LookupError as error:
+        report.complaints.append(f"search {plan.seed}, {plan.trainers} trainers: {error}")
+        return 1
+    pairs = zip(map(content, results), map(content, whole), strict=True)
+    return sum(a != b for a, b in pairs)
 
 
 def content(result: Any) -> Facts:
@@ -277,10 +326,10 @@ def run_lane(lane: int, folder: Path, options: argparse.Namespace, report: Repor
     number = 0
     while report.num_kills < report.wanted:
         seed = options.seed + lane + options.jobs * number
-        # Every other search has several trainers: order is then free, completeness is not.
-        trainers = 1 if number % 2 == 0 else options.trainers
+        trainers = options.trainers if number % 2 == 0 else 1
+        is_eager = number // 2 % 2 == 0
         with tempfile.TemporaryDirectory(dir=folder) as place:
-            one_search(Plan(Path(place) / "run", seed, trainers, options), report)
+            one_search(Plan(Path(place) / "run", seed, trainers, is_eager, options), report)
         number += 1
         print(f"{report.num_kills} kills, {report.counts['searches']} searches", file=sys.stderr)
 
@@ -322,6 +371,7 @@ def tell(report: Report, seconds: float) -> int:
     )
     rows: dict[str, float] = {"kills": report.num_kills}
     rows |= {f"kills of {name}": report.kills[name] for name in TARGETS}
+    rows |= {f"kills while {name}": report.moments[name] for name in MOMENTS}
     rows |= {name: report.counts[name] for name in (*plain, "processes left behind", *wrong)}
     rows["seconds"] = round(seconds, 1)
     for name, value in rows.items():

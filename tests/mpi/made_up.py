@@ -86,8 +86,9 @@ def _pair(evaluation):
 
 quick = made_up()
 unhurried = made_up(epochs=4, epoch_seconds=0.05)
-reports = made_up(epochs=20, epoch_seconds=0.05)
+reports = made_up(epochs=60, epoch_seconds=0.1)
 slow = made_up(epochs=200, epoch_seconds=0.05)
+endless = made_up(epochs=72_000, epoch_seconds=0.05)
 idle = made_up(epochs=1, epoch_seconds=8.0)
 one_member_unprepared = made_up(
     fails_in_prepare=lambda evaluation, slot: _pair(evaluation) and slot == 1

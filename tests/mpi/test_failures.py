@@ -70,7 +70,7 @@ def test_a_member_that_fails_in_the_middle_of_an_epoch_leaves_no_other_waiting(
 
 
 def test_a_trainer_that_cannot_be_made_on_one_rank_ends_the_job_and_names_rank_and_host(search):
-    done, _ = search(3, "made_up.py:with_a_broken_slot", "--max-evals", "6", timeout=60)
+    done, _ = search(3, "made_up.py:with_a_broken_slot", "--max-evals", "6", timeout=120)
     assert done.returncode == 70
     assert re.search(rf"rank 2 on host {HOST} failed:\nTraceback", done.stderr)
     assert "RuntimeError: this slot is broken" in done.stderr
@@ -90,7 +90,7 @@ sys.argv[1:] = ["search", "--out", {str(tmp_path / "run")!r}, "--max-evals", "4"
                 "--problem", {f"{HERE / 'made_up.py'}:quick"!r}]
 main()
 """
-    done = mpirun(3, script, timeout=60)
+    done = mpirun(3, script, timeout=120)
     assert done.returncode == 70
     assert re.search(rf"rank 0 on host {HOST} failed:\nTraceback", done.stderr)
     assert "ZeroDivisionError: the loop is broken" in done.stderr
@@ -99,7 +99,7 @@ main()
 def test_failure_after_failure_ends_the_search_with_the_cause_and_all_ranks_leave(search):
     # One evaluation still runs then, and its result is too large to be sent to nobody.
     options = ["--max-evals", "40", "--processes", "1"]
-    done, out = search(3, "made_up.py:all_but_one_fail", *options, timeout=60)
+    done, out = search(3, "made_up.py:all_but_one_fail", *options, timeout=120)
     assert done.returncode == 70
     assert "error: The last 20 evaluations failed" in done.stderr
     assert "ArithmeticError: no way" in done.stderr

@@ -44,7 +44,7 @@ def test_deaths_in_children_of_ranks_leave_the_ranks_alone(mpirun, tmp_path):
     run = tmp_path / "run"
     words = ["--problem", f"{PROBLEMS}:doomed", "--processes", "1", "--isolation", "child"]
     command = ["-m", "agebo_hpc", "search", "--out", run, *words, "--max-evals", "9"]
-    done = mpirun(3, [*command, "--eval-timeout", "0.5"])
+    done = mpirun(3, [*command, "--eval-timeout", "5"])
     assert done.returncode == 0, done.stderr
     history = read_history(run)
     assert len(history) == 9
@@ -108,12 +108,12 @@ for _ in range(50):
     time.sleep(0.002)
 comm.Barrier()
 tell_others(comm, 4)
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 while not is_given_up(comm, 4):
     assert time.monotonic() < deadline
 comm.Barrier()
 """
-    done = mpirun(2, script, timeout=60)
+    done = mpirun(2, script, timeout=120)
     assert done.returncode == 0, done.stderr
 
 

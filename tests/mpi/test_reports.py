@@ -36,7 +36,7 @@ told = []
 
 def on_report(number, record):
     told.append([number, record["epoch"]])
-    if number == 1 and record["epoch"] == 3:
+    if number == 1 and record["epoch"] >= 3:
         executor.stop(1)
 
 executor.on_report = on_report
@@ -55,14 +55,68 @@ leave(world, 0, executor.has_losses)
 
 def test_reports_come_in_order_and_a_stop_order_cuts_one_evaluation_only(mpirun, tmp_path):
     out = tmp_path / "found.json"
-    done = mpirun(3, SCRIPT.format(here=str(HERE), out=str(out)), timeout=60)
+    done = mpirun(3, SCRIPT.format(here=str(HERE), out=str(out)), timeout=120)
     assert done.returncode == 0, done.stderr
     told, results = json.loads(out.read_text())
-    assert [epoch for number, epoch in told if number == 0] == list(range(1, 21))
-    assert results["0"] == ["done", 20]
+    of_first = [epoch for number, epoch in told if number == 0]
+    # A manager that the machine keeps waiting for seconds misses some.
+    assert of_first == sorted(set(of_first)) and len(of_first) > 5
+    assert results["0"] == ["done", 60]
     # Epoch 3 was reported, the order came back while the next epochs ran.
     status, epochs = results["1"]
     assert status == "cut"
-    assert 3 <= epochs < 20
+    assert 3 <= epochs < 60
     # This one still waited for its slots.
     assert results["2"] == ["cut", 0]
+
+
+DEATH = """
+import json, os, sys, time
+from pathlib import Path
+sys.path.insert(0, {here!r})
+import made_up
+from agebo_hpc.errors import RankDiedError
+from agebo_hpc.execution.agreement import leave
+from agebo_hpc.execution.manager import MPIExecutor
+from agebo_hpc.execution.worker import serve
+from agebo_hpc.execution.world import form_groups, join_world
+from agebo_hpc.space.configuration import Configuration, Evaluation
+from agebo_hpc.training.trainer import Slot
+
+world = form_groups(join_world(), 2)
+if not world.is_manager:
+    leave(world, 0, serve(world, made_up.reports.trainer(None, Slot()), 1, 60.0))
+    sys.exit()
+
+executor = MPIExecutor(world)
+for number in range(2):
+    chosen = dict(batch_size=32, learning_rate=0.1, num_processes=1)
+    executor.submit(Evaluation(number, Configuration((1,), chosen)))
+look = executor._vigil.look
+
+def find_dead():
+    executor._vigil.alive.discard(2)
+    executor._vigil.look = look
+    raise RankDiedError("Rank 2 died.")
+
+executor._vigil.look = find_dead
+found = []
+try:
+    while True:
+        found += [
+            [r.id, str(r.status), r.ranks, r.traceback] for r in executor.collect(bool, 1.0)
+        ]
+        has_room = executor.has_room()
+except RankDiedError as error:
+    found += [str(error), has_room]
+Path({out!r}).write_text(json.dumps(found))
+os._exit(0)
+"""
+
+
+def test_where_the_job_ends_with_a_rank_it_is_known_first_what_that_took_part_in(mpirun, tmp_path):
+    out = tmp_path / "found.json"
+    mpirun(3, DEATH.format(here=str(HERE), out=str(out)), timeout=120)
+    [lost, error, has_room] = json.loads(out.read_text())
+    assert lost == [1, "lost", [2], "Rank 2 died."]
+    assert (error, has_room) == ("Rank 2 died.", False)

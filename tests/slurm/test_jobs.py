@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agebo_hpc.storage.journal import read_journal
+from agebo_hpc.storage.journal_lines import read_journal
 from agebo_hpc.storage.reader import read_history, read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
 

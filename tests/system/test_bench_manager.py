@@ -61,8 +61,9 @@ def test_a_short_run_measures_our_manager_beside_a_hand_made_one(shell, tmp_path
     for name, row in found.items():
         assert any(line.startswith(name) for line in table)
         assert row["workers_used"] == 2
-        assert 0.2 < row["busy_share"] <= 1.0
-        assert 2.0 < row["per_second"] < 15.0
+        # How much of it depends on the machine and what else it does.
+        assert 0.0 < row["busy_share"] <= 1.0
+        assert row["per_second"] > 0.0
         assert 0.0 < row["gap_median"] <= row["gap_99"]
 
 

@@ -1,5 +1,6 @@
 """What a later life of a search may change, and what it may not."""
 
+import re
 import shutil
 from contextlib import closing
 
@@ -77,6 +78,107 @@ def test_search_time_counts_over_all_lives(run, agebo):
     assert done.returncode == 0, done.stderr
     assert "--max-evals N" in done.stderr
     assert len(read_replay(run.out).results) == len(first.results)
+
+
+def test_a_search_that_a_walltime_completed_goes_on_for_a_limit_only(agebo, tmp_path):
+    out = tmp_path / "run"
+    words = ["search", "--out", out, "--simulate", "lognormal:mean=0.1", "--walltime", "1s"]
+    assert agebo(*words).returncode == 0
+    number = len(read_history(out))
+    done = agebo("resume", out)
+    assert done.returncode == 0, done.stderr
+    assert f"no evaluation was left to do; for more: agebo-hpc resume {out} --walltime T" in (
+        done.stderr
+    )
+    assert len(read_history(out)) == number
+    for again in (["resume", out, "--walltime", "2s"], [*words, "--resume"]):
+        assert agebo(*again).returncode == 0
+        assert len(read_history(out)) > number
+        number = len(read_history(out))
+    done = agebo("resume", out, "--max-evals", str(number + 1))
+    assert done.returncode == 0, done.stderr
+    assert len(read_history(out)) == number + 1
+
+
+PROBLEM = """
+from functools import partial
+
+from skopt.space import Categorical, Real
+
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.space.problem import Problem, Recipe
+from agebo_hpc.training.simulation import parse_simulation
+from agebo_hpc.training.sleep import SleepingTrainer
+
+mine = Problem(
+    architecture=ArchitectureSpace(num_nodes=3),
+    hyperparameters=HyperparameterSpace([
+        Real(0.001, 0.1, prior="log-uniform", name="learning_rate"),
+        Categorical([1, 2], name="num_processes"),
+    ]),
+    recipe=Recipe(epochs=2),
+    trainer=partial(SleepingTrainer.of, parse_simulation("lognormal:mean=0.01")),
+)
+"""
+
+
+def test_a_problem_file_that_has_changed_is_refused_with_both_values(agebo, tmp_path):
+    out, file = tmp_path / "run", tmp_path / "problem.py"
+    file.write_text(PROBLEM)
+    words = ["search", "--problem", f"{file}:mine", "--out", out, "--max-evals", "3"]
+    assert agebo(*words, timeout=60).returncode == 0
+    changes = {
+        "nodes=3": ("nodes=4", "architecture.num_nodes 3; now it is 4", "cannot change"),
+        "0.001,": ("0.002,", "0.001", "cannot change"),
+        "epochs=2": ("epochs=5", "recipe.epochs 2; now it is 5", "add --force"),
+    }
+    for before, (after, both, cure) in changes.items():
+        file.write_text(PROBLEM.replace(before, after))
+        done = agebo("resume", out, "--max-evals", "4", timeout=60)
+        assert done.returncode == 78, done.stderr
+        assert both in done.stderr and cure in done.stderr
+        assert "Traceback" not in done.stderr
+        assert len(read_history(out)) == 3
+    done = agebo("resume", out, "--max-evals", "4", "--force", timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "from here on problem.recipe is" in (out / "log.txt").read_text()
+    file.write_text(PROBLEM)
+    assert agebo("resume", out, "--max-evals", "5", timeout=60).returncode == 78
+    file.write_text(PROBLEM.replace("epochs=2", "epochs=5"))
+    assert agebo("resume", out, "--max-evals", "5", timeout=60).returncode == 0
+
+
+def test_the_log_says_how_it_was_called_with_what_and_how_it_ended(run, agebo):
+    done = agebo("resume", run.out, "--max-evals", "6", "--walltime", "1h", timeout=60)
+    assert done.returncode == 0, done.stderr
+    lives = (run.out / "log.txt").read_text().split("command: ")
+    assert len(lives) == 3
+    first, second = lives[1:]
+    assert "search --out" in first and "numpy" in first and "time of this life: no limit" in first
+    assert f"resume {run.out} --max-evals 6 --walltime 1h" in second
+    assert "time of this life: 1 h 00 min" in second
+    best = read_history(run.out)["objective"].max()
+    assert f"objective {best:.5f}, " in second[second.index("best: evaluation") :]
+    # Times of all machines and zones can be compared.
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ INFO .*", second.splitlines()[1])
+
+
+def test_what_was_mended_is_said_on_the_screen_and_in_the_log(run, agebo):
+    journal = run.out / "journal.jsonl"
+    text = journal.read_text()
+    journal.write_text(text.replace('"status":"done"', '"status":"gone"', 1))
+    (run.out / "config.toml").unlink()
+    (run.out / "history.h5").write_bytes(b"")
+    done = agebo("resume", run.out, "--max-evals", "6", timeout=60)
+    assert done.returncode == 0, done.stderr
+    log = (run.out / "log.txt").read_text()
+    for said in (done.stderr, log):
+        assert "damaged or missing: taken from journal.copy.jsonl" in said
+        assert "The configuration is taken from the journal" in said
+        assert "history.h5 is made anew from the journal" in said
+    assert journal.read_text().startswith(text)
+    assert len(read_history(run.out)) == 6
 
 
 def test_a_stop_file_stops_it_and_has_to_go_before_it_goes_on(run, agebo):

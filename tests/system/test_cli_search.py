@@ -190,15 +190,12 @@ def test_a_signal_ends_it_within_an_epoch_with_the_code_to_run_it_again(
     agebo, tmp_path, in_background, number
 ):
     out = tmp_path / "run"
-    # A training of ten seconds in epochs of 0.05 s.
-    words = ["search", "--out", out, *problem("slow"), "--max-evals", "2"]
+    # Trainings of an hour in epochs of 0.05 s.
+    words = ["search", "--out", out, *problem("endless"), "--max-evals", "2"]
     future, process = in_background(lambda: agebo(*words), out)
     running(future, out)
-    time.sleep(0.3)
     process.send_signal(number)
-    sent = time.monotonic()
     done = future.result()
-    assert time.monotonic() - sent < 5
     assert done.returncode == 75, done.stderr
     assert f"stopped by {number.name}" in done.stderr
     assert f"agebo-hpc resume {out}" in done.stderr
@@ -325,7 +322,9 @@ def test_off_a_terminal_progress_is_a_line_now_and_then(agebo, tmp_path):
     done = agebo("search", *words)
     assert "\r" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if "evaluations" in line]
-    assert len(lines) == 2, "one at the start and one at the end of a short search"
+    seconds = float(re.search(r"search complete after ([\d.]+) s", done.stderr)[1])
+    # One at the start, one at the end, and one for each half minute of a slow machine.
+    assert 2 <= len(lines) <= 2 + seconds / 30
     assert lines[-1].startswith("10/10 evaluations (0 running)")
 
 

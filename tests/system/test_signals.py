@@ -18,7 +18,7 @@ pytestmark = pytest.mark.mpi
 RANKS = Path(__file__).parents[2] / "scripts" / "ranks.sh"
 # Trainings of a hundred seconds in epochs of a tenth.
 TRAININGS = ("--simulate", "lognormal:mean=100,sigma=0.1", "--epochs", "1000", "--max-evals", "9")
-SECONDS = 60
+SECONDS = 120
 
 
 def wait_until(is_so, process=None):
@@ -73,6 +73,13 @@ def manager_of(family):
     return found
 
 
+def has_taken(process, number):
+    """Tell whether a signal that was sent to a process is not waiting to be delivered."""
+    status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    masks = [int(line.split()[1], 16) for line in status if line.startswith(("SigPnd", "ShdPnd"))]
+    return not any(mask >> (number - 1) & 1 for mask in masks)
+
+
 def check_saved(out):
     """Check that what was in training is pending, each under its id."""
     replay = read_replay(out)
@@ -111,7 +118,7 @@ def test_a_second_sigint_ends_the_job_at_once_and_what_is_there_is_valid(job):
         if member.pid != manager.pid and "OMPI_COMM_WORLD_RANK" in member.environ():
             os.kill(member.pid, signal.SIGSTOP)
     manager.send_signal(signal.SIGINT)
-    time.sleep(0.5)
+    wait_until(lambda: has_taken(manager, signal.SIGINT))
     manager.send_signal(signal.SIGINT)
     assert process.wait(SECONDS) == 130
     assert state_of(out) == ("stopped", 130)

@@ -102,6 +102,19 @@ def test_without_the_simulated_executor_trainings_sleep(agebo, tmp_path):
     assert (history["seconds_train"] > 0.01).all()
 
 
+@pytest.mark.parametrize("executor", [["--executor", "serial"], MACHINE])
+def test_a_made_up_training_has_a_time_limit_too(agebo, tmp_path, executor):
+    out = tmp_path / "run"
+    world = ["--simulate", "lognormal:mean=60,sigma=0", "--epochs", "300", "--processes", "1"]
+    done = agebo(
+        "search", *world, *executor, "--eval-timeout", "1s", "--max-evals", "2", "--out", out
+    )
+    assert done.returncode == 0, done.stderr
+    history = read_history(out)
+    assert set(history["status"]) == {"timed_out"}
+    assert history["epochs"].between(1, 299).all()
+
+
 RANK = """
 import sys
 from agebo_hpc.__main__ import run

@@ -1,5 +1,6 @@
 """Results are recorded before they are told, and proposals do not depend on timing."""
 
+import threading
 import time
 from collections import Counter, deque
 
@@ -16,6 +17,7 @@ from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
 
+SECONDS = 60.0
 KINDS = {"inline": InlineBookkeeper, "threaded": ThreadedBookkeeper}
 
 
@@ -25,17 +27,19 @@ class Recorder:
     def __init__(self, seconds=0.0):
         self.groups = []
         self.told = {}
+        self.proposed = []
         self.seconds = seconds
         self.broken = False
 
     def submitted(self, evaluation, told):
         self.told[evaluation.id] = told
 
-    def append(self, *results):
+    def append(self, *results, proposed):
         if self.broken:
             raise AgeboError("The disk is full.")
         time.sleep(self.seconds)
         self.groups.append([result.id for result in results])
+        self.proposed += proposed
 
 
 class Slots(Executor):
@@ -132,29 +136,59 @@ def test_no_more_is_proposed_than_will_be_evaluated(kind):
     assert driver.bookkeeper.num_open == 0
 
 
+class BusyDisk(Recorder):
+    """Says when a write has begun, and ends it when it may."""
+
+    def __init__(self):
+        super().__init__()
+        self.has_begun = threading.Event()
+        self.may_end = threading.Event()
+
+    def append(self, *results, proposed):
+        self.has_begun.set()
+        assert self.may_end.wait(SECONDS)
+        super().append(*results, proposed=proposed)
+
+
 def test_results_that_come_while_the_disk_is_busy_share_one_sync():
-    recorder = Recorder(seconds=0.05)
+    recorder = BusyDisk()
     bookkeeper = ThreadedBookkeeper(make("random"), recorder)
     bookkeeper.request(6)
-    evaluations = [bookkeeper.take(10.0) for _ in range(6)]
-    for evaluation in evaluations:
+    first, *others = [bookkeeper.take(SECONDS) for _ in range(6)]
+    bookkeeper.finish([Result(first, Status.DONE, 1.0)])
+    assert recorder.has_begun.wait(SECONDS)
+    for evaluation in others:
         bookkeeper.finish([Result(evaluation, Status.DONE, 1.0)])
+    recorder.may_end.set()
     bookkeeper.close()
-    assert [i for group in recorder.groups for i in group] == list(range(6))
-    assert len(recorder.groups) <= 3
+    assert recorder.groups == [[0], [1, 2, 3, 4, 5]]
 
 
 def test_a_proposal_is_there_while_a_result_is_still_being_written():
-    recorder = Recorder(seconds=0.3)
+    recorder = BusyDisk()
     bookkeeper = ThreadedBookkeeper(make("random"), recorder)
     bookkeeper.request(2)
-    first = bookkeeper.take(10.0)
+    first = bookkeeper.take(SECONDS)
     bookkeeper.finish([Result(first, Status.DONE, 1.0)])
-    assert bookkeeper.take(0.1) is not None
+    assert bookkeeper.take(SECONDS) is not None
+    assert recorder.has_begun.wait(SECONDS)
     bookkeeper.request(1)
     assert bookkeeper.take(0.01) is None
-    assert bookkeeper.take(10.0).id == 2
+    recorder.may_end.set()
+    assert bookkeeper.take(SECONDS).id == 2
     bookkeeper.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_result_is_recorded_with_the_number_of_proposals_before_it(kind):
+    recorder = Recorder()
+    bookkeeper = KINDS[kind](make("random"), recorder, num_told=10, num_proposed=20)
+    bookkeeper.request(3)
+    for _ in range(3):
+        bookkeeper.finish([Result(bookkeeper.take(SECONDS), Status.DONE, 1.0)])
+        bookkeeper.request(1)
+    bookkeeper.close()
+    assert recorder.proposed == [23, 24, 25]
 
 
 def test_an_error_in_the_thread_reaches_the_driver():

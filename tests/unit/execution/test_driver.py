@@ -43,7 +43,7 @@ class Recorder:
         self.events.append(("submitted", evaluation.id))
         self.told[evaluation.id] = told
 
-    def append(self, *results):
+    def append(self, *results, proposed):
         self.events.extend(("written", result.id) for result in results)
         self.results.extend(results)
 

@@ -69,3 +69,28 @@ def test_an_exception_is_a_failed_outcome_with_traceback_member_and_host(
 def test_what_ends_the_process_is_not_held_up():
     with pytest.raises(KeyboardInterrupt):
         guarded(KeyboardInterrupt())
+
+
+class Members:
+    """A communicator on which the other member says what is given."""
+
+    def __init__(self, others):
+        self._others = iter(others)
+
+    def allgather(self, value):
+        return [value, next(self._others)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "agreed"),
+    [
+        (Status.CUT, Status.TIMED_OUT, Status.TIMED_OUT),
+        (Status.TIMED_OUT, Status.CUT, Status.TIMED_OUT),
+        (Status.CUT, Status.CUT, Status.CUT),
+        (Status.DONE, Status.DONE, Status.DONE),
+    ],
+)
+def test_a_member_whose_time_is_over_decides_for_all(first, second, agreed):
+    comm = Members([None, Outcome(second)])
+    ending = run_guarded(Trainer(Outcome(first)), EVALUATION, 1, comm, lambda: False)
+    assert ending.outcome.status is agreed

@@ -116,6 +116,15 @@ def test_failure_after_failure_ends_the_search_with_the_most_frequent_cause():
         limits.observe(result(Status.OUT_OF_MEMORY, traceback="rare"))
 
 
+def test_tracebacks_that_differ_in_numbers_are_of_one_cause():
+    limits = Limits()
+    for count in range(CONSECUTIVE_FAILURES - 1):
+        text = f"ValueError: evaluation {count}" if count % 3 else f"KeyError: {'abc' * count}"
+        limits.observe(result(Status.FAILED, traceback=text))
+    with pytest.raises(TooManyFailuresError, match=r"13 of them with:\nValueError: evaluation 1"):
+        limits.observe(result(Status.FAILED, traceback="ValueError: evaluation 99"))
+
+
 @pytest.mark.parametrize("status", [Status.DONE, Status.NON_FINITE, Status.TIMED_OUT, Status.CUT])
 def test_what_is_no_failure_of_the_installation_starts_the_count_anew(status):
     limits = Limits()

@@ -30,13 +30,16 @@ def evaluation(number, num_processes=1):
     return Evaluation(number, Configuration((0,), hyperparameters))
 
 
-def executor(seconds, groups=1, slots=1, latency=0.0, num_epochs=1, clock=None, **machine):
+def executor(
+    seconds, groups=1, slots=1, latency=0.0, num_epochs=1, clock=None, eval_timeout=0.0, **machine
+):
     return SimulatedExecutor(
         Listed(seconds),
         Machine(groups, slots, latency=latency, **machine),
         clock or VirtualClock(START, charge=0.0),
         seed=1,
         num_epochs=num_epochs,
+        eval_timeout=eval_timeout,
     )
 
 
@@ -245,3 +248,13 @@ def test_the_order_is_that_of_a_tiny_model(seconds, groups):
             runs.submit(evaluation(waiting.pop(0)))
         order += [(r.id, r.started, r.ended) for r in runs.collect(never, 1e9)]
     assert order == brute_force(seconds, groups)
+
+
+def test_an_evaluation_that_takes_too_long_ends_with_its_epoch():
+    runs = executor([100.0, 20.0], groups=2, num_epochs=10, eval_timeout=25.0)
+    for number in range(2):
+        runs.submit(evaluation(number))
+    short, long = drain(runs)
+    assert (short.id, short.status, short.ended) == (1, Status.DONE, START + 20.0)
+    assert (long.status, len(long.curve), long.ended) == (Status.TIMED_OUT, 3, START + 30.0)
+    assert long.objective is None
