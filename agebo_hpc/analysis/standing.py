@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from agebo_hpc.analysis.tables import (
 from agebo_hpc.storage.run_directory import CONFIG_NAME
 
 ENDED = ("complete", "stopped", "failed")
+GOING_ON = ("running", "stopping")
+"""States of a search whose process lives; the second ends its epochs and saves."""
 SILENCE = 300.0
 """Seconds without a sign after which a search on another host is no longer called running."""
 
@@ -31,8 +34,8 @@ def standing(run: Run) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``state`` ("not started", "running", "complete", "stopped", "failed" or "no sign of
-        life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
+        ``state`` ("not started", "running", "stopping", "complete", "stopped", "failed" or "no
+        sign of life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
         ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``,
         ``architecture``, ``decisions``), ``num_slots``, ``busy_share``,
         ``evaluations_per_hour``, ``seconds`` searched over all lives, ``seconds_left``,
@@ -65,7 +68,7 @@ def may_go_on(run: Run) -> bool:
     """Return whether something may still happen: it runs, or was made a short while ago."""
     state, _ = _state(run)
     if state != "not started":
-        return state == "running"
+        return state in GOING_ON
     return time.time() - (run.path / CONFIG_NAME).stat().st_mtime < SILENCE
 
 
@@ -106,7 +109,9 @@ def _state(run: Run) -> tuple[str, float]:
         return recorded, sign
     if life.end is not None:
         return "stopped", sign
-    return ("running" if _is_alive(reported, sign) else "no sign of life"), sign
+    if _is_alive(reported, sign):
+        return recorded, sign
+    return ("stopped" if recorded == "stopping" else "no sign of life"), sign
 
 
 def _is_alive(status: Mapping[str, Any] | None, sign: float) -> bool:
@@ -119,7 +124,15 @@ def _is_alive(status: Mapping[str, Any] | None, sign: float) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_remains(int(status["pid"]))
+
+
+def _is_remains(pid: int) -> bool:
+    """Tell whether a process has ended and nobody has taken note of it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+    except (OSError, IndexError):
+        return False
 
 
 def _seconds_left(status: Mapping[str, Any] | None) -> float | None:

@@ -14,7 +14,7 @@ import click
 
 from agebo_hpc.analysis.live import sparkline
 from agebo_hpc.analysis.runs import Run, read_run
-from agebo_hpc.analysis.standing import may_go_on, standing
+from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import UsageError
 
@@ -117,7 +117,7 @@ def _state(stands: dict[str, Any]) -> str:
 
 def _counts(stands: dict[str, Any]) -> str:
     counts = [f"{count} {name.replace('_', ' ')}" for name, count in stands["counts"].items()]
-    waiting = "running" if stands["state"] == "running" else "to be repeated"
+    waiting = "running" if stands["state"] in GOING_ON else "to be repeated"
     if stands["pending"]:
         counts.append(f"{stands['pending']} {waiting}")
     limit = f" of {stands['max_evals']}" if stands["max_evals"] is not None else ""

@@ -332,9 +332,10 @@ def search(resume_: bool, force: bool, fixed: tuple[str, ...], **options: Any) -
     from agebo_hpc.execution.life import Life
     from agebo_hpc.execution.request import SearchRequest
     from agebo_hpc.execution.session import run_search
+    from agebo_hpc.storage.run_directory import holds_search
 
     out = Path(options["out"])
-    if resume_ and (out / "config.toml").is_file():
+    if resume_ and holds_search(out):
         asked = {name: value for name, value in options.items() if _was_given(name)}
         if fixed:
             asked["fixed"] = _parse_fixed(fixed)

@@ -67,6 +67,8 @@ class Driver:
     def __post_init__(self) -> None:
         self.refill_seconds: deque[float] = deque(maxlen=10_000)
         self._max_processes = self.executor.max_processes
+        # Evaluations that run when all slots are taken; those that were cut.
+        self._num_at_once = self._num_cut = 0
 
     def run(self) -> bool:
         """Run until complete or told to stop.
@@ -98,6 +100,7 @@ class Driver:
         arrived = time.perf_counter()
         result = self._judge_loss(result)
         self.num_told += result.status.is_final
+        self._num_cut += result.status is Status.CUT
         num_running = self.executor.num_running
         self._fill(self.bookkeeper.num_open)
         if self.executor.num_running > num_running:
@@ -126,9 +129,11 @@ class Driver:
 
     def _take_proposal(self) -> bool:
         """Put the next proposal in line; False if there will be none."""
-        if not self.bookkeeper.num_open and not self._request(1):
-            return False
-        while not self.limits.must_stop():
+        if not self.bookkeeper.num_open:
+            if not self.limits.has_time_to_ask():
+                return False
+            self._request(1)
+        while self.bookkeeper.num_open and not self.limits.must_stop():
             evaluation = self.bookkeeper.take(TICK_SECONDS)
             if evaluation is not None:
                 self.waiting.append(evaluation)
@@ -136,15 +141,26 @@ class Driver:
         return False
 
     def _request_ahead(self) -> None:
-        """Have as many proposals ready as are wanted; those of an earlier life are such."""
-        self._request(self.ahead - self.bookkeeper.num_open - len(self.waiting))
+        """Have as many proposals ready as are wanted; those of an earlier life are such.
 
-    def _request(self, num_proposals: int) -> bool:
-        """Request proposals as far as the limits allow; tell whether there was any."""
-        begun = self.num_told + self.executor.num_running + len(self.waiting)
-        allowed = self.limits.may_ask(begun + self.bookkeeper.num_open)
-        self.bookkeeper.request(max(0, min(num_proposals, allowed)))
-        return min(num_proposals, allowed) > 0
+        Towards the end of a life, when slots stay free, as many are made as if they were filled:
+        the next life then goes on as if there had been no end.
+        """
+        if not self.executor.has_room():
+            self._num_at_once = self.executor.num_running
+        in_hand = self._num_begun - self.num_told
+        self._request(self._num_at_once + self.ahead - in_hand)
+
+    def _request(self, num_proposals: int) -> None:
+        """Request proposals as far as evaluations are missing to the number asked for."""
+        missing = self.limits.num_missing(self._num_begun)
+        self.bookkeeper.request(max(0, min(num_proposals, missing)))
+
+    @property
+    def _num_begun(self) -> int:
+        """Evaluations over all lives that are finished, run, were cut, wait or are asked for."""
+        here = self.executor.num_running + self._num_cut + len(self.waiting)
+        return self.num_told + here + self.bookkeeper.num_open
 
     def _judge_loss(self, result: Result) -> Result:
         """Count a lost evaluation; one that is lost too often has failed."""

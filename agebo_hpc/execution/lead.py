@@ -56,6 +56,7 @@ class Manager:
     ) -> None:
         self._request = life.request
         self._has_new_limit = life.has_new_limit
+        self._is_stopping = False
         self._executor = executor
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
@@ -135,10 +136,16 @@ class Manager:
             for result in results:
                 tally.add(result)
                 self._log(result)
+            if limits.order and not self._is_stopping:
+                # A launcher may kill before the epoch is over: what is saved is enough to go on.
+                self._is_stopping = True
+                stopping = self._status(tally, "stopping", EXIT_AGAIN)
+                bookkeeper.aside(lambda: self._run.write_status(stopping))
             if progress.is_due():
-                status = self._status(tally, "running")
-                bookkeeper.aside(lambda: self._run.write_status(status))
                 progress.update(self._executor.num_running)
+                if not self._is_stopping:
+                    status = self._status(tally, "running")
+                    bookkeeper.aside(lambda: self._run.write_status(status))
 
         bookkeeper = self._make_bookkeeper(history)
         driver = Driver(

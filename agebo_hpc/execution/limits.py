@@ -162,16 +162,18 @@ class Limits:
         """Tell whether running evaluations must end now."""
         return bool(self.order) or self.remaining <= 0
 
-    def may_ask(self, num_begun: int) -> int:
-        """Return how many further evaluations may be proposed.
+    def has_time_to_ask(self) -> bool:
+        """Tell whether the shortest of evaluations would still end in time."""
+        return not self.must_stop() and self._durations.shortest <= self.remaining
+
+    def num_missing(self, num_begun: int) -> int:
+        """Return how many evaluations are missing to the number that was asked for.
 
         Parameters
         ----------
         num_begun
             Evaluations over all lives that are finished, run, or are proposed already.
         """
-        if self.must_stop() or self._durations.shortest > self.remaining:
-            return 0
         return UNLIMITED if self.max_evals is None else max(0, self.max_evals - num_begun)
 
     def may_start(self, evaluation: Evaluation) -> bool:

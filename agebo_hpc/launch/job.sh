@@ -208,7 +208,7 @@ agebo_search_words() { # agebo_search_words [DATA OPTIONS…]: what is searched,
     else
         agebo_search=(search "$@" --out "$AGEBO_RUN" --resume)
         # A search keeps the size of groups that it began with, on other nodes too.
-        if [ ! -f "$AGEBO_RUN/config.toml" ]; then
+        if [ ! -f "$AGEBO_RUN/config.toml" ] && [ ! -f "$AGEBO_RUN/journal.jsonl" ]; then
             agebo_search+=(--max-processes "${AGEBO_MAX_PROCESSES:-$agebo_slots}")
         fi
     fi

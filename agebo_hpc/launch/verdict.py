@@ -16,10 +16,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, EXIT_INTERNAL, AgeboError
+from agebo_hpc.errors import (
+    EXIT_AGAIN,
+    EXIT_COMPLETE,
+    EXIT_INTERNAL,
+    AgeboError,
+    InputMissingError,
+)
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.replay import Replay
-from agebo_hpc.storage.run_directory import CONFIG_NAME, RunDirectory
+from agebo_hpc.storage.run_directory import RunDirectory
 
 IDLE_LIVES = 3
 """So many lives in a row that were killed without a new evaluation end a chain of jobs."""
@@ -92,6 +98,13 @@ def idle_lives(replay: Replay) -> int:
     return count
 
 
+def _open(path: Path) -> RunDirectory | None:
+    try:
+        return RunDirectory.open(path)
+    except InputMissingError:
+        return None
+
+
 def _written(status: Mapping[str, Any]) -> float:
     try:
         return datetime.fromisoformat(status["time"]).timestamp()
@@ -108,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--before", action="store_true", help="the job has not begun yet")
     options = parser.parse_args(arguments)
     try:
-        run = RunDirectory.open(options.run) if (options.run / CONFIG_NAME).exists() else None
+        run = _open(options.run)
         status = run.read_status() if run else None
         replay = read_replay(options.run) if run else None
         code, reason = judge(status, replay, since=options.since, code=options.code)

@@ -103,7 +103,7 @@ class RunDirectory:
         file = path / CONFIG_NAME
         if not path.is_dir():
             raise InputMissingError(f"There is no run directory {str(path)!r}; check the path.")
-        if not file.is_file() and any((path / name).exists() for name in TRACES):
+        if not file.is_file() and holds_search(path):
             return cls._without_config(
                 path, f"{str(path)!r} holds a search and its {CONFIG_NAME} is missing."
             )
@@ -194,8 +194,8 @@ class RunDirectory:
         Parameters
         ----------
         status
-            ``state`` ("running", "complete", "stopped" or "failed"), ``exit_code`` where there
-            is one, and what else is worth knowing: plain data.
+            ``state`` ("running", "stopping", "complete", "stopped" or "failed"), ``exit_code``
+            where there is one, and what else is worth knowing: plain data.
         """
         origin = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -228,13 +228,18 @@ def crc32_of(data: bytes) -> str:
     return f"{zlib.crc32(data):08x}"
 
 
+def holds_search(path: Path) -> bool:
+    """Tell whether there is a search in a directory, be it without its configuration."""
+    return any((path / name).is_file() for name in (CONFIG_NAME, *TRACES))
+
+
 def is_occupied(path: Path) -> bool:
     """Tell whether a directory holds more than what a killed writer leaves behind."""
     return any(file not in leftovers(path) for file in path.iterdir())
 
 
 def _occupied(path: Path) -> str:
-    if (path / CONFIG_NAME).exists():
+    if path.is_dir() and holds_search(path):
         return (
             f"The run directory {str(path)!r} exists and holds a search; go on with it by "
             f"`agebo-hpc resume {path}`, or give another --out."

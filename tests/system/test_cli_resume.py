@@ -179,6 +179,9 @@ def test_what_was_mended_is_said_on_the_screen_and_in_the_log(run, agebo):
         assert "history.h5 is made anew from the journal" in said
     assert journal.read_text().startswith(text)
     assert len(read_history(run.out)) == 6
+    (run.out / "config.toml").unlink()
+    assert run("--max-evals", "7", "--resume").returncode == 0
+    assert len(read_history(run.out)) == 7
 
 
 def test_a_stop_file_stops_it_and_has_to_go_before_it_goes_on(run, agebo):

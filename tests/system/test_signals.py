@@ -1,7 +1,6 @@
 """Who asks a search on several ranks to stop gets it stopped in order, with everything saved."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -73,6 +72,10 @@ def manager_of(family):
     return found
 
 
+def trainers_of(family):
+    return [m for m in family if m.environ().get("OMPI_COMM_WORLD_RANK", "0") != "0"]
+
+
 def has_taken(process, number):
     """Tell whether a signal that was sent to a process is not waiting to be delivered."""
     status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
@@ -102,11 +105,31 @@ def test_a_signal_while_all_ranks_train_stops_the_job_with_the_code_to_run_it_ag
     check_saved(out)
 
 
-def test_ranks_save_in_order_where_mpirun_itself_does_not_wait_for_them(job):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_search_is_to_be_resumed_where_mpirun_itself_does_not_wait_for_it(job, agebo, number):
     out, process, family = job
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     psutil.wait_procs(family, timeout=SECONDS)
-    assert state_of(out) == ("stopped", 75)
+    # Half a second later mpirun kills the ranks: their epochs may be over by then, or not.
+    assert process.wait(SECONDS) != 0
+    check_saved(out)
+    state = agebo("status", out).stdout
+    assert "agebo-hpc resume" in state and "running" not in state
+
+
+def test_a_manager_that_waits_for_epochs_says_that_it_stops_and_may_be_killed(job, agebo):
+    out, process, family = job
+    manager = manager_of(family)
+    for member in trainers_of(family):
+        member.suspend()
+    manager.send_signal(signal.SIGTERM)
+    wait_until(lambda: state_of(out) == ("stopping", 75), process)
+    assert "state        stopping" in agebo("status", out).stdout
+    for member in (process, *family):
+        member.kill()
+    psutil.wait_procs(family, timeout=SECONDS)
+    found = agebo("status", out).stdout
+    assert "state        stopped" in found and "with code 75" in found
     check_saved(out)
 
 
@@ -114,9 +137,8 @@ def test_a_second_sigint_ends_the_job_at_once_and_what_is_there_is_valid(job):
     out, process, family = job
     manager = manager_of(family)
     # The trainers do not hear of the first one, so only the second one can end it.
-    for member in family:
-        if member.pid != manager.pid and "OMPI_COMM_WORLD_RANK" in member.environ():
-            os.kill(member.pid, signal.SIGSTOP)
+    for member in trainers_of(family):
+        member.suspend()
     manager.send_signal(signal.SIGINT)
     wait_until(lambda: has_taken(manager, signal.SIGINT))
     manager.send_signal(signal.SIGINT)

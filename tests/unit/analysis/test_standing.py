@@ -85,6 +85,23 @@ def test_a_dead_process_gives_no_sign_of_life(make_run: Make) -> None:
     assert str(found["last_sign"]).endswith("+00:00")
 
 
+def test_one_that_was_killed_while_it_stopped_has_stopped(make_run: Make) -> None:
+    run = make_run([0.5], ended=False)
+    run.write_status({"state": "stopping", "exit_code": 75})
+    assert (stands(run)["state"], stands(run)["exit_code"]) == ("stopping", 75)
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.read()
+    run.write_status({"state": "stopping", "exit_code": 75, "pid": child.pid})
+    deadline = time.monotonic() + 60
+    # Not waited for: its remains are there, and are no life.
+    while stands(run)["state"] != "stopped":
+        assert time.monotonic() < deadline
+    assert stands(run)["exit_code"] == 75
+    child.wait()
+    child.stdout.close()
+
+
 def test_on_another_host_the_age_of_the_last_sign_decides(
     make_run: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,8 +34,8 @@ def result(status=Status.DONE, n=1, seconds=10.0, traceback=""):
 
 def test_no_more_are_asked_than_max_evals_with_those_that_run():
     limits = Limits(max_evals=5)
-    assert [limits.may_ask(num_begun=n) for n in (0, 4, 5, 6)] == [5, 1, 0, 0]
-    assert Limits().may_ask(num_begun=10**6) > 10**6
+    assert [limits.num_missing(num_begun=n) for n in (0, 4, 5, 6)] == [5, 1, 0, 0]
+    assert Limits().num_missing(num_begun=10**6) > 10**6
 
 
 def test_an_evaluation_that_would_outlast_the_wall_time_is_not_started():
@@ -49,9 +49,9 @@ def test_an_evaluation_that_would_outlast_the_wall_time_is_not_started():
     clock.now += 2.0
     assert limits.remaining == pytest.approx(29.0)
     assert not limits.may_start(evaluation(n=1))
-    assert limits.may_ask(0), "the shortest took 20 s"
+    assert limits.has_time_to_ask(), "the shortest took 20 s"
     clock.now += 10.0
-    assert not limits.may_ask(0)
+    assert not limits.has_time_to_ask()
 
 
 def test_a_smaller_or_more_parallel_evaluation_may_start_when_another_may_not():
@@ -78,7 +78,7 @@ def test_at_the_end_of_the_wall_time_running_evaluations_must_stop():
     assert not limits.must_stop()
     clock.now += 0.1
     assert limits.must_stop()
-    assert not limits.may_ask(0)
+    assert not limits.has_time_to_ask()
     assert not limits.may_start(evaluation())
 
 

@@ -1,5 +1,6 @@
 """Wherever a search is broken off, it goes on as one that was not: every line of its journal."""
 
+import signal
 from collections import deque
 from contextlib import closing
 
@@ -18,7 +19,7 @@ from agebo_hpc.storage.history import History
 from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.run_directory import RunDirectory
 
-SLOTS, AHEAD, EVALS = 4, 2, 18
+SLOTS, AHEAD, EVALS = 4, 2, 14
 
 
 class Ordered(Executor):
@@ -27,9 +28,11 @@ class Ordered(Executor):
     num_slots = SLOTS
     max_processes = 1
 
-    def __init__(self, num_ended):
+    def __init__(self, num_ended, order=None):
         self._num_ended = num_ended
+        self._order = order
         self._running = {}
+        self.ended = []
 
     def has_room(self):
         return len(self._running) < SLOTS
@@ -41,8 +44,16 @@ class Ordered(Executor):
         if not self._running:
             return []
         ids = sorted(self._running)
-        evaluation = self._running.pop(ids[(7 * self._num_ended + 3) % 11 % len(ids)])
+        following = ids[(7 * self._num_ended + 3) % 11 % len(ids)]
+        if self._order is not None:
+            following = self._order[self._num_ended]
+        if following not in ids and stop():
+            cut = [Result(evaluation, Status.CUT) for evaluation in self._running.values()]
+            self._running.clear()
+            return cut
+        evaluation = self._running.pop(following)
         self._num_ended += 1
+        self.ended.append(evaluation.id)
         status = Status.FAILED if evaluation.id % 7 == 5 else Status.DONE
         objective = sum(evaluation.configuration.architecture) / 100
         return [Result(evaluation, status, objective if status is Status.DONE else None)]
@@ -78,8 +89,12 @@ class Lazy(InlineBookkeeper):
         self._tasks += tasks
 
 
-def go_on(run, on_recorded=lambda history, search: None):
-    """Run a life of a search to its end; return what was found, in order of completion."""
+def go_on(run, on_recorded=lambda history, search: None, order=None, stop_after=None):
+    """Run a life of a search to its end; return what was found, in order of completion.
+
+    With `stop_after` it is told to stop after so many results of all lives; what runs then goes
+    on as far as `order` has it.
+    """
     space = v1_hyperparameters().with_processes([1])
     settings = SearchSettings(seed=5, num_initial=SLOTS, population_size=5, sample_size=2)
     search = make_search("agebo", ArchitectureSpace(num_nodes=2), space, settings)
@@ -89,9 +104,17 @@ def go_on(run, on_recorded=lambda history, search: None):
         told, proposed = len(history.results), history.next_id
         bookkeeper = Lazy(search, history, told, lambda: on_recorded(history, search), proposed)
         waiting = deque(sorted(search.pending.values(), key=lambda evaluation: evaluation.id))
-        driver = Driver(bookkeeper, Ordered(told), Limits(EVALS), waiting, AHEAD, told)
-        assert driver.run()
+        limits = Limits(EVALS)
+        driver = Driver(bookkeeper, Ordered(told, order), limits, waiting, AHEAD, told)
+
+        def on_change(results):
+            if driver.num_told == stop_after:
+                limits.interrupt.received = signal.SIGUSR2
+
+        driver.on_change = on_change
+        assert driver.run() == (len(driver.executor.ended) + told == EVALS)
         bookkeeper.close()
+        history.snapshot(search.state, force=True)
         return history.results
 
 
@@ -129,11 +152,26 @@ def test_a_search_that_is_broken_off_after_any_line_has_the_same_future(
 ):
     _, lines, snapshots, expected = whole
     monkeypatch.setattr("os.fsync", lambda _: None)
-    assert len(lines) == 1 + 2 * EVALS and len(snapshots) > 5
-    for num_lines in range(len(lines) + 1):
+    assert len(lines) == 1 + 2 * EVALS and len(snapshots) >= 4
+    # All that there is to begin with, then every line of a few results.
+    for num_lines in [*range(0, 8, 3), *range(8, 24), len(lines) - 3, len(lines)]:
         run = broken_off(tmp_path / f"{num_lines}", whole, num_lines, with_state)
         found = go_on(run)
         assert [(r.id, r.evaluation) for r in found] == [(r.id, r.evaluation) for r in expected]
+
+
+def test_a_search_that_is_stopped_in_order_has_the_same_future(whole, tmp_path, monkeypatch):
+    *_, expected = whole
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    order = [result.id for result in expected]
+    drained = 0
+    for stop_after in range(1, EVALS, 2):
+        run = broken_off(tmp_path / f"{stop_after}", whole, 0, with_state=False)
+        drained += len(go_on(run, order=order, stop_after=stop_after)) - stop_after
+        while len(found := go_on(run, order=order, stop_after=stop_after + 5)) < EVALS:
+            stop_after += 5
+        assert [(r.id, r.evaluation) for r in found] == [(r.id, r.evaluation) for r in expected]
+    assert drained > EVALS // 2, "what ran when the order came ended too"
 
 
 def test_a_proposal_that_was_due_when_the_search_was_killed_is_made_where_it_was_due(

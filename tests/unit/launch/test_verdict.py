@@ -1,12 +1,15 @@
 """Whether a job is followed by another."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
 from agebo_hpc.launch.verdict import IDLE_LIVES, idle_lives, judge, main
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.storage.history import History
 from agebo_hpc.storage.replay import Life, Replay
+from agebo_hpc.storage.run_directory import RunDirectory
 
 BEGAN = 1_000_000.0
 
@@ -76,3 +79,12 @@ def test_it_is_said_in_one_line(tmp_path, capsys):
     assert main([str(tmp_path / "none"), "--since", "0", "--code", "71"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("71 no run directory") and out.count("\n") == 1
+
+
+def test_a_run_whose_configuration_is_lost_is_still_one(tmp_path, capsys):
+    run = RunDirectory.create(tmp_path / "run", {"search": {"seed": 1}})
+    with closing(History.open(run)) as history:
+        history.life("start", {"slots": 1})
+    run.config_path.unlink()
+    assert main([str(run.path), "--since", "0", "--code", "137"]) == 0
+    assert capsys.readouterr().out.startswith("75 the search was killed")
