@@ -40,6 +40,9 @@ def status_of(env):
 def check_whole(env, count):
     """Check that every evaluation that was ever acknowledged is there, once."""
     history = read_history(run_of(env))
+    replay = read_replay(run_of(env))
+    ends = [(life.end or {}).get("reason", "killed") for life in replay.lives]
+    print(f"history: {len(history)} rows, lives: {len(ends)} {ends}", flush=True)
     assert sorted(history.evaluation_id) == list(range(count))
     assert (history.status == "done").all()
     events = read_journal(RunDirectory.open(run_of(env)).journal_path).events
