@@ -29,7 +29,7 @@ TETHER = Path(__file__).parents[2] / "agebo_hpc" / "execution" / "tether.py"
 NODES = ("n1", "n2")
 CORES = 8
 GPUS = 8
-UP_SECONDS = 60.0
+UP_SECONDS = 180.0
 
 CONFIGURATION = """\
 ClusterName=agebo
