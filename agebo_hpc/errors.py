@@ -56,6 +56,13 @@ class ConfigurationError(AgeboError):
     exit_code = EXIT_CONFIGURATION
 
 
+def error_of(code: int, text: str) -> AgeboError:
+    """Return the error of another process, known by its exit code and its message."""
+    kinds = (UsageError, DataError, InputMissingError, LaunchError, ConfigurationError)
+    kind = next((kind for kind in kinds if kind.exit_code == code), AgeboError)
+    return kind(text)
+
+
 class TooManyFailuresError(AgeboError):
     """So many evaluations failed that the search was stopped."""
 

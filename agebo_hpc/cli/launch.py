@@ -113,6 +113,10 @@ def _made(
     given: dict[str, Any] = {name: v for name, v in changes.items() if v is not None}
     if "cores" in given or "gpus" in given:
         given["is_generic"] = False
+    if "gpus" in given:
+        # Of the site's order what is left with fewer devices; of more there is none.
+        order = tuple(device for device in record.device_order if device < given["gpus"])
+        given["device_order"] = order if len(order) == given["gpus"] else ()
     record = replace(record, **given)
     package = Path(script_module.__file__).parents[1]
     has_checkout = (package.parent / "Makefile").is_file()
@@ -125,6 +129,9 @@ def _made(
 
         activate = str(Path(sys.executable).parent / "activate")
     words = [_whole_path(word) for word in job.pop("search")]
+    out = next((word for word in words if word.split("=")[0] == "--out"), None)
+    if out is not None:
+        raise UsageError(f"{out} is given; a job's run directory is named by --run.")
     data = next((Path(word) for word in words if word.endswith(".h5")), None)
     asked = script_module.Job(
         run=str(Path(run_).resolve()),
@@ -140,8 +147,14 @@ def _made(
 
 
 def _whole_path(word: str) -> str:
-    """Return a file's path so that it is found from anywhere."""
-    return str(Path(word).resolve()) if not word.startswith("-") and os.path.exists(word) else word
+    """Return a file's path, also that of FILE.py:NAME, so that it is found from anywhere."""
+    if word.startswith("--") and "=" in word:
+        option, value = word.split("=", 1)
+        return f"{option}={_whole_path(value)}"
+    path, colon, name = word.rpartition(":") if ".py:" in word else (word, "", "")
+    if word.startswith("-") or not os.path.exists(path):
+        return word
+    return f"{Path(path).resolve()}{colon}{name}"
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -16,13 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agebo_hpc.errors import LaunchError
+from agebo_hpc.errors import AgeboError, LaunchError
 from agebo_hpc.execution.binding import keep_to_cores
 from agebo_hpc.execution.guard import run_guarded
 from agebo_hpc.execution.launcher import check_world
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.serial import make_result
 from agebo_hpc.execution.session import make_trainer
+from agebo_hpc.execution.startup import check_shared_memory
 from agebo_hpc.execution.step_files import StepFiles
 from agebo_hpc.execution.tether import PR_SET_PDEATHSIG
 from agebo_hpc.training.environment import prepare_environment
@@ -36,7 +37,14 @@ def main() -> None:
     # What stops a search comes from the manager, by file.
     for number in (signal.SIGINT, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    take_part(StepFiles(Path(sys.argv[1])), int(sys.argv[2]))
+    files = StepFiles(Path(sys.argv[1]))
+    try:
+        take_part(files, int(sys.argv[2]))
+    except AgeboError as error:
+        # What the user can mend: another step would meet it too.
+        files.say({"refused": str(error), "code": error.exit_code})
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
 
 
 def take_part(files: StepFiles, size: int) -> None:
@@ -48,6 +56,11 @@ def take_part(files: StepFiles, size: int) -> None:
         Of the step.
     size
         Number of its processes.
+
+    Raises
+    ------
+    AgeboError
+        If the process cannot train: of two MPIs, no GPU, too little shared memory.
     """
     order = files.read_order()
     comm = _join(size) if size > 1 else None
@@ -78,6 +91,7 @@ def take_part(files: StepFiles, size: int) -> None:
 
 
 def _join(size: int) -> Any:
+    check_shared_memory()
     import mpi4py
 
     mpi4py.rc.thread_level = "multiple"

@@ -2,7 +2,8 @@
 
 manager -> step   order.json     what to train and on which slots; there before the step starts
 manager -> step   stop           it is there: end at the end of the epoch
-step -> manager   words.jsonl    a line when training begins, a line for each epoch; by the leader
+step -> manager   words.jsonl    a line when training begins, a line for each epoch, by the leader;
+                                 a line of a process that cannot train, with the reason
 step -> manager   result.json    the result; by the leader, in one piece
 step -> manager   log.txt        what the launcher and the processes print
 
@@ -105,7 +106,7 @@ class StepFiles:
         return (self.path / "stop").exists()
 
     def say(self, word: Mapping[str, Any]) -> None:
-        """Append one line for the manager. By the leader."""
+        """Append one line for the manager. By the leader, or who cannot train."""
         with (self.path / "words.jsonl").open("a") as file:
             file.write(json.dumps(dict(word)) + "\n")
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +39,15 @@ class StepSite:
         Cores of a slot, >= 1.
     launcher
         One of LAUNCHERS.
+    cores
+        Of each node, as far as the manager's own says; 0: not known.
     """
 
     hosts: tuple[str, ...]
     slots: int
     threads: int
     launcher: str
+    cores: int = 0
 
     def nodes(self) -> list[list[int]]:
         """Return the numbers of each node's slots, counted from 1 over all nodes."""
@@ -103,7 +106,30 @@ def find_site(
         slots=slots,
         threads=threads_per_slot or max(1, cores // slots),
         launcher=launcher,
+        cores=cores,
     )
+
+
+def overlap_lines(site: StepSite) -> list[str]:
+    """Say it where the slots of a node have more threads than it has cores."""
+    needed = site.slots * site.threads
+    if not site.cores or needed <= site.cores:
+        return []
+    return [
+        f"warning: {site.slots} slots of {site.threads} thread{'s' * (site.threads > 1)} need "
+        f"{needed} cores and a node has {site.cores}: steps slow one another. Set "
+        f"{SLOTS_VARIABLE} to fewer, or give --threads-per-slot."
+    ]
+
+
+def slot_lines(site: StepSite, groups: Sequence[Sequence[int]]) -> list[str]:
+    """Describe every slot in a line: where it is, its group and its threads."""
+    return [
+        f"slot {slot} on {site.host(slot)}: group {number}, local rank {site.position(slot)}, "
+        f"threads {site.threads}"
+        for number, group in enumerate(groups)
+        for slot in group
+    ]
 
 
 def job_hosts(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -20,15 +20,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agebo_hpc.errors import LaunchError
+from agebo_hpc.errors import LaunchError, error_of
 from agebo_hpc.execution import tether
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.placement import Block, Placement
 from agebo_hpc.execution.protocol import Backoff
 from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.execution.startup import is_shown
 from agebo_hpc.execution.step_ends import judge_end
 from agebo_hpc.execution.step_files import Order, StepFiles
-from agebo_hpc.execution.step_launch import StepSite, step_environment, step_words
+from agebo_hpc.execution.step_launch import (
+    StepSite,
+    overlap_lines,
+    slot_lines,
+    step_environment,
+    step_words,
+)
 from agebo_hpc.execution.world import carve
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
@@ -98,12 +105,15 @@ class StepsExecutor(Executor):
         self._ready: list[Result] = []
         self._num_started = 0
         self._is_clean = False
+        self._has_begun = False
         self.num_slots = self._placement.num_slots
         self.max_processes = self._placement.largest_group
         threads = f"{site.threads} thread{'s' * (site.threads > 1)}"
         self.remarks = [
             f"each evaluation is a step of {site.launcher}; nodes: {len(site.hosts)}, each of "
-            f"{site.slots} slots with {threads}, in groups of up to {self.max_processes}"
+            f"{site.slots} slots with {threads}, in groups of up to {self.max_processes}",
+            *overlap_lines(site),
+            *(slot_lines(site, groups) if is_shown() else ()),
         ]
 
     def has_room(self) -> bool:
@@ -118,7 +128,13 @@ class StepsExecutor(Executor):
             self._start(evaluation.id, block)
 
     def collect(self, stop: Callable[[], bool], seconds: float) -> list[Result]:
-        """Return the evaluations whose steps have ended; wait for the first one."""
+        """Return the evaluations whose steps have ended; wait for the first one.
+
+        Raises
+        ------
+        AgeboError
+            If a step cannot train, and none before it has begun to: its reason is everyone's.
+        """
         deadline, backoff = time.monotonic() + seconds, Backoff()
         while True:
             for step in list(self._steps.values()):
@@ -233,6 +249,9 @@ class StepsExecutor(Executor):
         for word in words:
             if "begun" in word:
                 step.begun = time.monotonic()
+                self._has_begun = True
+            elif "refused" in word and not self._has_begun:
+                raise error_of(word["code"], word["refused"])
             elif "record" in word:
                 self.on_report(step.evaluation.id, word["record"])
         if code is None:

@@ -66,6 +66,8 @@ agebo_site() { # read the site file: a path, or the name of one of jobs/sites
     [ -f "$file" ] || file=${AGEBO_HOME:-.}/jobs/sites/$AGEBO_SITE.env
     [ -f "$file" ] || agebo_fail 78 "AGEBO_SITE is $AGEBO_SITE; there is no such file, nor $file. \
 Give the path of a site file, or one of: $(cd "${AGEBO_HOME:-.}/jobs/sites" 2>/dev/null && echo *.env)"
+    [[ $file != *.toml ]] || agebo_fail 78 "AGEBO_SITE is $file, a site's record. A batch script reads \
+the same as shell: agebo-hpc sites show --shell $file > ${file%.toml}.env"
     # shellcheck source=/dev/null
     source "$file"
     say "site file $file"
@@ -120,6 +122,9 @@ agebo_layout() { # numbers of nodes, slots, threads and ranks, into agebo_* vari
     if [ $((slots * threads)) -gt "$cores" ] && [ "$threads" -gt 1 ]; then
         agebo_fail 78 "$slots slots of $threads threads need $((slots * threads)) cores; the node has \
 $cores. Set AGEBO_SLOTS_PER_NODE or AGEBO_THREADS_PER_SLOT so that they fit."
+    fi
+    if [ "$gpus" -gt 0 ] && [ "$slots" -gt "$gpus" ]; then
+        say "warning: $slots slots share $gpus GPUs of a node"
     fi
     agebo_slots=$slots agebo_threads=$threads
     export AGEBO_GPUS_PER_NODE=$gpus
@@ -203,6 +208,12 @@ agebo_search_words() { # agebo_search_words [DATA OPTIONS…]: what is searched,
         fi
         set -- "$data" --preset v1-small --epochs 2 --max-evals 30 --population 10 --sample-size 3
     fi
+    local word
+    for word in "$@"; do
+        case $word in --out | --out=*)
+            agebo_fail 2 "$word is given; a job's run directory is named by AGEBO_RUN, here $AGEBO_RUN." ;;
+        esac
+    done
     if [ $# = 0 ]; then
         agebo_search=(resume "$AGEBO_RUN")
     else
@@ -284,6 +295,8 @@ agebo_finish() { # agebo_finish CODE: leave with it, or have the job continued
 agebo_job() { # agebo_job [DATA.h5 OPTIONS…]: everything, from the environment to the exit code
     local rc=0 began verdict
     began=$(date +%s)
+    # PBS starts a job in the home directory.
+    cd "${PBS_O_WORKDIR:-$PWD}" || agebo_fail 66 "the directory $PBS_O_WORKDIR is not here."
     agebo_site
     if [ -z "${AGEBO_RUN:-}" ]; then
         AGEBO_RUN=runs/${SLURM_JOB_NAME:-${PBS_JOBNAME:-${COBALT_JOBNAME:-agebo}}}-$(agebo_job_id)

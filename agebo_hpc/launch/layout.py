@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.launch.site import Site
+from agebo_hpc.launch.site import STEP_LAUNCHERS, Site
 
 DEFAULT_SLOTS = 8
 RANK_GIB = 0.7
@@ -15,6 +15,8 @@ RECORD_KIB = 16.0
 BUSY_SHARE = 0.94
 """Of the slots' time that evaluations get; the paper's."""
 MARGIN_SECONDS = 120.0
+"""Kept free at the end of a job, as by the search itself; a short job: MARGIN_SHARE of it."""
+MARGIN_SHARE = 0.1
 START_SECONDS = 60.0
 MODEL_MIB = 5.0
 
@@ -37,6 +39,8 @@ class Layout:
         Largest worker group.
     has_extra_manager
         Whether the manager is one rank more on the first node; else it takes a slot there.
+    executor
+        ``mpi``: ranks live on. ``steps``: the manager is alone and starts an evaluation's ranks.
     """
 
     nodes: int
@@ -46,6 +50,7 @@ class Layout:
     threads: int
     max_processes: int
     has_extra_manager: bool
+    executor: str = "mpi"
 
     @property
     def ranks(self) -> int:
@@ -80,6 +85,7 @@ def make_layout(
     slots: int | None = None,
     threads: int | None = None,
     max_processes: int | None = None,
+    executor: str = "mpi",
 ) -> Layout:
     """Return the layout of a job on a site; what is None is chosen as ``job.sh`` does.
 
@@ -94,6 +100,11 @@ def make_layout(
         raise UsageError(f"--nodes is {nodes}; {site.name} has {site.max_nodes}.")
     if site.scheduler == "none" and nodes > 1:
         raise UsageError(f"--nodes is {nodes} but {site.name} has no batch system; give 1.")
+    if executor == "steps" and site.launcher not in STEP_LAUNCHERS:
+        raise UsageError(
+            f"--executor is steps but {site.launcher} of {site.name} cannot start several steps on "
+            f"a node; use --executor mpi, or --launcher {', '.join(STEP_LAUNCHERS)}."
+        )
     slots = slots or site.slots or site.gpus or min(DEFAULT_SLOTS, site.cores)
     if site.gpus and slots > site.gpus:
         raise UsageError(
@@ -108,7 +119,9 @@ def make_layout(
             "--threads-per-slot."
         )
     most = min(max_processes or slots, slots)
-    layout = Layout(nodes, site.cores, site.gpus, slots, threads, most, site.places_manager)
+    # The manager of steps is no rank, so that it takes no rank's place anywhere.
+    is_extra = site.places_manager or executor == "steps"
+    layout = Layout(nodes, site.cores, site.gpus, slots, threads, most, is_extra, executor)
     if layout.trainers < 1:
         raise UsageError("1 rank is the manager and none is left to train; ask for more slots.")
     return layout
@@ -140,16 +153,15 @@ def layout_lines(
     kinds = " + ".join(
         f"{sizes.count(size)} of {size}" for size in sorted(set(sizes), reverse=True)
     )
-    manager = "one more rank on the first node" if layout.has_extra_manager else "in place of one"
     core_words = f"{layout.slots} x {layout.threads} of {layout.cores} cores used"
-    usable = max(0.0, seconds - MARGIN_SECONDS - START_SECONDS)
+    margin = min(MARGIN_SECONDS, MARGIN_SHARE * seconds)
+    usable = max(0.0, seconds - margin - START_SECONDS)
     count = int(usable * layout.trainers * BUSY_SHARE / (60 * evaluation_minutes))
     per_node = layout.slots + (1 if layout.has_extra_manager else 0)
     memory = per_node * RANK_GIB + (data_bytes or 0) / 2**30
     data = "data set not known" if data_bytes is None else f"data {data_bytes / 2**30:.2f}, once"
     lines = [
-        f"ranks        {layout.ranks} = 1 manager + {layout.trainers} trainers "
-        f"({layout.slots} on each of {layout.nodes} nodes; the manager {manager})",
+        f"ranks        {_rank_words(layout)}",
         f"groups       {len(sizes)} worker groups: {kinds}; an evaluation has at most "
         f"{max(sizes)} processes",
         f"cores        {core_words} on each node, {layout.idle_cores} idle"
@@ -167,3 +179,16 @@ def layout_lines(
             f"warning      {layout.slots} slots do not fill groups of {layout.max_processes}"
         )
     return lines
+
+
+def _rank_words(layout: Layout) -> str:
+    where = f"{layout.slots} on each of {layout.nodes} node{'s' * (layout.nodes > 1)}"
+    if layout.executor == "steps":
+        return (
+            f"no rank lives on: 1 manager, and steps of at most {layout.max_processes} processes "
+            f"on {layout.trainers} slots ({where})"
+        )
+    manager = "one more rank on the first node" if layout.has_extra_manager else "in place of one"
+    return (
+        f"{layout.ranks} = 1 manager + {layout.trainers} trainers ({where}; the manager {manager})"
+    )

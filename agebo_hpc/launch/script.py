@@ -80,7 +80,8 @@ def script_text(site: Site, job: Job) -> str:
     """
     if job.walltime < 60:
         raise UsageError(f"--walltime is {job.walltime:g} s; give a minute or more.")
-    layout = make_layout(site, job.nodes, job.slots, job.threads, job.max_processes)
+    asked = (job.slots, job.threads, job.max_processes, job.executor)
+    layout = make_layout(site, job.nodes, *asked)
     job = replace(job, continuation=job.continuation or _usual_continuation(site))
     if job.continuation == "requeue" and (site.scheduler != "slurm" or not site.can_requeue):
         raise UsageError(f"{site.name} cannot requeue a job by itself; use --continue chain.")
@@ -133,10 +134,15 @@ def _slurm(site: Site, job: Job) -> list[str]:
 
 
 def _pbs(site: Site, job: Job) -> list[str]:
+    further = _further(site, job)
     words = [f"-N {job.name}", f"-l walltime={clock(job.walltime)}"]
+    if not any("select=" in word or "nodes=" in word for word in further):
+        # Without it PBS gives one core of one node.
+        gpus = f":ngpus={site.gpus}" if site.gpus else ""
+        words += [f"-l select={job.nodes}:ncpus={site.cores}{gpus}", "-l place=scatter"]
     words += [f"-A {job.account}"] if job.account else []
     words += [f"-q {job.queue}"] if job.queue else []
-    return [f"#PBS {word}" for word in (*words, *_further(site, job))]
+    return [f"#PBS {word}" for word in (*words, *further)]
 
 
 def _cobalt(site: Site, job: Job) -> list[str]:

@@ -6,6 +6,7 @@ machine is a new file, not a branch in the code.
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ SCHEDULERS = ("slurm", "pbs", "cobalt", "none")
 LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec", "aprun")
 EXACT_LAUNCHERS = ("mpirun", "srun", "hydra")
 """Launchers that can place one rank more on the first node: the manager."""
+STEP_LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec")
+"""Launchers that may be started several times on a node: what the executor steps needs."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 DIRECTORY = Path(__file__).parent / "sites"
 
@@ -90,14 +94,43 @@ class Site:
     def __post_init__(self) -> None:
         self._check_choice("scheduler", SCHEDULERS)
         self._check_choice("launcher", LAUNCHERS)
-        for name, least in (("cores", 1), ("hardware_threads", 1), ("gpus", 0), ("slots", 0)):
+        least = {"cores": 1, "hardware_threads": 1, "gpus": 0, "slots": 0, "max_nodes": 0}
+        for name, lowest in least.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise self._wrong(name, f"a whole number of at least {least}")
-        if not self.memory_gib > 0:
+            if type(value) is not int or value < lowest:
+                raise self._wrong(name, f"a whole number of at least {lowest}")
+        if type(self.memory_gib) not in (int, float) or not self.memory_gib > 0:
             raise self._wrong("memory_gib", "a number more than 0")
-        if self.device_order and sorted(self.device_order) != list(range(self.gpus)):
-            raise self._wrong("device_order", f"each of 0 to {self.gpus - 1} once")
+        for name in ("description", "launch_options", "srun_mpi"):
+            if not isinstance(getattr(self, name), str):
+                raise self._wrong(name, "a text")
+        for name in ("is_generic", "can_requeue"):
+            if not isinstance(getattr(self, name), bool):
+                raise self._wrong(name, "true or false")
+        for name in ("modules", "directives"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple) or not all(isinstance(line, str) for line in value):
+                raise self._wrong(name, "a list of texts")
+        self._check_devices()
+        self._check_directives()
+        for variable in self.environment:
+            if not VARIABLE.fullmatch(variable):
+                raise self._wrong("environment", "names of variables: letters, digits and _")
+
+    def _check_devices(self) -> None:
+        order = self.device_order
+        whole = isinstance(order, tuple) and all(type(device) is int for device in order)
+        if not whole or (order and sorted(order) != list(range(self.gpus))):
+            allowed = f"each of 0 to {self.gpus - 1} once" if self.gpus else "none: there is no GPU"
+            raise self._wrong("device_order", allowed)
+
+    def _check_directives(self) -> None:
+        try:
+            for words in self.directives:
+                words.format(nodes=1, cores=1, gpus=0)
+        except (KeyError, IndexError, ValueError):
+            allowed = "no braces but {nodes}, {cores} and {gpus}"
+            raise self._wrong("directives", allowed) from None
 
     def _check_choice(self, name: str, allowed: tuple[str, ...]) -> None:
         if getattr(self, name) not in allowed:
@@ -145,8 +178,15 @@ class Site:
 
 
 def _quoted_default(value: str) -> str:
-    """Return a value as it can stand behind ``:-`` in an assignment."""
-    return value if value.replace(" ", "") == shlex.quote(value.replace(" ", "")) else f'"{value}"'
+    """Return a value as it can stand behind ``:-`` in an assignment.
+
+    Other variables in it are replaced, such as ``/scratch/$USER``.
+    """
+    bare = value.replace(" ", "")
+    if bare == shlex.quote(bare):
+        return value
+    escaped = re.sub(r'(["`\\])', r"\\\1", value)
+    return f'"{escaped}"'
 
 
 def site_names() -> list[str]:
@@ -200,5 +240,9 @@ def site_of(record: Mapping[str, Any]) -> Site:
         key: tuple(item) if isinstance(item, list) else item for key, item in record.items()
     }
     if "environment" in values:
+        if not isinstance(values["environment"], Mapping):
+            raise ConfigurationError(
+                f"Site {name}: environment is {values['environment']!r}; give a table of variables."
+            )
         values["environment"] = {key: str(item) for key, item in values["environment"].items()}
     return Site(**values)

@@ -24,7 +24,7 @@ def test_a_death_of_any_kind_costs_exactly_its_evaluation(agebo, mpirun, tmp_pat
     out = tmp_path / "run"
     done = agebo(
         *("search", "--problem", f"{HERE / 'fragile.py'}:fragile", "--out", out, *STEPS),
-        *("--processes", "1,2", "--max-evals", "7", "--eval-timeout", "5s"),
+        *("--processes", "1,2", "--max-evals", "7", "--eval-timeout", "10s"),
         env=TWO_SLOTS,
     )
     assert done.returncode == 0, done.stderr
@@ -35,7 +35,7 @@ def test_a_death_of_any_kind_costs_exactly_its_evaluation(agebo, mpirun, tmp_pat
         assert history.status[number] == expected.get(number, "done"), number
     assert "SIGSEGV" in history.traceback[1]
     assert "SIGKILL" in history.traceback[2]
-    assert "did not end within 5 s" in history.traceback[3]
+    assert "did not end within 10 s" in history.traceback[3]
     assert "MemoryError" in history.traceback[4]
     assert "no way" in history.traceback[5]
     assert set(history.num_processes) == {1, 2}
@@ -116,6 +116,21 @@ def test_steps_die_with_a_manager_that_is_killed(tmp_path):
             search.kill()
         search.communicate()
     wait_until(lambda: not processes_of(out))
+
+
+def test_a_step_that_cannot_train_ends_a_search_that_never_trained(agebo, tiny_dataset, tmp_path):
+    out = tmp_path / "run"
+    words = ["search", tiny_dataset, "--preset", "v1-small", "--epochs", "1", "--out", out, *STEPS]
+    words += ["--processes", "1", "--max-evals", "9", "--threads-per-slot", "500", "--show-ranks"]
+    done = agebo(*words, env={**TWO_SLOTS, "AGEBO_GPUS_PER_NODE": "2"})
+    assert done.returncode == 71, done.stderr
+    assert "AGEBO_GPUS_PER_NODE is 2 but TensorFlow sees no GPU" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads((out / "status.json").read_text())["exit_code"] == 71
+    assert len(read_history(out)) == 0 and not (out / "steps").exists()
+    # Who sits where, and who shares cores, was said before.
+    assert "2 slots of 500 threads need 1000 cores" in done.stderr
+    assert "slot 2 on " in done.stderr
 
 
 def test_a_launcher_that_is_not_there_is_named(agebo, tmp_path):

@@ -29,7 +29,7 @@ TETHER = Path(__file__).parents[2] / "agebo_hpc" / "execution" / "tether.py"
 NODES = ("n1", "n2")
 CORES = 8
 GPUS = 8
-UP_SECONDS = 60.0
+UP_SECONDS = 180.0
 
 CONFIGURATION = """\
 ClusterName=agebo
@@ -211,6 +211,9 @@ class SlurmCluster:
             path = Path(known.get("StdOut", "/nonexistent"))
             output = path.read_text()[-3000:] if path.is_file() else "no output"
             raise TimeoutError(f"job {job} after {timeout:g} s: {known}\n{output}")
+        facts = ("JobState", "ExitCode", "Restarts", "RunTime", "NodeList")
+        # Shown by pytest -s, or when a test fails.
+        print(f"job {job}:", *(f"{name}={known.get(name)}" for name in facts), flush=True)
         return known
 
     def set_node(self, node: str, state: str) -> None:

@@ -43,12 +43,34 @@ def test_a_site_that_is_shown_can_be_edited_and_read_again(agebo, tmp_path):
         (["--site", "theta", "--walltime", "1h", "--continue", "requeue"], 2, "chain"),
         (["--site", "slurm-cpu", "--walltime", "soon"], 2, "not a duration"),
         (["--site", "slurm-cpu"], 2, "--walltime"),
+        (["--site", "laptop", "--walltime", "1h", "a.h5", "--out", "run"], 2, "by --run"),
+        (["--site", "theta", "--walltime", "1h", "--executor", "steps"], 2, "--executor mpi"),
     ],
 )
 def test_a_mistake_is_said_in_one_line(agebo, words, code, said):
     done = agebo("script", *words)
     assert done.returncode == code
     assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_files_are_named_so_that_a_job_finds_them_from_anywhere(agebo, tmp_path):
+    for name in ("mine.py", "d.h5"):
+        (tmp_path / name).write_text("")
+    words = ["--site", "laptop", "--walltime", "1h", "d.h5", "--problem", "mine.py:wide"]
+    done = agebo("script", *words, "--problem=mine.py:wide", "--fix", "a=d", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    problem = f"{tmp_path}/mine.py:wide"
+    expected = f"agebo_job {tmp_path}/d.h5 --problem {problem} --problem={problem} --fix a=d"
+    assert done.stdout.splitlines()[-1] == expected
+
+
+@pytest.mark.parametrize(("gpus", "order"), [("2", "AGEBO_DEVICE_ORDER:-1,0}"), ("0", None)])
+def test_fewer_gpus_keep_what_they_have_of_the_sites_order(agebo, gpus, order):
+    words = ["--site", "polaris", "--walltime", "1h", "--nodes", "2"]
+    done = agebo("script", *words, "--gpus-per-node", gpus)
+    assert done.returncode == 0, done.stderr
+    assert (order or "AGEBO_GPUS_PER_NODE:-0}") in done.stdout
+    assert ("AGEBO_DEVICE_ORDER" in done.stdout) == (order is not None)
 
 
 @pytest.fixture

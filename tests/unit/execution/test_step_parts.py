@@ -1,6 +1,7 @@
 """Job steps without processes: launchers' words, files, and what an end means."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,8 @@ from agebo_hpc.execution.step_launch import (
     StepSite,
     find_site,
     job_hosts,
+    overlap_lines,
+    slot_lines,
     step_environment,
     step_words,
 )
@@ -90,6 +93,19 @@ def test_the_slots_of_a_node_follow_its_cores(tmp_path, monkeypatch):
         find_site(64, None, {**here, "AGEBO_SLOTS_PER_NODE": "many"})
     with pytest.raises(LaunchError, match="no srun on PATH"):
         find_site(64, None, {**here, "AGEBO_LAUNCHER": "srun"})
+
+
+def test_slots_that_have_more_threads_than_a_node_has_cores_are_named():
+    few = StepSite(("a",), slots=2, threads=4, launcher="mpirun", cores=8)
+    assert overlap_lines(few) == []
+    [line] = overlap_lines(replace(few, threads=5))
+    assert "2 slots of 5 threads need 10 cores and a node has 8" in line
+
+
+def test_each_slot_has_its_line():
+    lines = slot_lines(site("mpirun"), ((1, 2), (3, 4), (5, 6), (7, 8)))
+    assert lines[0] == "slot 1 on a: group 0, local rank 0, threads 2"
+    assert lines[5] == "slot 6 on b: group 2, local rank 1, threads 2"
 
 
 def test_the_nodes_of_a_job_come_from_its_scheduler(tmp_path):

@@ -3,7 +3,8 @@
 import pytest
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.launch.layout import layout_lines, make_layout
+from agebo_hpc.execution.deadline import Deadline, seconds_left
+from agebo_hpc.launch.layout import MARGIN_SECONDS, MARGIN_SHARE, layout_lines, make_layout
 from agebo_hpc.launch.site import load_site, site_of
 
 
@@ -50,6 +51,7 @@ def test_a_small_node_has_as_many_slots_as_cores():
         ({"max_nodes": 10}, {"nodes": 11}, ["11", "10"]),
         ({"scheduler": "none"}, {"nodes": 2}, ["no batch system"]),
         ({"launcher": "aprun"}, {"nodes": 1, "slots": 1}, ["none is left to train"]),
+        ({"launcher": "aprun"}, {"nodes": 1, "executor": "steps"}, ["aprun", "--executor mpi"]),
     ],
 )
 def test_what_does_not_fit_is_refused(record, asked, words):
@@ -72,7 +74,22 @@ def test_the_estimate_scales_with_slots_and_time():
     # (3 h - 3 min) x 32 slots x 0.94 / 10 min
     assert evaluations(10800, 10) == 532
     assert evaluations(10800, 5) == 1064
+    # (10 min - a tenth - 1 min) x 32 slots x 0.94 / 1 min
+    assert evaluations(600, 1) == 240
     assert evaluations(60, 10) == 0
+
+
+@pytest.mark.parametrize("seconds", [120.0, 600.0, 10800.0])
+def test_the_estimate_leaves_the_margin_that_the_search_leaves(seconds):
+    left = seconds_left(Deadline(seconds, "a scheduler"), now=0.0)
+    assert left == seconds - min(MARGIN_SECONDS, MARGIN_SHARE * seconds)
+
+
+def test_steps_have_a_slot_in_every_ranks_place_and_a_manager_besides():
+    layout = make_layout(load_site("polaris"), nodes=2, executor="steps")
+    assert (layout.trainers, layout.groups) == (8, [4, 4])
+    line = layout_lines(layout, 3600, 10, 512, None)[0]
+    assert "no rank lives on" in line and "steps of at most 4 processes on 8 slots" in line
 
 
 def test_too_little_memory_is_said():

@@ -118,6 +118,34 @@ def test_an_unknown_launcher_or_site_is_named(slurm, tmp_path):
     assert done.returncode == 78 and "polaris.env" in done.stderr
 
 
+def test_a_sites_record_in_place_of_its_shell_form_is_named(tmp_path):
+    (tmp_path / "mine.toml").write_text("cores = 4\n")
+    done = bash("agebo_site", tmp_path, AGEBO_SITE="mine.toml")
+    assert done.returncode == 78
+    assert "agebo-hpc sites show --shell mine.toml > mine.env" in done.stderr
+
+
+def test_a_run_directory_among_the_searchs_words_is_refused(slurm, tmp_path):
+    for words in ("d.h5 --out x", "d.h5 --out=x"):
+        done = bash(f"agebo_search_words {words}", tmp_path, **slurm)
+        assert done.returncode == 2
+        assert "named by AGEBO_RUN" in done.stderr
+
+
+def test_slots_that_share_gpus_are_named(slurm, tmp_path):
+    setting = {"AGEBO_SLOTS_PER_NODE": "4", "AGEBO_GPUS_PER_NODE": "2"}
+    assert "4 slots share 2 GPUs" in bash("agebo_layout", tmp_path, **slurm, **setting).stdout
+
+
+def test_a_pbs_job_works_where_it_was_submitted(tmp_path):
+    place = tmp_path / "desk"
+    place.mkdir()
+    stand_in(tmp_path, "stopped", "")
+    code = 'agebo_environment() { pwd; exit 0; }; agebo_job "words"'
+    done = bash(code, tmp_path, PBS_JOBID="7.host", PBS_O_WORKDIR=str(place))
+    assert done.stdout.splitlines()[-1] == str(place), done.stderr
+
+
 def test_nodes_come_from_every_scheduler(tmp_path):
     nodes = tmp_path / "nodes"
     nodes.write_text("p1\np1\np2\n")

@@ -42,6 +42,17 @@ def test_a_file_of_ones_own_is_a_site(tmp_path):
         ({"cores": 0}, ["cores", "0", "at least 1"]),
         ({"cores": "many"}, ["cores", "many"]),
         ({"gpus": 2, "device_order": [1, 1]}, ["device_order", "0 to 1"]),
+        ({"gpus": 0, "device_order": [0]}, ["device_order", "there is no GPU"]),
+        ({"gpus": True}, ["gpus", "True", "at least 0"]),
+        ({"memory_gib": "much"}, ["memory_gib", "much", "more than 0"]),
+        ({"max_nodes": -1}, ["max_nodes", "-1", "at least 0"]),
+        ({"modules": "module load x"}, ["modules", "a list of texts"]),
+        ({"directives": ["--switches={few}"]}, ["directives", "{nodes}"]),
+        ({"directives": ["--output={}"]}, ["directives", "{nodes}"]),
+        ({"can_requeue": "no"}, ["can_requeue", "true or false"]),
+        ({"srun_mpi": 4}, ["srun_mpi", "4", "a text"]),
+        ({"environment": "A=1"}, ["environment", "A=1", "a table"]),
+        ({"environment": {"A B": "1"}}, ["environment", "A B", "names of variables"]),
         ({"colour": "red"}, ["colour", "not known", "scheduler"]),
     ],
 )
@@ -77,6 +88,20 @@ def test_what_the_environment_has_set_wins_over_the_site():
         env={"PATH": "/usr/bin:/bin", "AGEBO_SLOTS_PER_NODE": "3"},
     )
     assert done.stdout.strip() == "16|3|with space|2"
+
+
+def test_the_shell_gets_the_very_text_of_a_variable_and_replaces_variables_in_it():
+    values = {"Q": "a \"b\" `c` {d} it's", "S": "/scratch/$WHO", "P": r"c:\d"}
+    site = site_of({**GOOD, "environment": values})
+    code = site.shell_text() + 'printf "%s\\n" "$Q" "$S" "$P"'
+    done = subprocess.run(
+        ["bash", "-euc", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "WHO": "me"},
+    )
+    assert done.stdout.splitlines() == [values["Q"], "/scratch/me", values["P"]]
 
 
 @pytest.mark.parametrize("name", site_names())

@@ -10,7 +10,7 @@
 #SBATCH --open-mode=append
 #SBATCH --partition=gpu
 # site         slurm-gpu: Any GPU cluster with Slurm, here with 8 A100 a node; what there is is counted on the node
-# ranks        17 = 1 manager + 16 trainers (8 on each of 2 nodes; the manager one more rank on the first node)
+# ranks        no rank lives on: 1 manager, and steps of at most 8 processes on 16 slots (8 on each of 2 nodes)
 # groups       2 worker groups: 2 of 8; an evaluation has at most 8 processes
 # cores        8 x 8 of 64 cores used on each node, 0 idle; 8 GPUs, one for each slot
 # evaluations  about 175 in 2.00 h, if one takes one process 10 min and slots are busy 94%
