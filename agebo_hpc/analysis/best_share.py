@@ -43,7 +43,8 @@ def hyperparameter_summary(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row for each hyperparameter: ``hyperparameter``, ``smallest``, ``median``,
-        ``largest`` (None for text), ``most_frequent`` value, its ``share``.
+        ``largest`` (None for text), ``most_frequent`` value, its ``share`` (both None where no
+        value is there twice).
     """
     table = []
     for name in hyperparameter_columns(rows):
@@ -51,6 +52,7 @@ def hyperparameter_summary(rows: pd.DataFrame) -> pd.DataFrame:
         if values.empty:
             continue
         counts = values.value_counts()
+        repeated = counts.iloc[0] > 1 or len(values) == 1
         numeric = pd.api.types.is_numeric_dtype(values)
         table.append(
             {
@@ -58,8 +60,8 @@ def hyperparameter_summary(rows: pd.DataFrame) -> pd.DataFrame:
                 "smallest": values.min() if numeric else None,
                 "median": values.median() if numeric else None,
                 "largest": values.max() if numeric else None,
-                "most_frequent": counts.index[0],
-                "share": counts.iloc[0] / len(values),
+                "most_frequent": counts.index[0] if repeated else None,
+                "share": counts.iloc[0] / len(values) if repeated else None,
             }
         )
     columns = ["hyperparameter", "smallest", "median", "largest", "most_frequent", "share"]

@@ -40,8 +40,10 @@ def write_onnx(model: Model, out: Path) -> None:
         raw = walk(member.graph, x, partial(ops.dense, weights_of(member, network)), ops.merge)
         if model.class_labels is not None:
             raw = ops.node("Softmax", [raw], axis=1)
-        share = ops.constant(np.array(member.weight, np.float32))
-        shares.append(raw if member.weight == 1 else ops.node("Mul", [raw, share]))
+        if member.weight != 1:
+            share = ops.constant(np.array(member.weight, np.float32))
+            raw = ops.node("Mul", [raw, share])
+        shares.append(raw)
     last = ops.node("Sum", shares) if len(shares) > 1 else shares[0]
     outputs = _outputs(ops, model, last)
     inputs = [

@@ -49,6 +49,10 @@ def population_figure(table: pd.DataFrame, objective: str) -> Figure:
     unique.plot(results, table["members"], color=colour(3), lw=0.8, ls=":")
     unique.set_ylabel("unique (dotted: members)", color=colour(3))
     unique.set_ylim(0, None)
+    unique.spines["top"].set_visible(False)
+    for ax in (top, ages):
+        ax.sharex(generations)
+        ax.tick_params(labelbottom=False)
     generations.set_xlabel("results")
     figure.align_ylabels([top, ages, generations])
     return figure

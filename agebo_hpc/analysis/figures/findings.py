@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from agebo_hpc.analysis.features import is_wide
 from agebo_hpc.analysis.figures.style import (
@@ -152,7 +152,7 @@ def importance_figure(table: pd.DataFrame) -> Figure:
         color=[colour(0) if decision else colour(1) for decision in is_decision],
         error_kw={"lw": 0.8},
     )
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("share of the variance lost when the variable is shuffled")
     axes.set_title(
@@ -178,8 +178,9 @@ def map_figure(table: pd.DataFrame, objective: str) -> Figure:
     labels = list(dict.fromkeys(table["run"]))
     shares = table[["first_share", "second_share"]].iloc[0]
     if len(labels) == 1:
+        rows = table.sort_values("objective")  # the best on top
         dots = axes.scatter(
-            table["first"], table["second"], c=table["objective"], cmap=SEQUENCE, s=36
+            rows["first"], rows["second"], c=rows["objective"], cmap=SEQUENCE, s=36
         )
         figure.colorbar(dots, ax=axes, label=objective)
     else:
@@ -231,7 +232,8 @@ def curves_figure(
             axes[1].plot(rows["epoch"], rows[loss], line, color=hue, lw=1.3)
     axes[0].set_ylabel(objective)
     for ax in axes:
-        _whole_epochs(ax, int(curves["epoch"].max()))
+        ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     if losses:
         lines = ("solid", "dashed")
         named = [
@@ -244,8 +246,3 @@ def curves_figure(
         *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small"
     )
     return figure
-
-
-def _whole_epochs(axes: Axes, last: int) -> None:
-    axes.set_xlabel("epoch")
-    axes.set_xticks(np.unique(np.linspace(1, last, min(last, 8), dtype=int)))

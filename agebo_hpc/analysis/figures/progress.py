@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from agebo_hpc.analysis.figures.style import (
     RASTER_ABOVE,
     colour,
+    legend_below,
     new_figure,
     show_from,
     time_unit,
@@ -93,7 +94,7 @@ def trajectory_figure(
     axes[0].set_xlabel(f"search time ({unit_name})")
     axes[0].set_ylabel(objective)
     axes[1].set_xlabel("evaluations done")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center")
+    legend_below(figure, axes[0])
     return figure
 
 
@@ -133,7 +134,7 @@ def high_performers_figure(
     axes[0].set_ylabel("unique high-performing architectures")
     axes[0].yaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_title(f"above {threshold:.5g}", fontsize="small")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center")
+    legend_below(figure, axes[0])
     return figure
 
 
@@ -176,5 +177,5 @@ def comparison_figure(
     axes[1].set_xlim(-0.6, len(finals) - 0.4)
     axes[1].set_xlabel("best of each search when the shortest ended")
     axes[1].grid(axis="x", visible=False)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center")
+    legend_below(figure, axes[0])
     return figure

@@ -28,6 +28,8 @@ GREY = "#9a9a9a"
 SEQUENCE = "viridis"
 RASTER_ABOVE = 500
 """More marks than that are one picture within a vector figure: files stay small, pages quick."""
+SHORT_TEXT = 45
+"""Characters of a legend's text of which two stand side by side."""
 _UNITS = ((3 * 3600.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 
 
@@ -42,7 +44,15 @@ def new_figure(
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.25)
+        ax.set_axisbelow(True)
     return figure, axes
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Put the legend of some axes below a figure, in two columns where the texts are short."""
+    handles, texts = axes.get_legend_handles_labels()
+    columns = 2 if len(texts) > 1 and max(map(len, texts)) <= SHORT_TEXT else 1
+    figure.legend(handles, texts, loc="outside lower center", ncols=columns, fontsize="small")
 
 
 def colour(number: int) -> str:

@@ -27,9 +27,10 @@ from agebo_hpc.analysis.figures.machine import (
 from agebo_hpc.analysis.importance import MIN_EVALUATIONS, importance
 from agebo_hpc.analysis.lineage import Evolution, ancestors, lineage, population
 from agebo_hpc.analysis.occupation import occupation, slot_shares, utilisation
-from agebo_hpc.analysis.report.exhibit import Exhibit
+from agebo_hpc.analysis.report.exhibit import Exhibit, without_empty
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import scored, search_seconds, top_configurations
+from agebo_hpc.space.architecture import ArchitectureSpace
 
 NUM_CURVES = 5
 MAX_ANCESTORS = 15
@@ -64,7 +65,7 @@ def _hyperparameters(run: Run) -> Exhibit:
         lambda: parallel_figure(best, done, run.metric),
         {"hyperparameters": summary, "best_1_percent": _flat(best)},
         {
-            "The best five": five.drop(columns=["architecture", "decisions"]),
+            "The best five": without_empty(five.drop(columns=["architecture", "decisions"])),
             f"The best 1 %, five at least ({len(best)} evaluations)": summary,
         },
     )
@@ -157,16 +158,40 @@ def _line_table(run: Run, family: pd.DataFrame, line: list[int]) -> pd.DataFrame
     rows = (
         family.set_index("evaluation_id").loc[list(reversed(line[:MAX_ANCESTORS]))].reset_index()
     )
-    changed = [_decision(run, position) for position in rows["decision"]]
+    architectures = run.history.set_index("evaluation_id")["architecture"]
+    changed = [
+        _change(
+            run,
+            int(row.decision),
+            architectures.get(row.parent_id),
+            architectures[row.evaluation_id],
+        )
+        for row in rows.itertuples()
+    ]
     return rows[["evaluation_id", "generation", "gain"]].assign(
         objective=objectives.loc[rows["evaluation_id"]].to_numpy(), changed=changed
     )
 
 
-def _decision(run: Run, position: int) -> str:
-    if position < 0:
+def _change(
+    run: Run, position: int, before: tuple[int, ...] | None, after: tuple[int, ...]
+) -> str:
+    """Say which decision was changed, and how; nothing for a random network."""
+    if position < 0 or before is None:
         return ""
-    return run.space.variables[position].name if run.space else f"decision {position}"
+    space, old, new = run.space, before[position], after[position]
+    if space is None or position >= len(space.variables):
+        return f"decision {position}: {old} \u2192 {new}"
+    variable = space.variables[position]
+    name = variable.name.replace("_", " ")
+    if variable.kind == "skip":
+        return f"{name} {'added' if new else 'removed'}"
+    return f"{name}: {_layer(space, old)} \u2192 {_layer(space, new)}"
+
+
+def _layer(space: ArchitectureSpace, choice: int) -> str:
+    layer = space.layer(choice)
+    return "identity" if layer is None else f"Dense({layer[0]}, {layer[1]})"
 
 
 def _utilisation(run: Run) -> Exhibit:

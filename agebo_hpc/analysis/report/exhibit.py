@@ -45,3 +45,10 @@ class Exhibit:
     def figure(self) -> Figure | None:
         """The figure, drawn at the first call; None if there is none."""
         return None if self.draw is None else self.draw()
+
+
+def without_empty(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of the best without the parameters where none has any (simulations)."""
+    if "parameters" in table and not table["parameters"].any():
+        return table.drop(columns="parameters")
+    return table

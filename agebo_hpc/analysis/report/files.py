@@ -93,7 +93,7 @@ def write_analysis(
             "run-1", "The run", chapters[0].facts, [*together, *single.popitem()[1]]
         )
     else:
-        facts = [(str(len(runs)), "runs"), (str(_count(runs)), "evaluations")]
+        facts = [(str(len(runs)), "runs"), (f"{_count(runs):,}", "evaluations")]
         facts.append((str(len(single)), "of them in detail below"))
         chapters.insert(0, Chapter("all", "All runs", facts, together))
     title = next(iter(runs)) if len(runs) == 1 else f"{len(runs)} searches"
@@ -152,7 +152,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     best = stands["best"]
     facts = [
         (f"{best['objective']:.5g}", f"best {run.metric}, evaluation {best['evaluation_id']}"),
-        (str(stands["finished"]), "evaluations finished"),
+        (f"{stands['finished']:,}", "evaluations finished"),
         (str(timedelta(seconds=round(stands["seconds"]))), "searched"),
         (str(run.section("search").get("method", "unknown")), "method"),
         (str(stands["state"]), "state"),

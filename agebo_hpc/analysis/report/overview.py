@@ -18,7 +18,7 @@ from agebo_hpc.analysis.figures.style import COLOURS
 from agebo_hpc.analysis.high_performers import high_performers, high_threshold
 from agebo_hpc.analysis.importance import map_of_best
 from agebo_hpc.analysis.methods import by_method
-from agebo_hpc.analysis.report.exhibit import Exhibit
+from agebo_hpc.analysis.report.exhibit import Exhibit, without_empty
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import top_configurations, trajectory
 
@@ -77,8 +77,13 @@ def _top(runs: Mapping[str, Run], num: int) -> Exhibit:
         title,
         reading,
         tables={"top": together},
-        shown={"": shown.drop(columns=["rank" if len(runs) > 1 else "run", *LONG])},
-        texts={"Architectures": list(shown["architecture"])},
+        shown={"": without_empty(shown.drop(columns=["rank" if len(runs) > 1 else "run", *LONG]))},
+        texts={
+            "Architectures": [
+                f"{run}: {architecture}" if len(runs) > 1 else architecture
+                for run, architecture in zip(shown["run"], shown["architecture"], strict=True)
+            ]
+        },
     )
 
 

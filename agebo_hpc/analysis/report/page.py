@@ -27,6 +27,7 @@ p { margin: .3rem 0 .7rem; }
 p.reading, p.missing, footer { color: var(--soft); font-size: .92rem; }
 p.missing { border-left: 3px solid var(--line); padding-left: .7rem; }
 a { color: var(--mark); } nav a { margin-right: .9rem; display: inline-block; }
+summary { font-size: .95rem; font-weight: bold; cursor: pointer; }
 ol { margin: .2rem 0 .8rem; padding-left: 1.6rem; font-size: .85rem; }
 img { display: block; width: 100%; height: auto; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem;
@@ -46,6 +47,8 @@ td.long { min-width: 12rem; }
   table { font-size: 7pt; width: 100%; } th, td { white-space: normal; padding: .1rem .2rem; }
   td.long { min-width: 0; } a { color: inherit; text-decoration: none; } }
 """
+SHOWN_LINES = 5
+"""Longer lists are closed at first."""
 LONG = 40
 """Characters from which on a cell may break its text."""
 
@@ -116,13 +119,22 @@ def _exhibit(exhibit: Exhibit, anchor: str) -> str:
     elif exhibit.figure is not None:
         parts.append(_picture(exhibit.title, exhibit.figure))
     if not exhibit.missing or exhibit.shown:
-        parts.append(f'<p class="reading">{escape(exhibit.reading)}</p>')
+        # A number and its percent sign stay on one line.
+        reading = escape(exhibit.reading).replace(" %", "&nbsp;%")
+        parts.append(f'<p class="reading">{reading}</p>')
     for heading, table in exhibit.shown.items():
         parts += [f"<h4>{escape(heading)}</h4>" if heading else "", table_html(table)]
     for heading, lines in exhibit.texts.items():
-        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-        parts.append(f"<h4>{escape(heading)}</h4><ol>{items}</ol>")
+        parts.append(_list(heading, lines))
     return f'<section id="{escape(anchor)}-{exhibit.name}">{"".join(parts)}</section>\n'
+
+
+def _list(heading: str, lines: Sequence[str]) -> str:
+    """Say a numbered list; a long one is opened by a click."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    if len(lines) <= SHOWN_LINES:
+        return f"<h4>{escape(heading)}</h4><ol>{items}</ol>"
+    return f"<details><summary>{escape(heading)}</summary><ol>{items}</ol></details>"
 
 
 def _picture(title: str, figure: Figure) -> str:

@@ -58,6 +58,9 @@ def test_hyperparameters_are_summed_up(make_frame: Frame) -> None:
     table = hyperparameter_summary(make_frame([0.1, 0.2, 0.3])).set_index("hyperparameter")
     assert list(table.loc["n", ["smallest", "median", "largest"]]) == [1, 1, 2]
     assert table.loc["n", "share"] == pytest.approx(2 / 3)
+    frame = make_frame([0.1, 0.2, 0.3]).assign(learning_rate=[0.1, 0.2, 0.3])
+    row = hyperparameter_summary(frame).set_index("hyperparameter").loc["learning_rate"]
+    assert row["median"] == 0.2 and row[["most_frequent", "share"]].isna().all()
 
 
 def test_learning_curves_are_those_of_the_best(make_frame: Frame) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from agebo_hpc.analysis.lineage import Evolution, lineage
 from agebo_hpc.analysis.methods import by_method
 from agebo_hpc.analysis.report import best_of_methods, write_analysis
+from agebo_hpc.analysis.report.details import details
 from agebo_hpc.analysis.report.page import table_html
 from agebo_hpc.analysis.runs import read_scored_runs
 from agebo_hpc.errors import UsageError
@@ -94,6 +96,8 @@ def test_several_runs_are_compared_and_shown_one_by_one(make_run: Make, tmp_path
     text = analysis.files[0].read_text()
     Page(text)
     assert "y &amp; &lt;z&gt;" in text and "<z>" not in text
+    # Which architecture is whose; the rows of the best stand in the order of their objectives.
+    assert "<li>x: Dense(16, relu)" in text and "<li>y &amp; &lt;z&gt;: identity" in text
     places = {str(f.relative_to(tmp_path / "out")) for f in analysis.files}
     assert {"comparison.png", "rank_tests.csv", "x/slots.png", "y_z/slots.png"} <= places
     assert list(pd.read_csv(tmp_path / "out" / "trajectory.csv")["run"]) == ["x", "x", "y & <z>"]
@@ -128,3 +132,37 @@ def test_tables_are_escaped_and_unknown_values_empty() -> None:
     text = table_html(pd.DataFrame({"a_b": [1.23456789, None], "c": ["<b>", None]}))
     assert "<th>a b</th>" in text and "<td>1.2346</td>" in text
     assert "&lt;b&gt;" in text and '<td class="text"></td>' in text and "nan" not in text.lower()
+
+
+def test_an_ancestry_says_what_was_changed(make_run: Make) -> None:
+    run = make_run([0.1, 0.5, 0.2, 0.9, 0.3, 0.4])
+    config = {"search": {"method": "age", "seed": 0, "population_size": 2, "sample_size": 1}}
+    (read,) = read_scored_runs([run.path]).values()
+    read.config["search"] = config["search"]
+    told = dict.fromkeys(range(6), 0) | {3: 3}
+    evolution = Evolution.of_config(config["search"])
+    assert evolution is not None
+    family = lineage(read.history, told, evolution).set_index("evaluation_id")
+    parent = family.loc[3, "parent_id"]
+    assert parent in (1, 2)  # the two youngest by then
+    read.told.update(told)
+    (exhibit,) = [exhibit for exhibit in details(read) if exhibit.name == "lineage"]
+    (table,) = exhibit.shown.values()
+    # Evaluations with an odd number are alike: the first node alone tells the others apart.
+    expected = "" if parent == 1 else "node 1: identity \u2192 Dense(16, relu)"
+    assert list(table["evaluation_id"]) == [parent, 3]
+    assert list(table["changed"]) == ["", expected]
+
+
+def test_a_long_list_is_closed_at_first_and_a_simulation_has_no_parameters(
+    make_run: Make, tmp_path: Path
+) -> None:
+    runs = read_scored_runs([make_run([0.1 * n for n in range(8)]).path])
+    (run,) = runs.values()
+    text = write_analysis(runs, tmp_path / "a", 6, formats=()).files[0].read_text()
+    Page(text)
+    assert "<details><summary>Architectures</summary>" in text and "<th>parameters</th>" in text
+    run.history["num_parameters"] = 0
+    text = write_analysis(runs, tmp_path / "b", 5, formats=()).files[0].read_text()
+    assert "<details>" not in text and "<th>parameters</th>" not in text
+    assert "99&nbsp;% quantile" in text
