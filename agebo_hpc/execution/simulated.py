@@ -89,7 +89,7 @@ class SimulatedExecutor(Executor):
     seed
         Of the search.
     num_epochs
-        Of a training, equally long, >= 1; a stop order is seen at the end of one.
+        Of a training, >= 1; a stop order is seen at the end of one.
     """
 
     is_simulated = True
@@ -181,7 +181,8 @@ class SimulatedExecutor(Executor):
     def _start(self, evaluation_id: int, block: Block) -> None:
         """Send an evaluation to its slots."""
         evaluation, submitted = self._waiting.pop(evaluation_id)
-        simulated = self._simulation.simulate(evaluation, self._seed)
+        with self._clock.free():
+            simulated = self._simulation.simulate(evaluation, self._seed)
         started = self.now() + self._latency
         run = _Run(evaluation, simulated, submitted, started, block, self._num_epochs)
         self._runs[evaluation_id] = run
@@ -195,7 +196,7 @@ class SimulatedExecutor(Executor):
 
     def _schedule_end(self, run: _Run, num_epochs: int) -> None:
         run.num_epochs = num_epochs
-        run.ends = run.started + run.simulated.seconds * num_epochs / self._num_epochs
+        run.ends = run.started + run.simulated.seconds_until(num_epochs, self._num_epochs)
         run.event = self._schedule(
             run.ends + self._latency, partial(self._finish, run.evaluation.id)
         )
@@ -203,7 +204,7 @@ class SimulatedExecutor(Executor):
     def _schedule_report(self, run: _Run, epoch: int) -> None:
         """Let the manager hear of an epoch; of the last one it hears with the result."""
         if self.on_report is not ignore_report and epoch < run.num_epochs:
-            moment = run.started + run.simulated.seconds * epoch / self._num_epochs
+            moment = run.started + run.simulated.seconds_until(epoch, self._num_epochs)
             self._schedule(moment + self._latency, partial(self._report, run, epoch))
 
     def _report(self, run: _Run, epoch: int, number: int) -> list[Result]:
@@ -261,8 +262,8 @@ class SimulatedExecutor(Executor):
 
     def _order_stop(self, run: _Run) -> None:
         """Move the end to that of the epoch in which the order arrives."""
-        epochs = (self.now() + self._latency - run.started) / run.simulated.seconds
-        seen = max(1, math.ceil(epochs * self._num_epochs))
+        seconds = self.now() + self._latency - run.started
+        seen = run.simulated.epoch_at(seconds, self._num_epochs)
         if seen < self._num_epochs:
             run.status = Status.CUT
             self._schedule_end(run, seen)

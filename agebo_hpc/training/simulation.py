@@ -35,17 +35,26 @@ class Simulated:
         What it gives after its last epoch.
     num_parameters
         Trainable numbers; 0 where there is no network.
+    epochs
+        Validation metric and seconds of each epoch, where they are known; what is left of
+        ``seconds`` comes before the first one. Empty: epochs are made up, as many as asked for.
     """
 
     seconds: float
     objective: float
     num_parameters: int = 0
+    epochs: tuple[tuple[float, float], ...] = ()
 
     def curve(self, num_epochs: int) -> Iterator[Mapping[str, float]]:
-        """Return the records of the epochs: equally long, the objective rises to its last value.
+        """Return the records of the epochs.
 
-        The validation metric after e of E epochs is the objective minus (1 - e / E) squared.
+        Made-up ones are equally long, and the validation metric after e of E epochs is the
+        objective minus (1 - e / E) squared.
         """
+        for epoch, (metric, seconds) in enumerate(self.epochs, start=1):
+            yield {"epoch": epoch, "validation_metric": metric, "seconds": seconds}
+        if self.epochs:
+            return
         for epoch in range(1, num_epochs + 1):
             missing = 1 - epoch / num_epochs
             yield {
@@ -54,9 +63,25 @@ class Simulated:
                 "seconds": self.seconds / num_epochs,
             }
 
+    def seconds_until(self, epoch: int, num_epochs: int) -> float:
+        """Return the seconds from the start to the end of an epoch, counted from 1."""
+        if self.epochs:
+            return self.seconds - sum(seconds for _, seconds in self.epochs[epoch:])
+        return self.seconds * epoch / num_epochs
+
+    def epoch_at(self, seconds: float, num_epochs: int) -> int:
+        """Return the epoch that is under way, or just over, after so many seconds: 1 at least."""
+        if self.epochs:
+            ends = (self.seconds_until(epoch, num_epochs) for epoch in range(1, num_epochs))
+            return 1 + sum(end < seconds for end in ends)
+        return max(1, math.ceil(seconds / self.seconds * num_epochs))
+
 
 class Simulation(Protocol):
-    """Makes up trainings; the same evaluation and seed always give the same."""
+    """Makes up trainings; the same evaluation and seed always give the same.
+
+    One whose trainings have epochs of their own says how many in an attribute ``num_epochs``.
+    """
 
     def simulate(self, evaluation: Evaluation, seed: int) -> Simulated:
         """Return how a training goes.
@@ -180,6 +205,14 @@ def _fcnet(words: list[str], values: Mapping[str, str]) -> Simulation:
     return FCNet(file, dataset, **_numbers(values, {"factor", "efficiency"}))
 
 
+def _recorded(words: list[str], values: Mapping[str, str]) -> Simulation:
+    from agebo_hpc.training.recorded import Recorded
+
+    if len(words) != 1:
+        raise UsageError("--simulate recorded needs the table, as in recorded:table.parquet.")
+    return Recorded(words[0], **_numbers(values, {"factor"}))
+
+
 def _numbers(values: Mapping[str, str], known: set[str]) -> dict[str, float]:
     numbers = {}
     for name, text in values.items():
@@ -195,6 +228,7 @@ def _numbers(values: Mapping[str, str], known: set[str]) -> dict[str, float]:
 SIMULATIONS: dict[str, Callable[[list[str], Mapping[str, str]], Simulation]] = {
     "lognormal": _lognormal,
     "fcnet": _fcnet,
+    "recorded": _recorded,
 }
 """By name: from the words without an equals sign and the values by key to a simulation."""
 
@@ -214,6 +248,11 @@ def parse_simulation(text: str) -> Simulation:
     pairs: list[Any] = [part.partition("=") for part in parts if "=" in part]
     values = {key: value for key, _, value in pairs}
     return SIMULATIONS[name]([part for part in parts if "=" not in part], values)
+
+
+def num_epochs_of(simulation: Simulation) -> int | None:
+    """Return how many epochs the trainings of a simulation have; None: as many as asked for."""
+    return getattr(simulation, "num_epochs", None)
 
 
 def with_whole_path(text: str) -> str:
