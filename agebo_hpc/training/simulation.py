@@ -35,24 +35,34 @@ class Simulated:
         What it gives after its last epoch.
     num_parameters
         Trainable numbers; 0 where there is no network.
+    metrics
+        Validation metrics of the training's own epochs, equally long, where they are known; the
+        last is the objective.
     """
 
     seconds: float
     objective: float
     num_parameters: int = 0
+    metrics: tuple[float, ...] = ()
 
     def curve(self, num_epochs: int) -> Iterator[Mapping[str, float]]:
-        """Return the records of the epochs: equally long, the objective rises to its last value.
+        """Return the records of the epochs, equally long.
 
-        The validation metric after e of E epochs is the objective minus (1 - e / E) squared.
+        The validation metric after e of E epochs is that of the last of the training's own epochs
+        that are over by then, or the first; where they are not known, the objective minus
+        (1 - e / E) squared.
         """
         for epoch in range(1, num_epochs + 1):
-            missing = 1 - epoch / num_epochs
             yield {
                 "epoch": epoch,
-                "validation_metric": self.objective - missing**2,
+                "validation_metric": self._metric(epoch, num_epochs),
                 "seconds": self.seconds / num_epochs,
             }
+
+    def _metric(self, epoch: int, num_epochs: int) -> float:
+        if not self.metrics:
+            return self.objective - (1 - epoch / num_epochs) ** 2
+        return self.metrics[max(0, epoch * len(self.metrics) // num_epochs - 1)]
 
 
 class Simulation(Protocol):
@@ -180,6 +190,18 @@ def _fcnet(words: list[str], values: Mapping[str, str]) -> Simulation:
     return FCNet(file, dataset, **_numbers(values, {"factor", "efficiency"}))
 
 
+def _lcbench(words: list[str], values: Mapping[str, str]) -> Simulation:
+    from agebo_hpc.training.lcbench import LCBench
+
+    if len(words) != 1:
+        raise UsageError(
+            "--simulate lcbench needs the surrogate's directory and a data set, as in "
+            "lcbench:lcbench-surrogate:covertype."
+        )
+    directory, _, dataset = words[0].partition(":")
+    return LCBench(directory, dataset, **_numbers(values, {"factor", "efficiency"}))
+
+
 def _numbers(values: Mapping[str, str], known: set[str]) -> dict[str, float]:
     numbers = {}
     for name, text in values.items():
@@ -195,6 +217,7 @@ def _numbers(values: Mapping[str, str], known: set[str]) -> dict[str, float]:
 SIMULATIONS: dict[str, Callable[[list[str], Mapping[str, str]], Simulation]] = {
     "lognormal": _lognormal,
     "fcnet": _fcnet,
+    "lcbench": _lcbench,
 }
 """By name: from the words without an equals sign and the values by key to a simulation."""
 
