@@ -48,6 +48,9 @@ class Driver:
         Evaluations finished, over all lives.
     losses
         How often an evaluation's ranks have died, by id.
+    synchronous
+        Whether nothing new is proposed until all that runs has ended and been learnt from: the
+        search goes on in batches, as large as there is room for.
     on_change
         Called often, with what was just finished.
     refill_seconds
@@ -62,11 +65,13 @@ class Driver:
     ahead: int = 0
     num_told: int = 0
     losses: Counter[int] = field(default_factory=Counter)
+    synchronous: bool = False
     on_change: Callable[[Sequence[Result]], None] = lambda results: None
 
     def __post_init__(self) -> None:
         self.refill_seconds: deque[float] = deque(maxlen=10_000)
         self._max_processes = self.executor.max_processes
+        self._may_propose = True
 
     def run(self) -> bool:
         """Run until complete or told to stop.
@@ -83,15 +88,20 @@ class Driver:
         LaunchError
             If no trainer rank is left.
         """
-        self._fill()
-        self._request_ahead()
+        self._fill_and_request()
         while self.executor.num_running or self._will_have_room():
             for result in self.executor.collect(self._must_stop, TICK_SECONDS):
                 self._handle(result)
             self._note_lost_ranks()
-            self._fill()
-            self._request_ahead()
+            self._fill_and_request()
         return self.limits.max_evals is not None and self.num_told >= self.limits.max_evals
+
+    def _fill_and_request(self) -> None:
+        """Start what there is room for; in a synchronous search a new batch, or nothing new."""
+        self._may_propose = not self.synchronous or not self.executor.num_running
+        self._fill()
+        self._request_ahead()
+        self._may_propose = not self.synchronous
 
     def _handle(self, result: Result) -> None:
         """Fill the slots that are free now, then have the result recorded and learnt from."""
@@ -112,7 +122,7 @@ class Driver:
         """Start evaluations while there is room, with so many proposals at most."""
         while self.executor.has_room():
             if not self.waiting:
-                if num_proposals == 0 or not self._take_proposal():
+                if not self._may_propose or num_proposals == 0 or not self._take_proposal():
                     return
                 if num_proposals is not None:
                     num_proposals -= 1

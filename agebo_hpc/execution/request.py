@@ -58,6 +58,8 @@ class SearchRequest:
         ``auto``, ``serial``, ``mpi``, ``steps`` or ``simulated``.
     allocation
         ``packed``: evaluations share a worker group; ``exclusive``: one has a group for itself.
+    synchronous
+        Whether a batch of evaluations ends before anything new is proposed.
     ahead
         Proposals kept ready for slots that become free, >= 0; None: by the number of slots.
     heartbeat_timeout
@@ -130,6 +132,7 @@ class SearchRequest:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     allocation: str = "packed"
     ahead: int | None = None
+    synchronous: bool = False
     surrogate: str = "forest"
     max_time: float | None = None
     heartbeat_timeout: float = 60.0
@@ -145,6 +148,11 @@ class SearchRequest:
         self._check_numbers()
         self._check_processes()
         self._check_simulation()
+        if self.synchronous and self.ahead:
+            raise UsageError(
+                f"--ahead is {self.ahead}, but with --synchronous nothing is proposed before the "
+                "whole batch has ended; leave out one of them."
+            )
         # Where trainings only sleep, the manager alone looks at what it alone needs.
         if self.simulate is None or announced_rank() == 0:
             self.search_settings(num_initial=1)

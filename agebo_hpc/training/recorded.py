@@ -7,15 +7,15 @@ good for comparing methods, not for quoting what they reach.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from agebo_hpc.errors import ConfigurationError, DataError, UsageError
+from agebo_hpc.errors import ConfigurationError, DataError
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.configuration import Configuration, Evaluation
+from agebo_hpc.training.linear_scaling import check_scale
 from agebo_hpc.training.recorded_table import RecordedTable, RecordedTraining, read_table
 from agebo_hpc.training.simulation import Simulated, sleeping
 
@@ -43,8 +43,7 @@ class Recorded:
     factor: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.factor > 0 and math.isfinite(self.factor)):
-            raise UsageError(f"--simulate has factor={self.factor}; give more than 0.")
+        check_scale(self.factor, efficiency=1.0)
 
     @property
     def num_epochs(self) -> int:
@@ -65,7 +64,8 @@ class Recorded:
             self.factor * training.seconds_before + sum(seconds),
             max(training.metric) if replay.problem.objective == "best" else training.metric[-1],
             training.num_parameters,
-            tuple(zip(training.metric, seconds, strict=True)),
+            training.metric,
+            tuple(seconds),
         )
 
     def problem(self, problem: Problem) -> Problem:

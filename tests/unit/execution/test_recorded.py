@@ -124,11 +124,11 @@ def test_what_was_not_recorded_is_predicted_within_what_was(simulation):
         evaluation = Evaluation(number, unknown(number))
         found = simulation.simulate(evaluation, seed=1)
         assert found == simulation.simulate(evaluation, seed=2)
-        assert len(found.epochs) == EPOCHS
-        metric = np.array([metric for metric, _ in found.epochs])
+        metric = np.array(found.metrics)
+        assert len(metric) == len(found.epoch_seconds) == EPOCHS
         assert (recorded.min(axis=0) <= metric).all() and (metric <= recorded.max(axis=0)).all()
         assert found.objective == metric[-1]
-        assert found.seconds > sum(seconds for _, seconds in found.epochs) > 0
+        assert found.seconds > sum(found.epoch_seconds) > 0
         graph = SPACE.architecture.decode(evaluation.configuration.architecture, 5, 3)
         assert found.num_parameters == graph.num_parameters
 
@@ -161,7 +161,7 @@ def test_a_table_of_one_epoch_is_predicted_from_too(tmp_path):
     short = tuple(replace(t, metric=t.metric[:1], seconds=t.seconds[:1]) for t in TRAININGS)
     facts = {**FACTS, "recipe": {**FACTS["recipe"], "epochs": 1}}
     simulation = Recorded(str(written(tmp_path / "t.parquet", facts, short)))
-    assert len(simulation.simulate(Evaluation(0, unknown(0)), seed=1).epochs) == 1
+    assert len(simulation.simulate(Evaluation(0, unknown(0)), seed=1).metrics) == 1
 
 
 def test_the_factor_stretches_all_durations(table, simulation):
@@ -170,7 +170,7 @@ def test_the_factor_stretches_all_durations(table, simulation):
         evaluation = Evaluation(0, configuration)
         found, before = (s.simulate(evaluation, seed=1) for s in (longer, simulation))
         assert found.seconds == pytest.approx(30 * before.seconds)
-        assert found.epochs[1][1] == pytest.approx(30 * before.epochs[1][1])
+        assert found.epoch_seconds[1] == pytest.approx(30 * before.epoch_seconds[1])
         assert found.objective == before.objective
 
 
