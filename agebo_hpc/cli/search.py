@@ -136,8 +136,8 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--simulate",
             metavar="NAME:KEY=VALUE,...",
             help="Train nothing: made-up trainings, such as lognormal:mean=60,sigma=0.5, or "
-            "tabulated ones, fcnet:FILE:DATASET. With --executor simulated a virtual clock runs; "
-            "with real ranks they sleep.",
+            "tabulated ones: fcnet:FILE:DATASET, lcbench:DIR:DATASET or recorded:FILE. With "
+            "--executor simulated a virtual clock runs; with real ranks they sleep.",
         ),
         click.option(
             "--groups",
@@ -308,6 +308,11 @@ def _with_options(
     type=click.IntRange(min=0),
     help="Proposals kept ready for slots that become free.  [default: an eighth of the "
     "evaluations that run at once; 0 with one slot]",
+)
+@click.option(
+    "--synchronous",
+    is_flag=True,
+    help="Propose a batch, wait for all of it, propose the next: slots stand idle meanwhile.",
 )
 @click.option(
     "--fix",

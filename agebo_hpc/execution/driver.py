@@ -48,6 +48,9 @@ class Driver:
         Evaluations finished, over all lives.
     losses
         How often an evaluation's ranks have died, by id.
+    synchronous
+        Whether nothing new is proposed until all that runs has ended and been learnt from: the
+        search goes on in batches, as large as there is room for.
     on_change
         Called often, with what was just finished.
     refill_seconds
@@ -62,6 +65,7 @@ class Driver:
     ahead: int = 0
     num_told: int = 0
     losses: Counter[int] = field(default_factory=Counter)
+    synchronous: bool = False
     on_change: Callable[[Sequence[Result]], None] = lambda results: None
 
     def __post_init__(self) -> None:
@@ -69,6 +73,7 @@ class Driver:
         self._max_processes = self.executor.max_processes
         # Evaluations that run when all slots are taken; those that were cut.
         self._num_at_once = self._num_cut = 0
+        self._may_propose = True
 
     def run(self) -> bool:
         """Run until complete or told to stop.
@@ -85,15 +90,20 @@ class Driver:
         LaunchError
             If no trainer rank is left.
         """
-        self._fill()
-        self._request_ahead()
+        self._fill_and_request()
         while self.executor.num_running or self._will_have_room():
             for result in self.executor.collect(self._must_stop, TICK_SECONDS):
                 self._handle(result)
             self._note_lost_ranks()
-            self._fill()
-            self._request_ahead()
+            self._fill_and_request()
         return self.limits.max_evals is not None and self.num_told >= self.limits.max_evals
+
+    def _fill_and_request(self) -> None:
+        """Start what there is room for; in a synchronous search a new batch, or nothing new."""
+        self._may_propose = not self.synchronous or not self.executor.num_running
+        self._fill()
+        self._request_ahead()
+        self._may_propose = not self.synchronous
 
     def _handle(self, result: Result) -> None:
         """Fill the slots that are free now, then have the result recorded and learnt from."""
@@ -115,7 +125,7 @@ class Driver:
         """Start evaluations while there is room, with so many proposals at most."""
         while self.executor.has_room():
             if not self.waiting:
-                if num_proposals == 0 or not self._take_proposal():
+                if not self._may_propose or num_proposals == 0 or not self._take_proposal():
                     return
                 if num_proposals is not None:
                     num_proposals -= 1
@@ -146,6 +156,8 @@ class Driver:
         Towards the end of a life, when slots stay free, as many are made as if they were filled:
         the next life then goes on as if there had been no end.
         """
+        if not self._may_propose:
+            return
         if not self.executor.has_room():
             self._num_at_once = self.executor.num_running
         in_hand = self._num_begun - self.num_told

@@ -50,6 +50,10 @@ class Executor(ABC):
         """Return seconds that never jump back, from any moment on."""
         return time.monotonic()
 
+    def num_at_once(self, num_processes: int) -> int:
+        """Return how many evaluations of so many processes can run at once."""
+        return self.num_slots // num_processes
+
     @abstractmethod
     def has_room(self) -> bool:
         """Tell whether a new evaluation would start, or reserve the slots that are free."""

@@ -46,7 +46,8 @@ def proposals_ahead(request: SearchRequest, num_at_once: int) -> int:
     """Return how many proposals are kept ready for slots that become free.
 
     Each is made without the results of as many evaluations as are ready: an eighth more of them
-    is in flight. With one evaluation at a time every proposal waits for the result before it.
+    is in flight. With one evaluation at a time every proposal waits for the result before it, and
+    in a synchronous search for those of the whole batch.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def proposals_ahead(request: SearchRequest, num_at_once: int) -> int:
     """
     if request.ahead is not None:
         return request.ahead
-    return 0 if num_at_once == 1 else max(1, num_at_once // 8)
+    return 0 if num_at_once == 1 or request.synchronous else max(1, num_at_once // 8)
 
 
 def run_configuration(
@@ -90,6 +91,8 @@ def run_configuration(
             "num_initial": num_initial,
             "max_evals": request.max_evals,
             "ahead": proposals_ahead(request, num_initial),
+            # Left out where it is the usual: runs of before it are searches of the same kind.
+            "synchronous": request.synchronous or None,
             **asdict(request.search_settings(num_initial)),
         },
         "problem": {

@@ -62,7 +62,7 @@ class Manager:
         self._size_of = parameter_counter(problem)
         self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
-        num_initial = max(1, executor.num_slots // min(space.processes))
+        num_initial = max(1, executor.num_at_once(min(space.processes)))
         config = run_configuration(life.request, problem, space, num_initial)
         if life.run is None:
             self._run = RunDirectory.create(life.request.out, config)
@@ -154,6 +154,7 @@ class Manager:
             limits,
             waiting=deque(sorted(self._search.pending.values(), key=lambda e: e.id)),
             ahead=self._ahead,
+            synchronous=self._request.synchronous,
             num_told=len(history.results),
             losses=history.losses.copy(),
             on_change=on_change,

@@ -102,6 +102,13 @@ class Placement:
         """Slots of the largest group: the largest n that can be placed."""
         return self._largest_group
 
+    def num_at_once(self, num_slots: int) -> int:
+        """Return how many evaluations of so many slots all groups hold when nothing runs."""
+        sizes = [len(group.slots) for group in self._groups]
+        if self._exclusive:
+            return sum(size >= num_slots for size in sizes)
+        return sum(size // num_slots for size in sizes)
+
     @property
     def num_waiting(self) -> int:
         """Number of evaluations that wait for their slots."""

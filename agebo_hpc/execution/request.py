@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import LaunchError, UsageError
 from agebo_hpc.execution.launcher import announced_rank
-from agebo_hpc.training.simulation import parse_simulation
+from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
 
 if TYPE_CHECKING:
     # They bring scikit-learn, which a rank whose trainings only sleep need not load.
@@ -58,6 +58,8 @@ class SearchRequest:
         ``auto``, ``serial``, ``mpi``, ``steps`` or ``simulated``.
     allocation
         ``packed``: evaluations share a worker group; ``exclusive``: one has a group for itself.
+    synchronous
+        Whether a batch of evaluations ends before anything new is proposed.
     ahead
         Proposals kept ready for slots that become free, >= 0; None: by the number of slots.
     heartbeat_timeout
@@ -130,6 +132,7 @@ class SearchRequest:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     allocation: str = "packed"
     ahead: int | None = None
+    synchronous: bool = False
     surrogate: str = "forest"
     max_time: float | None = None
     heartbeat_timeout: float = 60.0
@@ -145,6 +148,11 @@ class SearchRequest:
         self._check_numbers()
         self._check_processes()
         self._check_simulation()
+        if self.synchronous and self.ahead:
+            raise UsageError(
+                f"--ahead is {self.ahead}, but with --synchronous nothing is proposed before the "
+                "whole batch has ended; leave out one of them."
+            )
         # Where trainings only sleep, the manager alone looks at what it alone needs.
         if self.simulate is None or announced_rank() == 0:
             self.search_settings(num_initial=1)
@@ -252,7 +260,10 @@ class SearchRequest:
 
         problem = load_problem(self.problem) if self.problem else preset(self.preset)
         if self.simulate is not None:
-            problem = parse_simulation(self.simulate).problem(problem)
+            simulation = parse_simulation(self.simulate)
+            problem = simulation.problem(problem)
+            if num_epochs_of(simulation) is not None:
+                self._check_made(problem)
         data = self.data or problem.data
         if data is None and problem.trainer is None:
             raise UsageError("No data set is named; give DATA.h5 or a problem that names one.")
@@ -262,6 +273,27 @@ class SearchRequest:
             recipe=self._recipe(problem.recipe),
             objective=self.objective or problem.objective,
         )
+
+    def _check_made(self, problem: Problem) -> None:
+        """Refuse what trainings that were made long ago do not have."""
+        made = {**asdict(problem.recipe), "objective": problem.objective}
+        asked = {
+            **asdict(self._recipe(problem.recipe)),
+            "objective": self.objective or problem.objective,
+        }
+        for name, value in made.items():
+            if asked[name] != value:
+                raise UsageError(
+                    f"{name} is asked to be {asked[name]}; in the trainings of --simulate "
+                    f"{self.simulate} it is {value}. Leave the option out."
+                )
+        unknown = sorted(set(self.processes or ()) - set(problem.hyperparameters.processes))
+        if unknown:
+            known = ",".join(map(str, problem.hyperparameters.processes))
+            raise UsageError(
+                f"--processes has {unknown[0]}, which no training of --simulate {self.simulate} "
+                f"has; search with --processes {known}."
+            )
 
     def hyperparameters(self, problem: Problem, largest_group: int) -> HyperparameterSpace:
         """Return the space with only those choices of n that the worker groups can hold.

@@ -36,6 +36,7 @@ LIMITS = (*GOALS, "walltime")
 
 BY_FORCE = (
     *("population", "sample_size", "kappa", "lie", "mutation", "ahead", "allocation"),
+    "synchronous",
     *("epochs", "warmup_epochs", "early_stopping", "objective", "span_nodes"),
     *("optimizer", "accumulate_steps", "precision", "xla", "input"),
 )
@@ -210,7 +211,10 @@ def changed_configuration(
     """
     changing = {
         "request": (*GOALS, *BY_FORCE, "data"),
-        "search": ("max_evals", "ahead", "population_size", "sample_size", "mutation", "bayesian"),
+        "search": (
+            *("max_evals", "ahead", "synchronous"),
+            *("population_size", "sample_size", "mutation", "bayesian"),
+        ),
         "problem": ("data", "data_fingerprint", "objective", "recipe"),
     }
     config = {name: dict(section) for name, section in stored.items()}

@@ -44,7 +44,7 @@ from agebo_hpc.execution.world import (
 )
 from agebo_hpc.storage.run_directory import RunDirectory, is_occupied
 from agebo_hpc.training.environment import prepare_environment
-from agebo_hpc.training.simulation import parse_simulation
+from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
 from agebo_hpc.training.sleep import SleepingTrainer
 from agebo_hpc.training.time_limit import TimeLimited
 from agebo_hpc.training.trainer import Slot, TensorFlowTrainer, Trainer
@@ -258,8 +258,9 @@ def make_trainer(request: SearchRequest, slot: Slot, problem: Problem | None = N
     """Return this process's trainer; the problem is loaded where it is needed and not given."""
     if request.simulate is not None:
         # As the problem's trainer would be, without loading what a problem's spaces need.
-        sleeping = SleepingTrainer(parse_simulation(request.simulate), request.epochs or 1)
-        return _limited(sleeping, request.eval_timeout)
+        simulation = parse_simulation(request.simulate)
+        num_epochs = num_epochs_of(simulation) or request.epochs or 1
+        return _limited(SleepingTrainer(simulation, num_epochs), request.eval_timeout)
     problem = problem or request.load_problem()
     if problem.trainer is not None:
         return _limited(problem.trainer(problem, slot), request.eval_timeout)

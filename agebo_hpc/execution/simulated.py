@@ -89,7 +89,7 @@ class SimulatedExecutor(Executor):
     seed
         Of the search.
     num_epochs
-        Of a training, equally long, >= 1; a stop order is seen at the end of one.
+        Of a training, >= 1; a stop order is seen at the end of one.
     eval_timeout
         Seconds after which an evaluation ends at its epoch's end; 0: never.
     """
@@ -132,6 +132,10 @@ class SimulatedExecutor(Executor):
     def clock(self) -> float:
         """Return the virtual time."""
         return self._clock.now()
+
+    def num_at_once(self, num_processes: int) -> int:
+        """Return how many evaluations of so many processes the groups hold."""
+        return self._placement.num_at_once(num_processes)
 
     def has_room(self) -> bool:
         """Tell whether a slot is free that no evaluation waits for."""
@@ -185,14 +189,15 @@ class SimulatedExecutor(Executor):
     def _start(self, evaluation_id: int, block: Block) -> None:
         """Send an evaluation to its slots."""
         evaluation, submitted = self._waiting.pop(evaluation_id)
-        simulated = self._simulation.simulate(evaluation, self._seed)
+        with self._clock.free():
+            simulated = self._simulation.simulate(evaluation, self._seed)
         started = self.now() + self._latency
         run = _Run(evaluation, simulated, submitted, started, block, self._num_epochs)
         self._runs[evaluation_id] = run
         self._unstopped[evaluation_id] = None
         self._schedule_end(run, self._num_epochs)
         if self._eval_timeout:
-            self._end_early(run, self._eval_timeout / simulated.seconds, Status.TIMED_OUT)
+            self._end_early(run, self._eval_timeout, Status.TIMED_OUT)
         self._schedule_report(run, 1)
 
     def _start_waiting(self) -> None:
@@ -201,7 +206,7 @@ class SimulatedExecutor(Executor):
 
     def _schedule_end(self, run: _Run, num_epochs: int) -> None:
         run.num_epochs = num_epochs
-        run.ends = run.started + run.simulated.seconds * num_epochs / self._num_epochs
+        run.ends = run.started + run.simulated.seconds_until(num_epochs, self._num_epochs)
         run.event = self._schedule(
             run.ends + self._latency, partial(self._finish, run.evaluation.id)
         )
@@ -209,7 +214,7 @@ class SimulatedExecutor(Executor):
     def _schedule_report(self, run: _Run, epoch: int) -> None:
         """Let the manager hear of an epoch; of the last one it hears with the result."""
         if self.on_report is not ignore_report and epoch < run.num_epochs:
-            moment = run.started + run.simulated.seconds * epoch / self._num_epochs
+            moment = run.started + run.simulated.seconds_until(epoch, self._num_epochs)
             self._schedule(moment + self._latency, partial(self._report, run, epoch))
 
     def _report(self, run: _Run, epoch: int, number: int) -> list[Result]:
@@ -267,12 +272,11 @@ class SimulatedExecutor(Executor):
 
     def _order_stop(self, run: _Run) -> None:
         """Move the end to that of the epoch in which the order arrives."""
-        share = (self.now() + self._latency - run.started) / run.simulated.seconds
-        self._end_early(run, share, Status.CUT)
+        self._end_early(run, self.now() + self._latency - run.started, Status.CUT)
 
-    def _end_early(self, run: _Run, share: float, status: Status) -> None:
-        """Move the end to that of the epoch in which a share of the training is over."""
-        seen = max(1, math.ceil(share * self._num_epochs))
+    def _end_early(self, run: _Run, seconds: float, status: Status) -> None:
+        """Move the end to that of the epoch that is under way after so many seconds."""
+        seen = run.simulated.epoch_at(seconds, self._num_epochs)
         if seen < run.num_epochs:
             run.status = status
             self._schedule_end(run, seen)

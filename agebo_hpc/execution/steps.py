@@ -116,6 +116,10 @@ class StepsExecutor(Executor):
             *(slot_lines(site, groups) if is_shown() else ()),
         ]
 
+    def num_at_once(self, num_processes: int) -> int:
+        """Return how many evaluations of so many processes the groups hold."""
+        return self._placement.num_at_once(num_processes)
+
     def has_room(self) -> bool:
         """Tell whether a slot is free that no evaluation waits for."""
         return self._placement.has_room()

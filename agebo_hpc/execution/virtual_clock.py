@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class VirtualClock:
@@ -40,3 +41,10 @@ class VirtualClock:
         """Let the time until ``moment`` pass; nothing happens if that is over."""
         self._moment = max(self.now(), moment)
         self._mark = self._real()
+
+    @contextmanager
+    def free(self) -> Iterator[None]:
+        """Let work be done that the simulation needs and the simulated machine does not."""
+        began = self._real()
+        yield
+        self._mark += self._real() - began

@@ -14,9 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agebo_hpc.errors import ConfigurationError, DataError, InputMissingError, UsageError
+from agebo_hpc.errors import ConfigurationError, DataError, InputMissingError
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.configuration import Configuration, Evaluation
+from agebo_hpc.training.linear_scaling import as_one_process, check_scale, nearest
 from agebo_hpc.training.simulation import Simulated, sleeping
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class FCNet:
     """One data set of the tables.
 
     The architecture is two dense layers without skips; the decision for no layer stands for the
-    narrowest. The objective is the negative decimal logarithm of the validation error of one of
+    narrowest. n processes behave as one with the global batch and learning rate, see
+    `agebo_hpc.training.linear_scaling`. The objective is the negative decimal logarithm of the validation error of one of
     the four trainings, drawn for the evaluation; the duration is that training's.
 
     Attributes
@@ -66,23 +68,27 @@ class FCNet:
     efficiency: float = 0.9
 
     def __post_init__(self) -> None:
-        if not (self.factor > 0 and math.isfinite(self.factor)):
-            raise UsageError(f"--simulate has factor={self.factor}; give more than 0.")
-        if not 0 <= self.efficiency <= 1:
-            raise UsageError(f"--simulate has efficiency={self.efficiency}; give 0 to 1.")
+        check_scale(self.factor, self.efficiency)
 
     def simulate(self, evaluation: Evaluation, seed: int) -> Simulated:
         """Look up one of the configuration's trainings."""
-        row = _read_table(self.file, self.dataset).get(row_key(evaluation.configuration))
-        if row is None:
-            raise DataError(
-                f"{self.file} has no row for {row_key(evaluation.configuration)}; "
-                "give the whole table."
-            )
+        own, whole = as_one_process(
+            evaluation.configuration,
+            (BATCH_SIZES[0], BATCH_SIZES[-1]),
+            (LEARNING_RATES[0], LEARNING_RATES[-1]),
+        )
         number = int(generator(seed, evaluation.id, Stream.SIMULATION).integers(NUM_TRAININGS))
-        error, seconds = row[number], row[NUM_TRAININGS + number]
+        seconds = self._row(own)[NUM_TRAININGS + number]
+        row = self._row(whole)
         speed = evaluation.configuration.num_processes**self.efficiency
-        return Simulated(self.factor * seconds / speed, -math.log10(error), int(row[-1]))
+        return Simulated(self.factor * seconds / speed, -math.log10(row[number]), int(row[-1]))
+
+    def _row(self, configuration: Configuration) -> tuple[float, ...]:
+        key = row_key(configuration)
+        row = _read_table(self.file, self.dataset).get(key)
+        if row is None:
+            raise DataError(f"{self.file} has no row for {key}; give the whole table.")
+        return row
 
     def problem(self, problem: Problem) -> Problem:
         """Return the spaces of the table; those of ``problem`` are not used."""
@@ -107,14 +113,20 @@ class FCNet:
 
 
 def row_key(configuration: Configuration) -> tuple[Hashable, ...]:
-    """Return the values of `COLUMNS` that a configuration stands for."""
+    """Return the values of `COLUMNS` that a configuration stands for.
+
+    Batch sizes and learning rates between those of the table become the nearest on a logarithmic
+    scale.
+    """
     layers: list[Hashable] = []
     for decision in configuration.architecture:
         units, activation = divmod(max(0, decision - 1), len(ACTIVATIONS))
         layers += [UNITS[units], ACTIVATIONS[activation]]
     values = configuration.hyperparameters
-    names = ("batch_size", "learning_rate", "lr_schedule", "dropout_1", "dropout_2")
-    return (*layers, *(values[name] for name in names))
+    batch_size = nearest(values["batch_size"], BATCH_SIZES)
+    learning_rate = nearest(values["learning_rate"], LEARNING_RATES)
+    names = ("lr_schedule", "dropout_1", "dropout_2")
+    return (*layers, batch_size, learning_rate, *(values[name] for name in names))
 
 
 @lru_cache(maxsize=4)

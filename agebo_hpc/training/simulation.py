@@ -35,28 +35,60 @@ class Simulated:
         What it gives after its last epoch.
     num_parameters
         Trainable numbers; 0 where there is no network.
+    metrics
+        Validation metrics of the training's own epochs, where they are known.
+    epoch_seconds
+        Seconds of each of these epochs, where they are known; what is left of ``seconds`` comes
+        before the first one. Empty: all epochs are equally long.
     """
 
     seconds: float
     objective: float
     num_parameters: int = 0
+    metrics: tuple[float, ...] = ()
+    epoch_seconds: tuple[float, ...] = ()
 
     def curve(self, num_epochs: int) -> Iterator[Mapping[str, float]]:
-        """Return the records of the epochs: equally long, the objective rises to its last value.
+        """Return the records of the epochs: as many as there are, where their seconds are known.
 
-        The validation metric after e of E epochs is the objective minus (1 - e / E) squared.
+        The validation metric after e of E epochs is that of the last of the training's own epochs
+        that are over by then, or the first; where they are not known, the objective minus
+        (1 - e / E) squared.
         """
         for epoch in range(1, num_epochs + 1):
-            missing = 1 - epoch / num_epochs
             yield {
                 "epoch": epoch,
-                "validation_metric": self.objective - missing**2,
-                "seconds": self.seconds / num_epochs,
+                "validation_metric": self._metric(epoch, num_epochs),
+                "seconds": self.epoch_seconds[epoch - 1]
+                if self.epoch_seconds
+                else self.seconds / num_epochs,
             }
+
+    def _metric(self, epoch: int, num_epochs: int) -> float:
+        if not self.metrics:
+            return self.objective - (1 - epoch / num_epochs) ** 2
+        return self.metrics[max(0, epoch * len(self.metrics) // num_epochs - 1)]
+
+    def seconds_until(self, epoch: int, num_epochs: int) -> float:
+        """Return the seconds from the start to the end of an epoch, counted from 1."""
+        if self.epoch_seconds:
+            return self.seconds - sum(self.epoch_seconds[epoch:])
+        return self.seconds * epoch / num_epochs
+
+    def epoch_at(self, seconds: float, num_epochs: int) -> int:
+        """Return the epoch that is under way, or just over, after so many seconds: 1 at least."""
+        if self.epoch_seconds:
+            ends = (self.seconds_until(epoch, num_epochs) for epoch in range(1, num_epochs))
+            return 1 + sum(end < seconds for end in ends)
+        return max(1, math.ceil(seconds / self.seconds * num_epochs))
 
 
 class Simulation(Protocol):
-    """Makes up trainings; the same evaluation and seed always give the same."""
+    """Makes up trainings; the same evaluation and seed always give the same.
+
+    One whose trainings cannot be had in other epochs says how many they have in an attribute
+    ``num_epochs``.
+    """
 
     def simulate(self, evaluation: Evaluation, seed: int) -> Simulated:
         """Return how a training goes.
@@ -180,6 +212,26 @@ def _fcnet(words: list[str], values: Mapping[str, str]) -> Simulation:
     return FCNet(file, dataset, **_numbers(values, {"factor", "efficiency"}))
 
 
+def _recorded(words: list[str], values: Mapping[str, str]) -> Simulation:
+    from agebo_hpc.training.recorded import Recorded
+
+    if len(words) != 1:
+        raise UsageError("--simulate recorded needs the table, as in recorded:table.parquet.")
+    return Recorded(words[0], **_numbers(values, {"factor"}))
+
+
+def _lcbench(words: list[str], values: Mapping[str, str]) -> Simulation:
+    from agebo_hpc.training.lcbench import LCBench
+
+    if len(words) != 1:
+        raise UsageError(
+            "--simulate lcbench needs the surrogate's directory and a data set, as in "
+            "lcbench:lcbench-surrogate:covertype."
+        )
+    directory, _, dataset = words[0].partition(":")
+    return LCBench(directory, dataset, **_numbers(values, {"factor", "efficiency"}))
+
+
 def _numbers(values: Mapping[str, str], known: set[str]) -> dict[str, float]:
     numbers = {}
     for name, text in values.items():
@@ -195,6 +247,8 @@ def _numbers(values: Mapping[str, str], known: set[str]) -> dict[str, float]:
 SIMULATIONS: dict[str, Callable[[list[str], Mapping[str, str]], Simulation]] = {
     "lognormal": _lognormal,
     "fcnet": _fcnet,
+    "lcbench": _lcbench,
+    "recorded": _recorded,
 }
 """By name: from the words without an equals sign and the values by key to a simulation."""
 
@@ -214,6 +268,11 @@ def parse_simulation(text: str) -> Simulation:
     pairs: list[Any] = [part.partition("=") for part in parts if "=" in part]
     values = {key: value for key, _, value in pairs}
     return SIMULATIONS[name]([part for part in parts if "=" not in part], values)
+
+
+def num_epochs_of(simulation: Simulation) -> int | None:
+    """Return how many epochs the trainings of a simulation have; None: as many as asked for."""
+    return getattr(simulation, "num_epochs", None)
 
 
 def with_whole_path(text: str) -> str:

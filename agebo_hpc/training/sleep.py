@@ -28,7 +28,7 @@ class SleepingTrainer:
     simulation
         Says how each training goes.
     num_epochs
-        Of each training, equally long, >= 1.
+        Of each training, >= 1.
     """
 
     simulation: Simulation
@@ -60,7 +60,7 @@ class SleepingTraining:
         curve = []
         for record in self.simulated.curve(self.num_epochs):
             curve.append(record)
-            _sleep_until(began + len(curve) * record["seconds"])
+            _sleep_until(began + self.simulated.seconds_until(len(curve), self.num_epochs))
             ordered = stop(record)
             if comm is not None:
                 ordered = any(comm.allgather(ordered))

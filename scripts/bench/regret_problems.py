@@ -5,7 +5,6 @@ surrogate of YAHPO Gym behind learning curves of AutoML data sets; compare metho
 quote an accuracy from it.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,9 +13,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from skopt.space import Categorical, Integer, Real
+from skopt.space import Categorical
 
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.training.lcbench import (
+    ACCURACY,
+    INPUTS,
+    NUM_EPOCHS,
+    SHORTEST,
+    TIME,
+    Surrogate,
+)
 
 FCNET = (
     "naval_propulsion",
@@ -25,24 +32,6 @@ FCNET = (
     "slice_localization",
 )
 LCBENCH = ("covertype", "airlines", "albert", "dionis", "helena")
-EPOCHS = 52
-"""Of an LCBench evaluation."""
-
-# The order of the surrogate's inputs, found by reproducing the stored curves.
-LCBENCH_INPUTS = (
-    "epoch",
-    "batch_size",
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "num_layers",
-    "max_units",
-    "max_dropout",
-)
-TIME, ACCURACY = 0, 1
-"""Places among the surrogate's outputs."""
-
-
 @dataclass(frozen=True)
 class Problem:
     """Something to search.
@@ -104,39 +93,16 @@ def fcnet(path: Path, dataset: str) -> Problem:
 
 def lcbench(directory: Path, dataset: str) -> Problem:
     """Return the surrogate of one data set; the objective is the validation accuracy, percent."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(directory / "model.onnx", options)
-    task = json.loads((directory / "task_ids.json").read_text())[dataset]
-    code = json.loads((directory / "encoding.json").read_text())["OpenML_task_id"][task]
-    described = json.loads((directory / "config_space.json").read_text())["hyperparameters"]
-    space = HyperparameterSpace(
-        [dimension(entry) for entry in described if entry["name"] in LCBENCH_INPUTS[1:]]
-    )
-
-    def predict(points: list[Mapping[str, Any]]) -> np.ndarray:
-        rows = [[{**point, "epoch": EPOCHS}[name] for name in LCBENCH_INPUTS] for point in points]
-        feed = {
-            "x_cat": np.full((len(rows), 1), code, np.int32),
-            "x_cont": np.array(rows, np.float32),
-        }
-        return session.run(None, feed)[0]
+    surrogate = Surrogate(directory, dataset)
+    space = HyperparameterSpace([surrogate.dimension(name) for name in INPUTS[1:]])
 
     def evaluate(point: Mapping[str, Any]) -> tuple[float, float]:
-        outputs = predict([point])[0]
-        return float(outputs[ACCURACY]), max(1.0, float(outputs[TIME]))
+        [outputs] = surrogate.predict([{**point, "epoch": NUM_EPOCHS}])
+        return float(outputs[ACCURACY]), max(SHORTEST, float(outputs[TIME]))
 
-    drawn = predict(space.sample(20_000, np.random.default_rng(0)))
-    return Problem(f"lcbench/{dataset}", space, evaluate, float(drawn[:, ACCURACY].max()))
-
-
-def dimension(entry: Mapping[str, Any]) -> Integer | Real:
-    """Return a hyperparameter of LCBench as a dimension."""
-    kind = Integer if entry["type"] == "uniform_int" else Real
-    prior = "log-uniform" if entry["log"] else "uniform"
-    return kind(entry["lower"], entry["upper"], prior=prior, name=entry["name"])
+    drawn = space.sample(20_000, np.random.default_rng(0))
+    outputs = surrogate.predict([{**point, "epoch": NUM_EPOCHS} for point in drawn])
+    return Problem(f"lcbench/{dataset}", space, evaluate, float(outputs[:, ACCURACY].max()))
 
 
 def available(directory: Path) -> list[str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from agebo_hpc.storage.reader import read_history
+from agebo_hpc.analysis.runs import read_run
+from agebo_hpc.storage.reader import read_history, read_replay
 
 MACHINE = ["--executor", "simulated", "--groups", "16", "--slots-per-group", "4"]
 WORLD = ["--simulate", "lognormal:mean=60,sigma=0.5", "--processes", "1,2,4"]
@@ -140,3 +141,22 @@ def test_real_ranks_sleep_together_and_load_little_for_it(mpirun, tmp_path):
     assert set(history["status"]) == {"done"}
     assert set(history["ranks"].map(len)) == {1, 2}
     assert status(out)["state"] == "complete"
+
+
+@pytest.mark.parametrize("executor", ["serial", "simulated", "mpi"])
+def test_a_synchronous_search_waits_for_its_batch_with_every_executor(
+    agebo, mpirun, tmp_path, executor
+):
+    out = tmp_path / "run"
+    words = ["search", "--synchronous", "--max-evals", "9", "--processes", "1", "--out", out]
+    words += ["--simulate", "lognormal:mean=0.05,sigma=1"]
+    if executor == "mpi":
+        done = mpirun(4, ["-m", "agebo_hpc", *words], timeout=120)
+    else:
+        machine = ["--groups", "3"] if executor == "simulated" else []
+        done = agebo(*words, "--executor", executor, *machine)
+    assert done.returncode == 0, done.stderr
+    told = read_replay(out).told
+    size = 1 if executor == "serial" else 3
+    assert [told[i] for i in range(9)] == [i - i % size for i in range(9)]
+    assert read_run(out).section("search")["synchronous"] is True

@@ -1,18 +1,23 @@
 """The loop of Algorithm 1, with trainings that take no time."""
 
 from collections import deque
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from agebo_hpc.errors import TooManyFailuresError
-from agebo_hpc.execution.bookkeeper import InlineBookkeeper
+from agebo_hpc.execution.bookkeeper import InlineBookkeeper, ThreadedBookkeeper
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.limits import Interrupt, Limits
 from agebo_hpc.execution.serial import SerialExecutor
+from agebo_hpc.execution.simulated import Machine, SimulatedExecutor
+from agebo_hpc.execution.virtual_clock import VirtualClock
 from agebo_hpc.search.methods import SearchSettings, make_search
 from agebo_hpc.space.architecture import ArchitectureSpace
-from agebo_hpc.space.configuration import Status
+from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.space.problem import v1_hyperparameters
+from agebo_hpc.training.simulation import Lognormal
 from agebo_hpc.training.trainer import Outcome
 
 
@@ -165,3 +170,75 @@ def test_changes_are_told_as_they_come():
     loop, recorder = driver(Limits(max_evals=3), on_change=lambda results: seen.extend(results))
     loop.run()
     assert seen == recorder.results
+
+
+def simulated(groups, slots=1, exclusive=False):
+    machine = Machine(groups, slots, exclusive)
+    clock = VirtualClock(0.0, charge=0.0)
+    return SimulatedExecutor(Lognormal(sigma=1.0), machine, clock, seed=1)
+
+
+@pytest.mark.parametrize("kind", [InlineBookkeeper, ThreadedBookkeeper])
+def test_a_synchronous_search_proposes_a_batch_when_all_of_the_one_before_is_learnt(kind):
+    loop, recorder = driver(Limits(10), kind=kind, executor=simulated(4), synchronous=True)
+    with closing(loop.bookkeeper):
+        assert loop.run()
+    told = [recorder.told[i] for i in range(10)]
+    assert told == [0, 0, 0, 0, 4, 4, 4, 4, 8, 8]
+    begun = {result.id: result.started for result in recorder.results}
+    ended = {result.id: result.ended for result in recorder.results}
+    for first, last in ((0, 4), (4, 8)):
+        batch = range(first, last)
+        assert max(ended[i] for i in batch) <= min(begun[i] for i in range(last, 10))
+
+
+def test_an_asynchronous_search_waits_for_no_batch():
+    loop, recorder = driver(Limits(10), executor=simulated(4))
+    assert loop.run()
+    assert [recorder.told[i] for i in range(10)] == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_an_evaluation_of_a_batch_that_is_lost_runs_again_before_the_next_batch():
+    class Losing(SimulatedExecutor):
+        lost = False
+
+        def collect(self, stop, seconds):
+            results = super().collect(stop, seconds)
+            if not self.lost and results:
+                self.lost = True
+                results[0] = replace(results[0], status=Status.LOST, objective=None)
+            return results
+
+    executor = Losing(Lognormal(), Machine(2), VirtualClock(0.0, charge=0.0), seed=1)
+    loop, recorder = driver(Limits(4), executor=executor, synchronous=True)
+    assert loop.run()
+    assert [str(result.status) for result in recorder.results].count("lost") == 1
+    assert [recorder.told[i] for i in range(4)] == [0, 0, 2, 2]
+
+
+def test_a_resumed_synchronous_search_fills_the_batch_that_was_cut():
+    search = search_with()
+    search.ask(2)
+    loop, recorder = driver(Limits(6), search=search, executor=simulated(3), synchronous=True)
+    assert loop.run()
+    assert {result.id for result in recorder.results} == set(range(6))
+    assert recorder.told == {2: 0, 3: 3, 4: 3, 5: 3}
+
+
+@pytest.mark.parametrize(
+    ("machine", "at_once"),
+    [((3, 4), 12), ((3, 4, True), 3), ((2, 1), 2)],
+)
+def test_how_many_evaluations_run_at_once_follows_the_allocation(machine, at_once):
+    executor = simulated(*machine)
+    assert executor.num_at_once(1) == at_once
+    number = 0
+    while executor.has_room():
+        executor.submit(one_process(number))
+        number += 1
+    assert number == at_once
+
+
+def one_process(number):
+    hyperparameters = {"batch_size": 256, "learning_rate": 0.01, "num_processes": 1}
+    return Evaluation(number, Configuration((0, 0), hyperparameters))

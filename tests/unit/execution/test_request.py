@@ -3,6 +3,7 @@
 import pytest
 
 from agebo_hpc.errors import ConfigurationError, LaunchError, UsageError
+from agebo_hpc.execution.facts import proposals_ahead
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.space.problem import preset
 
@@ -160,3 +161,10 @@ def test_options_of_the_recipe_replace_those_of_the_problem_and_only_those():
 def test_accumulating_no_batch_is_a_usage_error():
     with pytest.raises(UsageError, match="--accumulate-steps is 0; give more than 0"):
         SearchRequest(data="table.h5", out="run", accumulate_steps=0)
+
+
+def test_a_synchronous_search_has_nothing_ready_ahead():
+    assert proposals_ahead(request(synchronous=True), 64) == 0
+    assert proposals_ahead(request(), 64) == 8
+    with pytest.raises(UsageError, match="--ahead is 2, but with --synchronous"):
+        request(synchronous=True, ahead=2)
