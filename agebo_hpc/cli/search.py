@@ -133,8 +133,8 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--simulate",
             metavar="NAME:KEY=VALUE,...",
             help="Train nothing: made-up trainings, such as lognormal:mean=60,sigma=0.5, or "
-            "tabulated ones, fcnet:FILE:DATASET or lcbench:DIR:DATASET. With --executor simulated a virtual clock runs; "
-            "with real ranks they sleep.",
+            "tabulated ones, fcnet:FILE:DATASET or lcbench:DIR:DATASET. With --executor simulated "
+            "a virtual clock runs; with real ranks they sleep.",
         ),
         click.option(
             "--groups",

@@ -159,17 +159,12 @@ def parse_backings(text: str, preset: str = "v1") -> list[Backing]:
         raise UsageError(f"--backing is {text}; name the table's file, as in {name}:FILE.")
     whole = str(Path(file).resolve())
     found = []
+    has_factor = any(word.strip().startswith("factor=") for word in options)
     for each in (dataset,) if dataset else kind.datasets(whole):
-        scaled = (
-            [] if any(word.startswith("factor=") for word in options) else [_factor(kind, each)]
-        )
+        scaled = [] if has_factor else [f"factor={kind.factors.get(each, 1):g}"]
         simulate = ",".join([f"{name}:{whole}:{each}", *options, *scaled])
         found.append(Backing(each, None, simulate, preset, kind.defaults))
     return found
-
-
-def _factor(kind: Kind, dataset: str) -> str:
-    return f"factor={kind.factors.get(dataset, 1):g}"
 
 
 def _data_set(text: str, preset: str) -> Backing:

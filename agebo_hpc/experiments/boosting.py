@@ -1,4 +1,4 @@
-"""Gradient boosting with default settings on a prepared data set: what one network is held against.
+"""Gradient boosting with default settings on a prepared data set, to hold one network against.
 
     python -m agebo_hpc.experiments.boosting DATA.h5 --seed 1 --out SCORES.json
 

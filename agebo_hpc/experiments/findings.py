@@ -77,13 +77,12 @@ def evaluate(findings: Sequence[Finding], runs: pd.DataFrame) -> pd.DataFrame:
 
 def _row(finding: Finding, problem: str, a: np.ndarray, b: np.ndarray) -> tuple[object, ...]:
     differences = pairwise(a, b)
-    # Infinite where a run never got there.
-    low, effect, high = np.quantile(differences, [0.25, 0.5, 0.75], method="nearest")
+    low, effect, high = quartiles(differences)
     superiority = float((differences > 0).mean() + (differences == 0).mean() / 2)
     p = rank_test(a, b)
     return (
         *(finding.text, problem, finding.measure, finding.method, finding.other, len(a), len(b)),
-        *(middle(a), middle(b), float(effect), float(low), float(high), superiority, p),
+        *(quartiles(a)[1], quartiles(b)[1], effect, low, high, superiority, p),
         verdict(superiority, p, finding.direction),
     )
 
@@ -95,9 +94,11 @@ def pairwise(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(np.isnan(differences), 0.0, differences))
 
 
-def middle(values: np.ndarray) -> float:
-    """Return the median; of an even number with an infinite middle the smaller."""
-    return float(np.quantile(values, 0.5, method="lower" if np.isinf(values).any() else "linear"))
+def quartiles(values: np.ndarray) -> tuple[float, float, float]:
+    """Return 25 %, the median and 75 %; where some are infinite, those of the values at hand."""
+    method = "nearest" if np.isinf(values).any() else "linear"
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], method=method).tolist()
+    return low, middle, high
 
 
 def rank_test(a: np.ndarray, b: np.ndarray) -> float:

@@ -21,6 +21,7 @@ from agebo_hpc.analysis.tables import (
     trajectory,
 )
 from agebo_hpc.errors import DataError
+from agebo_hpc.experiments.findings import quartiles
 from agebo_hpc.experiments.plan import Planned
 from agebo_hpc.experiments.settings import Settings
 
@@ -194,8 +195,7 @@ def spread(runs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     for (problem, method), mine in runs.groupby(["problem", "method"], sort=False):
         row: dict[str, object] = {"problem": problem, "method": method, "searches": len(mine)}
         for name in (name for name in columns if name in mine):
-            values = mine[name].to_numpy(dtype=float)
-            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], method="nearest")
+            low, middle, high = quartiles(mine[name].to_numpy(dtype=float))
             row |= {name: middle, f"{name}_low": low, f"{name}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)

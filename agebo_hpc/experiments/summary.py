@@ -193,10 +193,7 @@ def _methods_table(methods: pd.DataFrame, columns: Sequence[str]) -> pd.DataFram
     table = methods[["problem", "method", "searches"]].copy()
     for name in (name for name in columns if name in methods):
         cells = zip(methods[name], methods[f"{name}_low"], methods[f"{name}_high"], strict=True)
-        table[name] = [
-            number(middle) if low == high else f"{number(middle)} ({number(low)}–{number(high)})"
-            for middle, low, high in cells
-        ]
+        table[name] = [_with_spread(*cell) for cell in cells]
     return table
 
 
@@ -204,19 +201,19 @@ def _findings_lines(findings: pd.DataFrame, papers: Mapping[str, str]) -> list[s
     lines = []
     for text, rows in findings.groupby("finding", sort=False):
         paper = papers.get(str(text), "")
-        lines += [f"**{str(text).capitalize()}**" + (f" (published: {paper})" if paper else "")]
-        lines += [""]
-        shown = rows.assign(
-            effect=[
-                f"{number(effect)} ({number(low)}–{number(high)})"
-                for effect, low, high in zip(
-                    rows["effect"], rows["low"], rows["high"], strict=True
-                )
-            ]
-        )
+        published = f" (published: {paper})" if paper else ""
+        lines += [f"**{str(text)[0].upper()}{str(text)[1:]}**{published}", ""]
+        cells = zip(rows["effect"], rows["low"], rows["high"], strict=True)
+        shown = rows.assign(effect=[_with_spread(*cell) for cell in cells])
         kept = ["problem", "method", "median", "other", "other_median", "effect", "p", "verdict"]
         lines += [markdown(shown[kept]), ""]
     return lines
+
+
+def _with_spread(middle: float, low: float, high: float) -> str:
+    if low == high:
+        return number(middle)
+    return f"{number(middle)} ({number(low)} to {number(high)})"
 
 
 def markdown(table: pd.DataFrame) -> str:
