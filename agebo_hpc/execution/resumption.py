@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import AgeboError, ConfigurationError, DataError
 from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.training.simulation import with_whole_path
 
@@ -29,6 +30,7 @@ BY_FORCE = (
     *("population", "sample_size", "kappa", "lie", "mutation", "ahead", "allocation"),
     *("epochs", "warmup_epochs", "early_stopping", "objective", "span_nodes"),
     *("optimizer", "accumulate_steps", "precision", "xla", "input"),
+    *("loss", "metric", "class_weights"),
 )
 """Options that a later life may change if it says so: later evaluations differ from earlier."""
 
@@ -158,6 +160,9 @@ def changed_configuration(
     for section, names in changing.items():
         for name in names:
             before, after = stored[section].get(name), now[section].get(name)
+            if name == "recipe" and isinstance(before, Mapping):
+                # What an earlier version did not have was as it is by default.
+                before = {**asdict(Recipe()), **before}
             if _as_stored(before) == _as_stored(after):
                 continue
             changes[f"{section}.{name}"] = (before, after)
