@@ -55,10 +55,18 @@ def list_(as_json: bool) -> None:
     metavar="F.h5",
     help="Prepared file to write (default: NAME.h5 in the current directory).",
 )
+@click.option(
+    "--rows",
+    type=click.IntRange(min=10),
+    help="Take a sample of so many rows, drawn by --seed (default: all; of gdsc-combo and "
+    "gdsc-attn 100,000).",
+)
 @_SPLIT
 @_SEED
 @_FORCE
-def fetch(name: str, out: Path | None, split: str, seed: int, force: bool) -> None:
+def fetch(
+    name: str, out: Path | None, rows: int | None, split: str, seed: int, force: bool
+) -> None:
     """Download the known data set NAME and prepare it; see `data list`."""
     from agebo_hpc.data.dataset import PrepareOptions
     from agebo_hpc.data.registry import fetch_dataset, known_set
@@ -66,9 +74,9 @@ def fetch(name: str, out: Path | None, split: str, seed: int, force: bool) -> No
 
     options = PrepareOptions(split=parse_split(split), seed=seed, force=force)
     known = known_set(name)
-    click.echo(f"Fetching {name} ({known.rows:,} rows) from {known.source} ...")
+    click.echo(f"Fetching {name} ({rows or known.rows:,} rows) from {known.source} ...")
     started = time.monotonic()
-    made = fetch_dataset(name, out or Path(f"{name}.h5"), options)
+    made = fetch_dataset(name, out or Path(f"{name}.h5"), options, rows)
     _report(made, time.monotonic() - started)
 
 
