@@ -55,10 +55,18 @@ def list_(as_json: bool) -> None:
     metavar="F.h5",
     help="Prepared file to write (default: NAME.h5 in the current directory).",
 )
+@click.option(
+    "--rows",
+    type=click.IntRange(min=10),
+    help="Take a sample of so many rows, drawn by --seed (default: all; of gdsc-combo and "
+    "gdsc-attn 100,000).",
+)
 @_SPLIT
 @_SEED
 @_FORCE
-def fetch(name: str, out: Path | None, split: str, seed: int, force: bool) -> None:
+def fetch(
+    name: str, out: Path | None, rows: int | None, split: str, seed: int, force: bool
+) -> None:
     """Download the known data set NAME and prepare it; see `data list`."""
     from agebo_hpc.data.dataset import PrepareOptions
     from agebo_hpc.data.registry import fetch_dataset, known_set
@@ -66,9 +74,9 @@ def fetch(name: str, out: Path | None, split: str, seed: int, force: bool) -> No
 
     options = PrepareOptions(split=parse_split(split), seed=seed, force=force)
     known = known_set(name)
-    click.echo(f"Fetching {name} ({known.rows:,} rows) from {known.source} ...")
+    click.echo(f"Fetching {name} ({rows or known.rows:,} rows) from {known.source} ...")
     started = time.monotonic()
-    made = fetch_dataset(name, out or Path(f"{name}.h5"), options)
+    made = fetch_dataset(name, out or Path(f"{name}.h5"), options, rows)
     _report(made, time.monotonic() - started)
 
 
@@ -109,6 +117,22 @@ def fetch(name: str, out: Path | None, split: str, seed: int, force: bool) -> No
     show_default=True,
     help="Most levels of a category that is one-hot encoded; more are target encoded.",
 )
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=COL",
+    help="Column, or pattern such as gene_*, that belongs to the input NAME; may be repeated, for "
+    "the same input and for others. A column named in full goes before patterns (default: one "
+    "input with all columns).",
+)
+@click.option(
+    "--alike",
+    multiple=True,
+    metavar="NAME,NAME",
+    help="Inputs with the same kind of columns in the same order: they are encoded alike and have "
+    "equal shape; may be repeated (default: none).",
+)
 @click.option("--name", help="Name of the data set (default: the output file's, without .h5).")
 @_SPLIT
 @_SEED
@@ -121,6 +145,8 @@ def prepare(
     drop: tuple[str, ...],
     categorical: tuple[str, ...],
     one_hot_levels: int,
+    inputs: tuple[str, ...],
+    alike: tuple[str, ...],
     name: str | None,
     split: str,
     seed: int,
@@ -128,6 +154,7 @@ def prepare(
 ) -> None:
     """Make a prepared data set from a table FILE (CSV, Parquet, ARFF or HDF5; .gz allowed)."""
     from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
+    from agebo_hpc.data.inputs import parse_input
     from agebo_hpc.data.splits import parse_split
 
     options = PrepareOptions(
@@ -137,6 +164,8 @@ def prepare(
         drop=drop,
         categorical=categorical,
         one_hot_levels=one_hot_levels,
+        inputs=[parse_input(text) for text in inputs],
+        alike=[text.split(",") for text in alike],
         seed=seed,
         force=force,
     )
@@ -168,7 +197,17 @@ def _report(made: Any, seconds: float) -> None:
     click.echo(f"Wrote {facts['path']} ({facts['bytes'] / 1e6:.1f} MB) in {seconds:.1f} s.")
     click.echo(f"{facts['task']} of {facts['target']!r}{outputs}; {_rows(facts)}.")
     click.echo(f"{len(facts['columns'])} columns became {facts['num_features']} features.")
+    if len(facts["inputs"]) > 1:
+        click.echo(f"Inputs: {_inputs(facts)}.")
     _print_unused(facts)
+
+
+def _inputs(facts: dict[str, Any]) -> str:
+    said = []
+    for item in facts["inputs"]:
+        like = f", like {item['alike']}" if item["alike"] != item["name"] else ""
+        said.append(f"{item['name']} ({item['stop'] - item['start']} features{like})")
+    return "; ".join(said)
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
@@ -183,7 +222,10 @@ def _print_facts(facts: dict[str, Any]) -> None:
     click.echo(f"rows        {_rows(facts)}")
     shares = ",".join(f"{share:g}" for share in facts["split"])
     click.echo(f"split       {shares}, seed {facts['seed']}")
-    click.echo(f"features    {facts['num_features']} (float32)\n")
+    click.echo(f"features    {facts['num_features']} (float32)")
+    if len(facts["inputs"]) > 1:
+        click.echo(f"inputs      {_inputs(facts)}")
+    click.echo()
     header = ["column", "kind", "encoding", "features", "levels", "missing"]
     rows = [
         [

@@ -178,9 +178,38 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option(
             "--optimizer",
-            type=click.Choice(["adam", "lars", "lamb"]),
+            type=click.Choice(
+                [
+                    *("sgd", "rmsprop", "adagrad", "adam", "adadelta", "adamax", "nadam"),
+                    *("lars", "lamb"),
+                ]
+            ),
             help="lars and lamb give each layer a learning rate of its own: for large global "
             "batches.  [default: adam]",
+        ),
+        click.option(
+            "--loss",
+            type=click.Choice(
+                [
+                    "auto",
+                    "cross_entropy",
+                    *("mse", "mae", "huber", "log_cosh", "mape", "msle"),
+                ]
+            ),
+            help="What training makes small; auto: cross_entropy for classes, mse for numbers.  "
+            "[default: the preset's, auto]",
+        ),
+        click.option(
+            "--metric",
+            type=click.Choice(["auto", "accuracy", "roc_auc", "average_precision", "r2"]),
+            help="What the search makes large on the validation part; auto: accuracy for "
+            "classes, r2 for numbers.  [default: the preset's, auto]",
+        ),
+        click.option(
+            "--class-weights",
+            metavar="none|balanced|LABEL=W,...",
+            help="What a class's rows count in the training loss; balanced: every class as much "
+            "as the others.  [default: the preset's, none]",
         ),
         click.option(
             "--accumulate-steps",
@@ -226,10 +255,19 @@ def _with_options(
     help="agebo; age (default hyperparameters); random; mixed-age (hyperparameters are genes); "
     "mixed-bo (one optimizer for both).",
 )
-@click.option("--preset", default="v1", show_default=True, help="Named problem: v1 or v1-small.")
+@click.option(
+    "--preset",
+    default="v1",
+    show_default=True,
+    help="Named problem: v1, v1-small, combo-like or attn-like.",
+)
 @click.option("--problem", metavar="FILE.py:NAME", help="A problem of your own, in Python.")
 @life_options
-@click.option("--epochs", type=click.IntRange(min=1), help="Epochs of a training.  [default: 20]")
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Epochs of a training.  [default: the preset's, 20 in v1]",
+)
 @click.option(
     "--warmup-epochs",
     type=click.IntRange(min=0),

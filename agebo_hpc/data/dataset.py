@@ -7,7 +7,7 @@ node share one copy, and a search never reads the test part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -26,6 +26,7 @@ from agebo_hpc.data.file_format import (
     read_prepared,
     write_prepared,
 )
+from agebo_hpc.data.inputs import WHOLE, InputRange, check_kinds, divide, input_ranges
 from agebo_hpc.data.preprocessing import (
     ONE_HOT_LEVELS,
     Preprocessing,
@@ -127,6 +128,24 @@ class DataSet:
         return len(self.feature_names)
 
     @property
+    def inputs(self) -> tuple[InputRange, ...]:
+        """The inputs in the order of their columns; one where none was declared."""
+        declared = self.schema.get("inputs")
+        if not declared:
+            return (InputRange(WHOLE, 0, self.num_features, WHOLE),)
+        return tuple(InputRange(**item) for item in declared)
+
+    @property
+    def input_widths(self) -> tuple[int, ...]:
+        """Columns of ``x`` that belong to each input."""
+        return tuple(item.stop - item.start for item in self.inputs)
+
+    def class_counts(self, part: str) -> tuple[int, ...] | None:
+        """Return the rows of each class in a part, by class index; None for a regression."""
+        counts = self.schema["class_counts"]
+        return None if counts is None else tuple(counts[part])
+
+    @property
     def num_outputs(self) -> int:
         """Outputs of a network: classes, or 1."""
         return len(self.class_labels) if self.class_labels is not None else 1
@@ -178,6 +197,12 @@ class PrepareOptions:
         Columns that are left out; columns that are categories whatever they look like.
     one_hot_levels
         Most levels of a category that is one-hot encoded, >= 1; more are target encoded.
+    inputs
+        (name, pattern of column names) pairs that divide the columns into inputs, see
+        `agebo_hpc.data.inputs.divide`; none: one input.
+    alike
+        Groups of names of inputs that hold the same kind of columns in the same order: they are
+        encoded alike and have equal shape.
     seed
         Of the split and of cross-fitting, >= 0.
     force
@@ -190,6 +215,8 @@ class PrepareOptions:
     drop: Sequence[str] = ()
     categorical: Sequence[str] = ()
     one_hot_levels: int = ONE_HOT_LEVELS
+    inputs: Sequence[tuple[str, str]] = ()
+    alike: Sequence[Sequence[str]] = ()
     seed: int = 42
     force: bool = False
 
@@ -269,16 +296,26 @@ def prepare_dataset(
 def _prepare(frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions) -> DataSet:
     task = decide_task(frame[target]) if options.task == "auto" else options.task
     check_target(frame[target], task)
-    kinds = column_kinds(frame.drop(columns=target), options.categorical)
+    division = divide(
+        [str(name) for name in frame.columns if name != target], options.inputs, options.alike
+    )
+    columns = list(division.columns)
+    kinds = column_kinds(frame[columns], options.categorical)
+    check_kinds(division, kinds)
     y = fit_target(frame[target], task).encode(frame[target])
     stratify = y if task == "classification" else None
     rows = split_rows(len(frame), options.split, options.seed, cast(Any, stratify))
     training = frame.iloc[rows["train"]]
     preprocessing, crossfitted = fit_crossfitted(
-        training, fit_target(training[target], task), kinds, options.one_hot_levels, options.seed
+        training,
+        fit_target(training[target], task),
+        kinds,
+        options.one_hot_levels,
+        options.seed,
+        division,
     )
     del training
-    schema = {
+    schema: dict[str, Any] = {
         "name": options.name or out.stem,
         "task": task,
         "rows": {part: len(rows[part]) for part in PARTS},
@@ -289,6 +326,11 @@ def _prepare(frame: pd.DataFrame, target: str, out: Path, options: PrepareOption
         "one_hot_levels": options.one_hot_levels,
         "preprocessing": preprocessing.to_dict(),
     }
+    if options.inputs:
+        ranges = input_ranges(
+            division, [(e.column, len(e.features)) for e in preprocessing.encoders]
+        )
+        schema["inputs"] = [asdict(item) for item in ranges]
     write_prepared(out, schema, _blocks(frame, rows, preprocessing, crossfitted))
     return open_dataset(out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from agebo_hpc.data.dataset import DataSet
@@ -17,9 +18,9 @@ def describe(data: DataSet) -> dict[str, Any]:
     Returns
     -------
     dict
-        Plain JSON data: file and format, task and target, rows of each part, columns with kind,
-        encoding and features, columns that are not used and why, classes with rows of each part
-        or mean and deviation of a real target.
+        Plain JSON data: file and format, task and target, rows of each part, inputs as ranges
+        of features, columns with kind, encoding and features, columns that are not used and why,
+        classes with rows of each part or mean and deviation of a real target.
     """
     return {
         "path": str(data.path),
@@ -36,6 +37,7 @@ def describe(data: DataSet) -> dict[str, Any]:
         "split": data.schema["split"],
         "seed": data.schema["seed"],
         "num_features": data.num_features,
+        "inputs": [asdict(item) for item in data.inputs],
         "num_outputs": data.num_outputs,
         "columns": [_column(encoder) for encoder in data.preprocessing.encoders],
         "not_used": dict(data.preprocessing.dropped),

@@ -7,7 +7,7 @@ model from someone else holds no code. `ENCODERS` maps the stored kind to the cl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -226,6 +226,17 @@ ENCODERS: dict[str, type[Encoder]] = {
     "target-mean": TargetMeanEncoder,
 }
 """Name in the stored schema -> class."""
+
+
+def encoder_for(encoder: Encoder, column: str) -> Encoder:
+    """Return an encoder that treats another column in the same way."""
+    if isinstance(encoder, DateEncoder):
+        parts = {
+            part: replace(numbers, column=f"{column} {part}")
+            for part, numbers in encoder.parts.items()
+        }
+        return DateEncoder(column, parts)
+    return replace(encoder, column=column)
 
 
 def encoder_to_dict(encoder: Encoder) -> dict[str, Any]:

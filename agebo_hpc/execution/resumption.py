@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import AgeboError, ConfigurationError, DataError
 from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.storage.checks import first_difference
 from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.training.simulation import with_whole_path
@@ -39,6 +40,7 @@ BY_FORCE = (
     "synchronous",
     *("epochs", "warmup_epochs", "early_stopping", "objective", "span_nodes"),
     *("optimizer", "accumulate_steps", "precision", "xla", "input"),
+    *("loss", "metric", "class_weights"),
 )
 """Options that a later life may change if it says so: later evaluations differ from earlier."""
 
@@ -222,6 +224,9 @@ def changed_configuration(
     for section, names in changing.items():
         for name in names:
             before, after = stored[section].get(name), now[section].get(name)
+            if name == "recipe" and isinstance(before, Mapping):
+                # What an earlier version did not have was as it is by default.
+                before = {**asdict(Recipe()), **before}
             if _as_stored(before) == _as_stored(after):
                 continue
             changes[f"{section}.{name}"] = (before, after)

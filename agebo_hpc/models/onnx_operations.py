@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def write_onnx(model: Model, out: Path) -> None:
     shares = []
     networks = single_networks(model.members, model.network)
     for member, network in zip(model.members, networks, strict=True):
-        raw = walk(member.graph, x, partial(ops.dense, weights_of(member, network)), ops.merge)
+        raw = walk(member.graph, x, _OnnxLayers(ops, weights_of(member, network)))
         if model.class_labels is not None:
             raw = ops.node("Softmax", [raw], axis=1)
         if member.weight != 1:
@@ -147,20 +146,37 @@ class _OnnxOperations:
     def concat(self, parts: list[str]) -> str:
         return self.node("Concat", parts, axis=1)
 
-    def dense(self, weights: Mapping[str, Any], op: Operation, x: str) -> str:
-        """Add a dense layer."""
-        kernel, bias = weights[op.name]
-        product = self.node("MatMul", [x, self.constant(kernel)])
-        raw = self.node("Add", [product, self.constant(bias)])
+    def _number(self, value: float) -> str:
+        return self.constant(np.array(value, np.float64))
+
+
+class _OnnxLayers:
+    """Layers as nodes of a graph; shared weights are stored once."""
+
+    def __init__(
+        self, ops: _OnnxOperations, weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
+    ) -> None:
+        self._ops = ops
+        self._weights = {
+            name: tuple(ops.constant(array) for array in pair) for name, pair in weights.items()
+        }
+
+    def dense(self, op: Operation, value: str) -> str:
+        kernel, bias = self._weights[op.weights]
+        raw = self._ops.node("Add", [self._ops.node("MatMul", [value, kernel]), bias])
         if op.activation in ("", "linear"):
             return raw
         if op.activation == "swish":
-            return self.node("Mul", [raw, self.node("Sigmoid", [raw])])
-        return self.node(ACTIVATIONS[op.activation], [raw])
+            return self._ops.node("Mul", [raw, self._ops.node("Sigmoid", [raw])])
+        return self._ops.node(ACTIVATIONS[op.activation], [raw])
 
     def merge(self, op: Operation, values: list[str]) -> str:
-        """Add the ReLU of a sum."""
-        return self.node("Relu", [self.node("Sum", values)])
+        return self._ops.node("Relu", [self._ops.node("Sum", values)])
 
-    def _number(self, value: float) -> str:
-        return self.constant(np.array(value, np.float64))
+    def concat(self, op: Operation, values: list[str]) -> str:
+        return self._ops.concat(values)
+
+    def slice(self, op: Operation, value: str) -> str:
+        bounds = (op.start, op.start + op.width, 1)
+        first, stop, axis = (self._ops.constant(np.array([b], np.int64)) for b in bounds)
+        return self._ops.node("Slice", [value, first, stop, axis])

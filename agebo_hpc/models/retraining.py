@@ -188,13 +188,14 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
             f"{chosen.run}/config.toml cannot be used ({error}); use the version of agebo_hpc "
             f"that wrote it."
         ) from error
+    recipe = recipe.of_configuration(chosen.configuration.hyperparameters)
     if options.epochs is not None:
         recipe = replace(recipe, epochs=options.epochs)
     if options.include_validation:
         recipe = replace(recipe, plateau_patience=0, early_stopping_patience=0)
     return TrainingPlan(
         graph=space.decode(
-            chosen.configuration.architecture, dataset.num_features, dataset.num_outputs
+            chosen.configuration.architecture, dataset.input_widths, dataset.num_outputs
         ),
         task=dataset.task,
         hyperparameters=chosen.configuration.hyperparameters,
@@ -202,6 +203,7 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
         keep_best=chosen.problem["objective"] == "best" and not options.include_validation,
         seed=chosen.seed if options.seed is None else options.seed,
         evaluation_id=chosen.result.id,
+        class_weights=recipe.weights_of(dataset.class_labels, dataset.class_counts("train")),
     )
 
 

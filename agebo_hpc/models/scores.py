@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from sklearn.metrics import (
     accuracy_score,
-    average_precision_score,
     mean_absolute_error,
     mean_squared_error,
     r2_score,
     recall_score,
-    roc_auc_score,
 )
 
 from agebo_hpc.models.quality import calibration_error, reliability
+from agebo_hpc.training.ranking import average_precision, roc_auc
 
 Scores = dict[str, float | None]
 
@@ -48,47 +47,17 @@ def classification_scores(
     losses = logsumexp(wide, axis=1) - wide[np.arange(len(y)), y]
     predicted = logits.argmax(axis=1)
     present = np.unique(y)
+    # Of two classes, the difference ranks as the probability does, without its rounding to 1.
+    ranks = wide[:, 1:] - wide[:, :1] if logits.shape[1] == 2 else probabilities
     balanced = recall_score(y, predicted, labels=present, average="macro", zero_division=0)
     return {
         "loss": float(losses.mean()),
         "accuracy": float(accuracy_score(y, predicted)),
         "balanced_accuracy": float(balanced),
-        "roc_auc": _roc_auc(wide, probabilities, y, len(present)),
-        "average_precision": _average_precision(wide, probabilities, y, len(present)),
+        "roc_auc": roc_auc(ranks, y),
+        "average_precision": average_precision(ranks, y),
         "calibration_error": calibration_error(reliability(probabilities, predicted == y)),
     }
-
-
-def _roc_auc(
-    logits: NDArray[np.float64],
-    probabilities: NDArray[np.float32],
-    y: NDArray[np.int32],
-    num_present: int,
-) -> float | None:
-    classes = probabilities.shape[1]
-    if num_present < classes or classes < 2:
-        return None
-    if classes == 2:
-        # Their difference ranks the rows as the probability does, without its rounding to 1.
-        return float(roc_auc_score(y, logits[:, 1] - logits[:, 0]))
-    shares = probabilities.astype(np.float64)
-    shares /= shares.sum(axis=1, keepdims=True)
-    return float(roc_auc_score(y, shares, multi_class="ovr", average="macro"))
-
-
-def _average_precision(
-    logits: NDArray[np.float64],
-    probabilities: NDArray[np.float32],
-    y: NDArray[np.int32],
-    num_present: int,
-) -> float | None:
-    classes = probabilities.shape[1]
-    if num_present < classes or classes < 2:
-        return None
-    if classes == 2:
-        return float(average_precision_score(y, logits[:, 1] - logits[:, 0]))
-    of_each = [average_precision_score(y == k, probabilities[:, k]) for k in range(classes)]
-    return float(np.mean(of_each))
 
 
 def regression_scores(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-OperationKind = Literal["input", "dense", "merge"]
+OperationKind = Literal["input", "slice", "dense", "merge", "concat"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Operation:
     Attributes
     ----------
     kind
-        ``"input"``; ``"dense"``: activation(x W + b); ``"merge"``: relu of the sum of the inputs.
+        ``"input"``; ``"slice"``: some consecutive columns; ``"dense"``: activation(x W + b);
+        ``"merge"``: relu of the sum of the inputs; ``"concat"``: the inputs side by side.
     name
         Unique in the graph.
     inputs
@@ -29,6 +30,11 @@ class Operation:
         Number of columns of its output.
     activation
         Of a dense operation; empty otherwise.
+    start
+        First column of a slice; 0 otherwise.
+    shares
+        Name of an earlier dense operation whose kernel and bias this one uses; empty: it has
+        its own.
     """
 
     kind: OperationKind
@@ -36,6 +42,13 @@ class Operation:
     inputs: tuple[int, ...]
     width: int
     activation: str = ""
+    start: int = 0
+    shares: str = ""
+
+    @property
+    def weights(self) -> str:
+        """Name of the dense operation whose kernel and bias this one uses: its own, or another."""
+        return self.shares or self.name
 
 
 @dataclass(frozen=True)
@@ -56,8 +69,8 @@ class Graph:
 
     @property
     def dense_operations(self) -> tuple[Operation, ...]:
-        """The operations with parameters, in order."""
-        return tuple(op for op in self.operations if op.kind == "dense")
+        """The operations with parameters of their own, in order."""
+        return tuple(op for op in self.operations if op.kind == "dense" and not op.shares)
 
     def parameter_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of kernel and bias of each dense operation, in order."""
@@ -73,8 +86,18 @@ class Graph:
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in widths)
 
     def to_dict(self) -> dict[str, Any]:
-        """Say the graph as plain data for JSON; `from_dict` reads it."""
-        return {"operations": [asdict(op) for op in self.operations]}
+        """Say the graph as plain data for JSON; `from_dict` reads it.
+
+        A start of 0 and weights of one's own are not said: earlier versions know neither.
+        """
+        plain = [asdict(op) for op in self.operations]
+        new = ("start", "shares")
+        return {
+            "operations": [
+                {name: value for name, value in op.items() if value or name not in new}
+                for op in plain
+            ]
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Graph:
@@ -95,13 +118,24 @@ class GraphBuilder:
         """Return the width of an operation's output."""
         return self._operations[position].width
 
-    def dense(self, source: int, units: int, activation: str, *, name: str) -> int:
-        """Add a dense layer on ``source``."""
-        return self._add(Operation("dense", name, (source,), units, activation))
+    def slice(self, source: int, start: int, width: int, *, name: str) -> int:
+        """Add the columns from ``start`` on."""
+        return self._add(Operation("slice", name, (source,), width, start=start))
+
+    def dense(
+        self, source: int, units: int, activation: str, *, name: str, shares: str = ""
+    ) -> int:
+        """Add a dense layer on ``source``, with the weights of ``shares`` if that is a name."""
+        return self._add(Operation("dense", name, (source,), units, activation, shares=shares))
 
     def merge(self, sources: Sequence[int], *, name: str) -> int:
         """Add the ReLU of the sum of ``sources``, which all have the same width."""
         return self._add(Operation("merge", name, tuple(sources), self.width(sources[0])))
+
+    def concat(self, sources: Sequence[int], *, name: str) -> int:
+        """Add ``sources`` side by side."""
+        width = sum(self.width(source) for source in sources)
+        return self._add(Operation("concat", name, tuple(sources), width))
 
     def finish(self) -> Graph:
         """Return the graph; the operation added last is its output."""

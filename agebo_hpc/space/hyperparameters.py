@@ -31,6 +31,8 @@ class HyperparameterSpace:
     nominal
         Names of numeric categories without an order: a surrogate sees them one-hot. Other
         numeric categories are seen as log-scaled numbers.
+    defaults
+        Values by name of a search that does not tune them (AgE), where `DEFAULTS` are not meant.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class HyperparameterSpace:
         dimensions: Sequence[Dimension],
         fixed: Mapping[str, Any] | None = None,
         nominal: Sequence[str] = (),
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         names = [dimension.name for dimension in dimensions]
         if None in names or len(set(names)) != len(names):
@@ -51,6 +54,7 @@ class HyperparameterSpace:
                 f"The dimensions are named {names}; give each a name of its own."
             )
         self.nominal = tuple(nominal)
+        self._defaults = dict(defaults or {})
         constant = {d.name: d.categories[0] for d in dimensions if _is_constant(d)}
         self.dimensions = tuple(d for d in dimensions if d.name not in constant)
         self.fixed: dict[str, Any] = {
@@ -61,6 +65,13 @@ class HyperparameterSpace:
         both = set(self.names) & set(fixed or {})
         if both:
             raise ConfigurationError(f"{sorted(both)} are both tuned and fixed; choose one.")
+        for dimension in self.dimensions:
+            default = self._defaults.get(dimension.name)
+            if default is not None and not _holds(dimension, default):
+                raise ConfigurationError(
+                    f"The default of {dimension.name} is {default}; allowed is "
+                    f"{_describe_dimension(dimension)}."
+                )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,7 +81,8 @@ class HyperparameterSpace:
     @property
     def defaults(self) -> dict[str, Any]:
         """Fixed values, and for each tuned dimension its default value."""
-        return {**self.fixed, **{d.name: _default(d) for d in self.dimensions}}
+        tuned = {d.name: self._defaults.get(d.name, _default(d)) for d in self.dimensions}
+        return {**self.fixed, **tuned}
 
     def with_fixed(self, values: Mapping[str, Any]) -> HyperparameterSpace:
         """Return the space with ``values`` no longer tuned.
@@ -92,14 +104,14 @@ class HyperparameterSpace:
                     f"{name} is {value}; allowed is {_describe_dimension(dimension)}."
                 )
         remaining = [d for d in self.dimensions if d.name not in values]
-        return HyperparameterSpace(remaining, {**self.fixed, **values}, self.nominal)
+        return self._changed(remaining, {**self.fixed, **values})
 
     def with_processes(self, choices: Sequence[int]) -> HyperparameterSpace:
         """Return the space with these choices of ``num_processes``."""
         others = [d for d in self.dimensions if d.name != "num_processes"]
         fixed = {name: v for name, v in self.fixed.items() if name != "num_processes"}
         dimension = Categorical(list(choices), name="num_processes")
-        return HyperparameterSpace([*others, dimension], fixed, self.nominal)
+        return self._changed([*others, dimension], fixed)
 
     def limited(self, largest: int) -> HyperparameterSpace:
         """Return the space with those choices of ``num_processes`` that are <= ``largest``.
@@ -119,7 +131,18 @@ class HyperparameterSpace:
             return self
         fewer = Categorical(choices, name="num_processes")
         dimensions = [fewer if d.name == "num_processes" else d for d in self.dimensions]
-        return HyperparameterSpace(dimensions, self.fixed, self.nominal)
+        return self._changed(dimensions, self.fixed)
+
+    def _changed(
+        self, dimensions: Sequence[Dimension], fixed: Mapping[str, Any]
+    ) -> HyperparameterSpace:
+        names = {d.name for d in dimensions}
+        defaults = {name: v for name, v in self._defaults.items() if name in names}
+        # A default that is not among fewer choices any more is the choices' own.
+        for dimension in dimensions:
+            if dimension.name in defaults and not _holds(dimension, defaults[dimension.name]):
+                del defaults[dimension.name]
+        return HyperparameterSpace(dimensions, fixed, self.nominal, defaults)
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -197,13 +220,14 @@ class HyperparameterSpace:
             "dimensions": [_dimension_to_dict(dimension) for dimension in self.dimensions],
             "fixed": self.fixed,
             "nominal": list(self.nominal),
+            **({"defaults": self._defaults} if self._defaults else {}),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> HyperparameterSpace:
         """Read what `to_dict` gave."""
         dimensions = [_dimension_from_dict(entry) for entry in data["dimensions"]]
-        return cls(dimensions, data["fixed"], data["nominal"])
+        return cls(dimensions, data["fixed"], data["nominal"], data.get("defaults"))
 
     def describe(self) -> str:
         """Say the space in one line for each hyperparameter."""

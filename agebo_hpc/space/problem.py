@@ -4,93 +4,29 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from skopt.space import Categorical, Real
+from skopt.space import Categorical, Integer, Real
 
 from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.space.recipe import LOSSES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
 
-OPTIMIZERS = ("adam", "lars", "lamb")
-PRECISIONS = ("float32", "bfloat16", "float16")
-XLA_CHOICES = ("auto", "on", "off")
-INPUTS = ("auto", "memory", "stream")
-
-RECIPE_CHOICES = {
-    "optimizer": OPTIMIZERS,
-    "precision": PRECISIONS,
-    "xla": XLA_CHOICES,
-    "input": INPUTS,
-}
-"""Fields of a recipe that are names, and the names."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How every configuration is trained (AgEBO-Tabular, section 4).
-
-    Attributes
-    ----------
-    epochs
-        Passes over the training part, >= 1.
-    warmup_epochs
-        Epochs over which the learning rate rises from lr_1 to n * lr_1, per step, >= 0.
-    plateau_patience
-        Epochs without a better validation loss after which the rate is reduced, >= 1; 0: never.
-    plateau_factor
-        What the rate is multiplied with then, in (0, 1).
-    early_stopping_patience
-        Epochs without a better validation metric after which training ends; 0: never.
-    optimizer
-        One of `OPTIMIZERS`; LARS and LAMB give each kernel and bias a rate of its own.
-    accumulate_steps
-        Batches of each process whose gradients make one update, >= 1. The learning rate follows
-        the rows of an update, as it does for n.
-    precision
-        One of `PRECISIONS`: that of the layers' products; parameters are float32 in any case.
-    xla
-        One of `XLA_CHOICES`: whether XLA compiles the training step. ``"auto"``: on a GPU.
-    input
-        One of `INPUTS`: whether the rows are mapped into memory or streamed from the file.
-        ``"auto"``: streamed when they are larger than half of the node's memory.
-    """
-
-    epochs: int = 20
-    warmup_epochs: int = 5
-    plateau_patience: int = 5
-    plateau_factor: float = 0.1
-    early_stopping_patience: int = 0
-    optimizer: str = "adam"
-    accumulate_steps: int = 1
-    precision: str = "float32"
-    xla: str = "auto"
-    input: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "accumulate_steps"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; give at least 1.")
-        for name, allowed in RECIPE_CHOICES.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                raise ConfigurationError(
-                    f"{name} is {value!r}; choose among {', '.join(allowed)}."
-                )
-        for name in ("warmup_epochs", "plateau_patience", "early_stopping_patience"):
-            if getattr(self, name) < 0:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; give 0 or more.")
-        if not 0 < self.plateau_factor < 1:
-            raise ConfigurationError(
-                f"plateau_factor is {self.plateau_factor}; give a number between 0 and 1."
-            )
-
-
-METRICS = {"classification": "accuracy", "regression": "r2"}
-"""The validation metric that is made large, by the task of the data set."""
+__all__ = [
+    "OBJECTIVES",
+    "OPTIMIZERS",
+    "PRESETS",
+    "Problem",
+    "Recipe",
+    "load_problem",
+    "preset",
+    "sc21_hyperparameters",
+    "v1_hyperparameters",
+]
 
 OBJECTIVES = ("last", "best")
 
@@ -109,8 +45,7 @@ class Problem:
         How a configuration is trained.
     objective
         ``"last"``: the validation metric after the last epoch; ``"best"``: that of the best
-        epoch, whose weights are then kept. The metric is accuracy for classification and R^2
-        for regression.
+        epoch, whose weights are then kept. The recipe names the metric.
     trainer
         Called once on each trainer rank as ``trainer(problem, slot)``, where ``slot`` is an
         `agebo_hpc.training.trainer.Slot`; returns the `Trainer`. None: the TensorFlow trainer.
@@ -128,6 +63,46 @@ class Problem:
             raise ConfigurationError(
                 f"objective is {self.objective!r}; choose among {', '.join(OBJECTIVES)}."
             )
+        if self.trainer is None:
+            for changed in self._recipes():
+                self.recipe.of_configuration(changed)
+
+    def _recipes(self) -> list[dict[str, Any]]:
+        """Return what single hyperparameters can make of the recipe: each choice and bound."""
+        space = self.hyperparameters
+        fixed = [{name: v} for name, v in space.fixed.items()]
+        tuned = [
+            {d.name: choice}
+            for d in space.dimensions
+            for choice in (d.categories if isinstance(d, Categorical) else (d.low, d.high))
+        ]
+        return [change for change in fixed + tuned if set(change) <= set(OF_A_CONFIGURATION)]
+
+    def check_data(
+        self, task: str, input_widths: Sequence[int], labels: Sequence[Any] | None
+    ) -> None:
+        """Check that a data set is what the spaces and the recipe are for.
+
+        Parameters
+        ----------
+        task
+            ``"classification"`` or ``"regression"``.
+        input_widths
+            Features of each input.
+        labels
+            Original labels by class index; None: it is a regression.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is not; the message says what to change.
+        """
+        self.architecture.check_inputs(input_widths)
+        self.recipe.metric_of(task)
+        self.recipe.weights_of(labels, None if labels is None else [1] * len(labels))
+        for changed in ({}, *self._recipes()):
+            if "loss" in changed or "loss" not in self.hyperparameters.defaults:
+                self.recipe.of_configuration(changed).loss_of(task)
 
 
 def v1_hyperparameters() -> HyperparameterSpace:
@@ -141,11 +116,65 @@ def v1_hyperparameters() -> HyperparameterSpace:
     )
 
 
+SC21_UNITS = tuple(range(50, 1976, 25))
+"""Widths of the second paper's space: 390 dense layers with its five activations."""
+
+
+def sc21_hyperparameters(losses: Sequence[str] = ()) -> HyperparameterSpace:
+    """Return the hyperparameter space of the second paper; one process, unless told otherwise.
+
+    Parameters
+    ----------
+    losses
+        To choose among; fewer than two: the loss is the recipe's.
+    """
+    dimensions = [
+        Integer(16, 2048, prior="log-uniform", name="batch_size"),
+        Real(1e-4, 1e-2, prior="log-uniform", name="learning_rate"),
+        Categorical(list(OPTIMIZERS[:7]), name="optimizer"),
+        Integer(3, 30, name="plateau_patience"),
+        Integer(3, 30, name="early_stopping_patience"),
+    ]
+    defaults: dict[str, Any] = {
+        "batch_size": 32,
+        "learning_rate": 0.001,
+        "optimizer": "adam",
+        "plateau_patience": 5,
+        "early_stopping_patience": 10,
+    }
+    if len(losses) > 1:
+        dimensions.append(Categorical(list(losses), name="loss"))
+        defaults["loss"] = losses[0]
+    return HyperparameterSpace(dimensions, {"num_processes": 1}, defaults=defaults)
+
+
 PRESETS: dict[str, Problem] = {
     "v1": Problem(),
     "v1-small": Problem(
         architecture=ArchitectureSpace(num_nodes=4),
         recipe=Recipe(epochs=5, warmup_epochs=1),
+    ),
+    "combo-like": Problem(
+        architecture=ArchitectureSpace(
+            num_nodes=3,
+            units=SC21_UNITS,
+            merge="concat",
+            last_merge=False,
+            inputs=(0, 1, 1),
+            num_joint=1,
+        ),
+        hyperparameters=sc21_hyperparameters(LOSSES["regression"]),
+        recipe=Recipe(epochs=100, early_stopping_patience=10, metric="r2"),
+    ),
+    "attn-like": Problem(
+        architecture=ArchitectureSpace(num_nodes=3, units=SC21_UNITS, num_joint=1),
+        hyperparameters=sc21_hyperparameters(),
+        recipe=Recipe(
+            epochs=100,
+            early_stopping_patience=10,
+            metric="average_precision",
+            class_weights="balanced",
+        ),
     ),
 }
 """Named problems; each is data."""

@@ -20,7 +20,7 @@ from agebo_hpc.space.configuration import Hyperparameters
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Problem, Recipe
 from agebo_hpc.training.data_parallel import Group
-from agebo_hpc.training.metrics import TASKS
+from agebo_hpc.training.metrics import make_task
 from agebo_hpc.training.network import forward, initial_parameters
 from agebo_hpc.training.optimizer import OPTIMIZERS
 from agebo_hpc.training.passes import VALIDATION_ROWS, compile_sums, evaluate_rows
@@ -53,17 +53,19 @@ class TrainingPlan:
     graph
         The network.
     task
-        A key of `agebo_hpc.training.metrics.TASKS`.
+        ``"classification"`` or ``"regression"``.
     hyperparameters
         ``batch_size`` and ``learning_rate`` for one process, ``num_processes`` (n). The global
         batch has n * batch_size rows and the rate follows the linear scaling rule whatever the
         number of processes that really train; a single process takes the whole batch itself.
     recipe
-        Epochs and schedules.
+        Epochs, schedules, optimizer, loss and metric, with what the hyperparameters say of them.
     keep_best
         Keep the weights of the epoch with the best validation metric instead of the last.
     seed, evaluation_id
         Seed of initial weights and shuffles.
+    class_weights
+        Of the training loss, by class index; empty: all rows count alike.
     """
 
     graph: Graph
@@ -73,6 +75,7 @@ class TrainingPlan:
     keep_best: bool = False
     seed: int = 0
     evaluation_id: int = 0
+    class_weights: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -82,11 +85,12 @@ class TrainingPlan:
         task: str,
         hyperparameters: Hyperparameters,
         seeds: tuple[int, int],
+        class_weights: tuple[float, ...] = (),
     ) -> TrainingPlan:
         """Return a problem's plan for a network; ``seeds`` are (search seed, evaluation id)."""
-        return cls(
-            graph, task, hyperparameters, problem.recipe, problem.objective == "best", *seeds
-        )
+        recipe = problem.recipe.of_configuration(hyperparameters)
+        best = problem.objective == "best"
+        return cls(graph, task, hyperparameters, recipe, best, *seeds, class_weights)
 
 
 @dataclass
@@ -172,7 +176,7 @@ class _Training:
         self._started = time.perf_counter()
         self._plan = plan
         self._recipe = plan.recipe
-        self._task = TASKS[plan.task]
+        self._task = make_task(plan.task, plan.graph.num_outputs, plan.recipe, plan.class_weights)
         self._group = group
         self._training = training
         self._validation = validation
@@ -253,10 +257,10 @@ class _Training:
         flags = [float(reason == known) for known in STOP_REASONS]
         shard = shard_of(self._validation.num_rows, self._group.rank, self._group.size)
         sums = self._validate(self._validation, shard)
-        vector = tf.constant([local_loss / self._group.size, *flags, *sums], tf.float64)
-        loss, *rest = self._group.sum(vector, "epoch").numpy()
+        vector = np.concatenate([[local_loss / self._group.size], flags, sums])
+        loss, rest = np.split(self._group.sum(tf.constant(vector), "epoch").numpy(), [1])
         agreed = [known for known, flag in zip(STOP_REASONS, rest, strict=False) if flag]
-        return float(loss), np.array(rest[len(STOP_REASONS) :]), agreed[0] if agreed else ""
+        return float(loss[0]), rest[len(STOP_REASONS) :], agreed[0] if agreed else ""
 
     def _require_finite(self, entry: Mapping[str, float]) -> None:
         for name in ("loss", "validation_loss"):

@@ -1,18 +1,25 @@
 """Losses and metrics as sums over rows, so that the sum over shards is exact.
 
 A task's sums are a float64 vector; what they mean and how the metric follows from them is said
-here and nowhere else.
+here and nowhere else. A metric that ranks rows needs the scores of all of them: these are a part
+of the vector then, each in its own place and 0 in the vectors of the other shards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from agebo_hpc.space.problem import METRICS
+from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.space.recipe import METRICS, Recipe
+from agebo_hpc.training.losses import ROW_LOSSES, RowLosses, squared_error, weighted
+from agebo_hpc.training.ranking import RANKING_METRICS
+
+RowScores = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""(outputs, y) -> float64 tensor of shape (rows, columns): what a metric needs of each row."""
 
 
 @dataclass(frozen=True)
@@ -24,61 +31,133 @@ class Task:
     metric
         Name of the number to make large.
     losses
-        (outputs, y) -> loss of each row, float32.
+        (outputs, y) -> loss of each row in training, float32.
     sums
-        (outputs, y) -> float64 vector of sums over the rows; the first is the loss.
+        (outputs, y) -> float64 vector of sums over the rows; the first is the loss, in which all
+        rows count alike.
     metric_from_sums
         (summed vector, number of rows) -> metric.
     num_sums
-        Length of the vector.
+        Length of the vector, without what `row_scores` adds.
     target_type
         Of y.
+    row_scores, num_scores
+        What follows the sums for each row of the whole table, in order, and how many numbers
+        that are; None and 0 where the metric needs sums only.
     """
 
     metric: str
-    losses: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    losses: RowLosses
     sums: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     metric_from_sums: Callable[[np.ndarray, int], float]
     num_sums: int
     target_type: tf.DType
+    row_scores: RowScores | None = None
+    num_scores: int = 0
 
 
-def _cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    return tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=labels).loss
+def make_task(
+    kind: str,
+    num_outputs: int = 2,
+    recipe: Recipe | None = None,
+    class_weights: Sequence[float] = (),
+) -> Task:
+    """Return what training needs to know of a kind of target.
+
+    Parameters
+    ----------
+    kind
+        ``"classification"`` or ``"regression"``.
+    num_outputs
+        Of the network: classes, or 1.
+    recipe
+        Gives loss and metric; None: the kind's own.
+    class_weights
+        By class index; empty: all rows count alike.
+
+    Raises
+    ------
+    ConfigurationError
+        If loss or metric are not of this kind of target.
+    """
+    recipe = recipe or Recipe()
+    losses = ROW_LOSSES[recipe.loss_of(kind)]
+    metric = recipe.metric_of(kind)
+    in_training = weighted(losses, class_weights) if class_weights else losses
+    if kind == "regression":
+        return Task(metric, in_training, _regression_sums(losses), _r2, 4, tf.float32)
+    if metric in RANKING_METRICS:
+        columns = (1 if num_outputs == 2 else num_outputs) + 1
+        return Task(
+            metric,
+            in_training,
+            lambda outputs, y: _sums(losses(outputs, y)),
+            _ranking(metric, columns),
+            1,
+            tf.int32,
+            _class_scores,
+            columns,
+        )
+    return Task(metric, in_training, _classification_sums(losses), _accuracy, 2, tf.int32)
 
 
-def _classification_sums(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    hits = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
-    return _sums(_cross_entropy(logits, labels), hits)
+def _classification_sums(losses: RowLosses) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    def sums(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        hits = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
+        return _sums(losses(logits, labels), hits)
+
+    return sums
 
 
 def _accuracy(sums: np.ndarray, num_rows: int) -> float:
     return float(sums[1] / num_rows)
 
 
-def _squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    return tf.math.squared_difference(outputs[:, 0], targets)
+def _regression_sums(losses: RowLosses) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    def sums(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        targets64 = tf.cast(targets, tf.float64)
+        errors = squared_error(outputs, targets)
+        return _sums(losses(outputs, targets), targets64, tf.square(targets64), errors)
 
-
-def _regression_sums(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    targets64 = tf.cast(targets, tf.float64)
-    return _sums(_squared_error(outputs, targets), targets64, tf.square(targets64))
+    return sums
 
 
 def _r2(sums: np.ndarray, num_rows: int) -> float:
-    residual, total, total_of_squares = sums
+    _, total, total_of_squares, residual = sums
     return float(1 - residual / (total_of_squares - total**2 / num_rows))
+
+
+def _class_scores(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return what ranks the rows, and their labels.
+
+    Of two classes the difference of the logits: it ranks as the probability does, without its
+    rounding to 1. Of more the probability of each.
+    """
+    if logits.shape[1] == 2:
+        shares = logits[:, 1:] - logits[:, :1]
+    else:
+        shares = tf.nn.softmax(tf.cast(logits, tf.float64))
+    columns = [tf.cast(shares, tf.float64), tf.cast(labels, tf.float64)[:, None]]
+    return tf.concat(columns, axis=1)
+
+
+def _ranking(metric: str, columns: int) -> Callable[[np.ndarray, int], float]:
+    def compute(sums: np.ndarray, num_rows: int) -> float:
+        table = sums[1:].reshape(num_rows, columns)
+        value = RANKING_METRICS[metric](table[:, :-1], table[:, -1].astype(np.int32))
+        if value is None:
+            raise ConfigurationError(
+                f"The validation part lacks a class, and {metric} needs each of them; prepare the "
+                "data set with a larger validation part, or choose another metric."
+            )
+        return value
+
+    return compute
 
 
 def _sums(*columns: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.reduce_sum(tf.cast(column, tf.float64)) for column in columns])
 
 
-TASKS = {
-    "classification": Task(
-        METRICS["classification"], _cross_entropy, _classification_sums, _accuracy, 2, tf.int32
-    ),
-    "regression": Task(
-        METRICS["regression"], _squared_error, _regression_sums, _r2, 3, tf.float32
-    ),
-}
+TASKS = {kind: make_task(kind) for kind in METRICS}
+"""The kinds of targets, each with the loss and the metric that is its own."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -28,17 +28,37 @@ ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
 }
 
 
-def walk(
-    graph: Graph,
-    x: Value,
-    dense: Callable[[Operation, Value], Value],
-    merge: Callable[[Operation, list[Value]], Value],
-) -> Value:
-    """Build a graph's output from its input with the given dense layer and merge."""
+class Layers(Protocol[Value]):
+    """What a library makes of the operations of a graph."""
+
+    def dense(self, op: Operation, value: Value) -> Value:
+        """Apply the dense layer with the weights of the operation ``op.weights``."""
+        ...
+
+    def merge(self, op: Operation, values: list[Value]) -> Value:
+        """Return the ReLU of a sum."""
+        ...
+
+    def concat(self, op: Operation, values: list[Value]) -> Value:
+        """Put columns side by side."""
+        ...
+
+    def slice(self, op: Operation, value: Value) -> Value:
+        """Return ``op.width`` columns from ``op.start`` on."""
+        ...
+
+
+def walk(graph: Graph, x: Value, layers: Layers[Value]) -> Value:
+    """Build a graph's output from its input with a library's layers."""
     values = [x]
     for op in graph.operations[1:]:
         inputs = [values[position] for position in op.inputs]
-        values.append(dense(op, inputs[0]) if op.kind == "dense" else merge(op, inputs))
+        if op.kind == "dense":
+            values.append(layers.dense(op, inputs[0]))
+        elif op.kind == "slice":
+            values.append(layers.slice(op, inputs[0]))
+        else:
+            values.append((layers.merge if op.kind == "merge" else layers.concat)(op, inputs))
     return values[-1]
 
 
@@ -98,14 +118,27 @@ def forward(
         for op in graph.dense_operations
     }
 
-    def dense(op: Operation, value: tf.Tensor) -> tf.Tensor:
-        kernel, bias = weights[op.name]
+    return tf.cast(walk(graph, x, _TensorFlowLayers(weights)), tf.float32)
+
+
+class _TensorFlowLayers:
+    """Layers of plain TensorFlow; kernel and bias by the name of a dense operation."""
+
+    def __init__(self, weights: dict[str, tuple[tf.Tensor, tf.Tensor]]) -> None:
+        self._weights = weights
+
+    def dense(self, op: Operation, value: tf.Tensor) -> tf.Tensor:
+        kernel, bias = self._weights[op.weights]
         return ACTIVATIONS[op.activation](tf.nn.bias_add(tf.matmul(value, kernel), bias))
 
-    def merge(op: Operation, values: list[tf.Tensor]) -> tf.Tensor:
+    def merge(self, op: Operation, values: list[tf.Tensor]) -> tf.Tensor:
         return tf.nn.relu(tf.add_n(values))
 
-    return tf.cast(walk(graph, x, dense, merge), tf.float32)
+    def concat(self, op: Operation, values: list[tf.Tensor]) -> tf.Tensor:
+        return tf.concat(values, axis=1)
+
+    def slice(self, op: Operation, value: tf.Tensor) -> tf.Tensor:
+        return value[:, op.start : op.start + op.width]
 
 
 def keras_model(graph: Graph, parameters: np.ndarray, task: str) -> Any:
@@ -122,15 +155,8 @@ def keras_model(graph: Graph, parameters: np.ndarray, task: str) -> Any:
     """
     from tensorflow import keras
 
-    def dense(op: Operation, value: Any) -> Any:
-        return keras.layers.Dense(op.width, op.activation or None, name=op.name)(value)
-
-    def merge(op: Operation, values: Sequence[Any]) -> Any:
-        added = keras.layers.Add(name=f"{op.name}_add")(values)
-        return keras.layers.ReLU(name=op.name)(added)
-
     inputs = keras.Input((graph.num_features,), name="features")
-    outputs = walk(graph, inputs, dense, merge)
+    outputs = walk(graph, inputs, _KerasLayers(keras))
     if task == "classification":
         outputs = keras.layers.Softmax(name="probabilities")(outputs)
     model = keras.Model(inputs, outputs)
@@ -138,3 +164,27 @@ def keras_model(graph: Graph, parameters: np.ndarray, task: str) -> Any:
     for op in graph.dense_operations:
         model.get_layer(op.name).set_weights([next(weights), next(weights)])
     return model
+
+
+class _KerasLayers:
+    """Keras's own layers; operations that share weights are one layer called several times."""
+
+    def __init__(self, keras: Any) -> None:
+        self._keras = keras
+        self._dense: dict[str, Any] = {}
+
+    def dense(self, op: Operation, value: Any) -> Any:
+        if not op.shares:
+            layer = self._keras.layers.Dense(op.width, op.activation or None, name=op.name)
+            self._dense[op.name] = layer
+        return self._dense[op.weights](value)
+
+    def merge(self, op: Operation, values: Sequence[Any]) -> Any:
+        added = self._keras.layers.Add(name=f"{op.name}_add")(values)
+        return self._keras.layers.ReLU(name=op.name)(added)
+
+    def concat(self, op: Operation, values: Sequence[Any]) -> Any:
+        return self._keras.layers.Concatenate(name=op.name)(values)
+
+    def slice(self, op: Operation, value: Any) -> Any:
+        return value[:, op.start : op.start + op.width]

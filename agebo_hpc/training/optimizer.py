@@ -1,4 +1,4 @@
-"""Optimizers on one flat parameter vector: Adam, and LARS and LAMB with layer-wise rates.
+"""Optimizers on one flat parameter vector: Adam, LARS and LAMB with layer-wise rates, by name.
 
 Keras's optimizers register a custom gradient when they are traced, which keeps every traced
 network alive; raw training operations and assignments do not.
@@ -6,11 +6,21 @@ network alive; raw training operations and assignments do not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
+
+from agebo_hpc.training.descent import (
+    Adadelta,
+    Adagrad,
+    Adamax,
+    GradientDescent,
+    Nadam,
+    RMSprop,
+)
 
 
 class Adam:
@@ -148,11 +158,28 @@ class Lamb:
         self.parameters.assign_sub(learning_rate * ratios * direction)
 
 
-Optimizer = Adam | Lars | Lamb
+class Optimizer(Protocol):
+    """Changes one flat vector of parameters, step by step."""
 
-OPTIMIZERS: dict[str, type[Adam] | type[Lars] | type[Lamb]] = {
+    parameters: tf.Variable
+
+    def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
+        """Make one step along a gradient of shape (num_parameters,), float32."""
+        ...
+
+
+OPTIMIZERS: dict[str, Callable[[np.ndarray, Sequence[tuple[int, ...]]], Optimizer]] = {
+    "sgd": GradientDescent,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
     "adam": Adam,
+    "adadelta": Adadelta,
+    "adamax": Adamax,
+    "nadam": Nadam,
     "lars": Lars,
     "lamb": Lamb,
 }
-"""By the names that a recipe may give; the same as `agebo_hpc.space.problem.OPTIMIZERS`."""
+"""By the names that a recipe may give; the same as `agebo_hpc.space.recipe.OPTIMIZERS`.
+
+Each takes the start values of shape (num_parameters,) and the shapes of kernels and biases.
+"""

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from agebo_hpc.space.graph import Graph
-from agebo_hpc.training.metrics import TASKS, Task
+from agebo_hpc.space.recipe import Recipe
+from agebo_hpc.training.metrics import RowScores, Task, make_task
 from agebo_hpc.training.network import forward
 from agebo_hpc.training.rows import Source
 
@@ -17,13 +18,24 @@ VALIDATION_ROWS = 4096
 """Rows of one slice of an evaluation pass: the outputs of all layers for so many are in memory."""
 
 Sums = Callable[[Source, range], np.ndarray]
-"""(rows, shard) -> the task's sums over the shard, float64."""
+"""(rows, shard) -> the task's sums over the shard, float64; scores of rows follow, see `Task`."""
 
 
 def evaluate_rows(
-    graph: Graph, parameters: np.ndarray, task: str, rows: Source
+    graph: Graph, parameters: np.ndarray, task: str, rows: Source, recipe: Recipe | None = None
 ) -> dict[str, float]:
     """Compute loss and metric of a network on rows. Local.
+
+    Parameters
+    ----------
+    graph, parameters
+        The network.
+    task
+        ``"classification"`` or ``"regression"``.
+    rows
+        All of them count.
+    recipe
+        Gives loss and metric; None: the task's own.
 
     Returns
     -------
@@ -31,7 +43,7 @@ def evaluate_rows(
         ``"loss"`` and the task's metric by its name.
     """
     tensor = tf.constant(parameters)
-    kind = TASKS[task]
+    kind = make_task(task, graph.num_outputs, recipe)
     sum_over = compile_sums(kind, graph, lambda x: forward(graph, tensor, x))
     sums = sum_over(rows, range(rows.num_rows))
     return {
@@ -42,6 +54,8 @@ def evaluate_rows(
 
 def compile_sums(task: Task, graph: Graph, outputs: Callable[[tf.Tensor], tf.Tensor]) -> Sums:
     """Return a function that sums the task's columns over a shard, slice by slice."""
+    if task.row_scores is not None:
+        return _compile_scores(task, task.row_scores, graph, outputs)
 
     @tf.function(
         autograph=False,
@@ -70,5 +84,37 @@ def compile_sums(task: Task, graph: Graph, outputs: Callable[[tf.Tensor], tf.Ten
         for x, y, part in rows.slices(shard):
             total += sums(x, y, tf.constant(part.start), tf.constant(part.stop)).numpy()
         return total
+
+    return sum_over
+
+
+def _compile_scores(
+    task: Task, row_scores: RowScores, graph: Graph, outputs: Callable[[tf.Tensor], tf.Tensor]
+) -> Sums:
+    """Return a function that sums the task's columns and lists what it needs of each row."""
+
+    @tf.function(
+        autograph=False,
+        input_signature=[
+            tf.TensorSpec((None, graph.num_features), tf.float32),
+            tf.TensorSpec((None,), task.target_type),
+        ],
+    )
+    def of_slice(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        found = outputs(x)
+        return task.sums(found, y), row_scores(found, y)
+
+    def sum_over(rows: Source, shard: range) -> np.ndarray:
+        total = np.zeros(task.num_sums)
+        scores = np.zeros((rows.num_rows, task.num_scores))
+        place = shard.start
+        for x, y, part in rows.slices(shard):
+            for start in range(part.start, part.stop, VALIDATION_ROWS):
+                end = min(start + VALIDATION_ROWS, part.stop)
+                sums, of_rows = of_slice(x[start:end], y[start:end])
+                total += sums.numpy()
+                scores[place : place + end - start] = of_rows.numpy()
+                place += end - start
+        return np.concatenate([total, scores.ravel()])
 
     return sum_over

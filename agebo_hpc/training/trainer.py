@@ -133,17 +133,20 @@ class TensorFlowTrainer:
     Raises
     ------
     ConfigurationError
-        If the problem has hyperparameters that this trainer does not use.
+        If the problem has hyperparameters that this trainer does not use, or does not fit the
+        data set.
     """
 
     def __init__(self, problem: Problem, slot: Slot, eval_timeout: float = 0.0) -> None:
         from agebo_hpc.space.hyperparameters import REQUIRED
+        from agebo_hpc.space.recipe import OF_A_CONFIGURATION
 
-        unused = sorted(set(problem.hyperparameters.defaults) - set(REQUIRED))
+        known = (*REQUIRED, *OF_A_CONFIGURATION)
+        unused = sorted(set(problem.hyperparameters.defaults) - set(known))
         if unused:
             raise ConfigurationError(
                 f"The hyperparameters {', '.join(unused)} are not used by the TensorFlow trainer, "
-                f"which knows {', '.join(REQUIRED)}. Remove them or give the problem a trainer."
+                f"which knows {', '.join(known)}. Remove them or give the problem a trainer."
             )
         from agebo_hpc.data.dataset import open_dataset
         from agebo_hpc.training.runtime import configure_tensorflow
@@ -157,9 +160,13 @@ class TensorFlowTrainer:
         if problem.data is None:
             raise ValueError("The problem has no data set.")
         dataset = open_dataset(problem.data)
+        problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
         self._problem = problem
         self._task = dataset.task
-        self._shape = (dataset.num_features, dataset.num_outputs)
+        self._shape = (dataset.input_widths, dataset.num_outputs)
+        self._class_weights = problem.recipe.weights_of(
+            dataset.class_labels, dataset.class_counts("train")
+        )
         parts = [(part.x, part.y) for part in (dataset.train, dataset.validation)]
         self._training, self._validation = open_rows(parts, problem.recipe.input)
         self._eval_timeout = eval_timeout
@@ -174,7 +181,12 @@ class TensorFlowTrainer:
         configuration = evaluation.configuration
         graph = self._problem.architecture.decode(configuration.architecture, *self._shape)
         plan = TrainingPlan.of(
-            self._problem, graph, self._task, configuration.hyperparameters, (seed, evaluation.id)
+            self._problem,
+            graph,
+            self._task,
+            configuration.hyperparameters,
+            (seed, evaluation.id),
+            self._class_weights,
         )
         return _TensorFlowTraining(plan, (self._training, self._validation), self._eval_timeout)
 

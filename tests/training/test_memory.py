@@ -9,7 +9,7 @@ from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from agebo_hpc.space.architecture import ArchitectureSpace
-from agebo_hpc.space.problem import Recipe
+from agebo_hpc.space.recipe import LOSSES, OPTIMIZERS, Recipe
 from agebo_hpc.training.data_parallel import SingleProcess
 from agebo_hpc.training.engine import Rows, TrainingPlan, train_network
 
@@ -39,11 +39,28 @@ def registered_gradients():
     return len(ops.gradient_registry._registry)
 
 
+def train_otherwise(optimizer, loss):
+    """Train a network of three inputs for a few steps by another optimizer and loss."""
+    rng = np.random.default_rng(5)
+    rows = Rows.of(
+        rng.normal(size=(128, 8)).astype(np.float32), rng.normal(size=128).astype(np.float32)
+    )
+    space = ArchitectureSpace(2, merge="concat", last_merge=False, inputs=(0, 1, 1), num_joint=1)
+    graph = space.decode((2, 1, 7, 3, 1, 8, 4, 0, 5), (2, 3, 3), 1)
+    hyperparameters = {"batch_size": 64, "learning_rate": 0.01, "num_processes": 1}
+    recipe = Recipe(1, 0, optimizer=optimizer, loss=loss)
+    train_network(
+        TrainingPlan(graph, "regression", hyperparameters, recipe), rows, rows, SingleProcess()
+    )
+
+
 def test_after_a_training_no_traced_graph_is_alive_and_no_gradient_was_registered():
     train_once(0)
     graphs, gradients = living_graphs(), registered_gradients()
     for number in range(1, 4):
         train_once(number)
+    for optimizer, loss in zip(OPTIMIZERS[:7], (*LOSSES["regression"], "mse"), strict=True):
+        train_otherwise(optimizer, loss)
     assert living_graphs() == graphs == 0
     assert registered_gradients() == gradients
 

@@ -24,6 +24,16 @@ def every_activation(num_outputs=3):
     return ArchitectureSpace(num_nodes=5).decode(EVERY_ACTIVATION, FEATURES, num_outputs)
 
 
+def several_inputs(merge="concat"):
+    """Two inputs of the same three features share a sub-graph; every skip is taken."""
+    space = ArchitectureSpace(
+        num_nodes=2, last_merge=merge == "sum", merge=merge, inputs=(0, 1, 1), num_joint=1
+    )
+    per_node = {"node": iter((3, 7, 14, 5, 9, 4)), "skip": iter((1,) * 9)}
+    decisions = [next(per_node[variable.kind]) for variable in space.variables]
+    return space.decode(decisions, (1, 3, 3), 3)
+
+
 def random_networks(count=6):
     rng = np.random.default_rng(4)
     space = ArchitectureSpace(num_nodes=10)
@@ -51,12 +61,20 @@ def by_hand(graph, parameters, x):
         "tanh": np.tanh,
         "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     }
-    weights = iter(split_parameters(graph, parameters.astype(np.float64)))
+    given = iter(split_parameters(graph, parameters.astype(np.float64)))
+    weights = {}
     values = [x.astype(np.float64)]
     for op in graph.operations[1:]:
         inputs = [values[position] for position in op.inputs]
         if op.kind == "dense":
-            values.append(functions[op.activation](inputs[0] @ next(weights) + next(weights)))
+            if not op.shares:
+                weights[op.name] = next(given), next(given)
+            kernel, bias = weights[op.shares or op.name]
+            values.append(functions[op.activation](inputs[0] @ kernel + bias))
+        elif op.kind == "slice":
+            values.append(inputs[0][:, op.start : op.start + op.width])
+        elif op.kind == "concat":
+            values.append(np.concatenate(inputs, axis=1))
         else:
             values.append(np.maximum(sum(inputs), 0))
     return values[-1]
@@ -67,14 +85,17 @@ def test_the_network_of_every_activation_uses_each_of_them():
     assert used >= set(ACTIVATIONS)
 
 
-@pytest.mark.parametrize("graph", [every_activation(), *random_networks()])
+SEVERAL = [several_inputs(), several_inputs("sum")]
+
+
+@pytest.mark.parametrize("graph", [every_activation(), *random_networks(), *SEVERAL])
 def test_the_trained_network_computes_what_numpy_computes(graph):
     parameters, x = parameters_of(graph), rows()
     outputs = forward(graph, tf.constant(parameters), tf.constant(x)).numpy()
     np.testing.assert_allclose(outputs, by_hand(graph, parameters, x), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("graph", [every_activation(), *random_networks(3)])
+@pytest.mark.parametrize("graph", [every_activation(), *random_networks(3), *SEVERAL])
 def test_the_keras_model_gives_the_probabilities_of_the_trained_network(graph):
     parameters, x = parameters_of(graph), rows()
     logits = forward(graph, tf.constant(parameters), tf.constant(x))
@@ -111,8 +132,26 @@ def test_the_same_generator_gives_the_same_start_and_another_seed_another():
     assert not np.array_equal(first, other)
 
 
-def test_the_gradient_is_that_of_the_keras_model():
-    graph = every_activation()
+def test_inputs_that_share_a_sub_graph_go_through_the_same_function(tmp_path):
+    graph = several_inputs()
+    parameters, x = parameters_of(graph), rows()
+    model = keras_model(graph, parameters, "classification")
+    # Exchanged inputs leave the sub-graph exchanged: the joint one sees the same columns swapped.
+    join = [op.name for op in graph.operations].index("join")
+    inner = tf.keras.Model(model.inputs, model.get_layer("join").output)
+    swapped = x[:, [0, 4, 5, 6, 1, 2, 3]]
+    before, after = inner(x).numpy(), inner(swapped).numpy()
+    own, first, second = (graph.operations[p].width for p in graph.operations[join].inputs)
+    assert first == second and own + first + second == before.shape[1]
+    np.testing.assert_allclose(before[:, own : own + first], after[:, own + first :], atol=1e-6)
+    assert np.abs(before[:, own : own + first] - before[:, own + first :]).max() > 0.01
+    model.save(tmp_path / "n.keras")
+    again = tf.keras.models.load_model(tmp_path / "n.keras")
+    np.testing.assert_array_equal(again(x).numpy(), model(x).numpy())
+
+
+@pytest.mark.parametrize("graph", [every_activation(), *SEVERAL])
+def test_the_gradient_is_that_of_the_keras_model(graph):
     parameters, x = parameters_of(graph), rows()
     y = np.random.default_rng(8).integers(0, 3, len(x)).astype(np.int32)
     variable = tf.Variable(parameters)

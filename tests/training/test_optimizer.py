@@ -84,5 +84,22 @@ def test_the_steps_are_those_of_the_paper(name, by_hand):
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["sgd", "rmsprop", "adagrad", "adam", "adadelta", "adamax", "nadam"]
+)
+def test_the_steps_are_those_of_keras(name):
+    ours = OPTIMIZERS[name](start(), SHAPES)
+    apply = tf.function(ours.apply, autograph=False)
+    theirs, variable = tf.keras.optimizers.get(name), tf.Variable(start())
+    for gradient, rate in zip(gradients(), rates(), strict=True):
+        apply(tf.constant(gradient), tf.constant(rate))
+        theirs.learning_rate = float(rate)
+        theirs.apply([tf.constant(gradient)], [variable])
+    moved = np.abs(variable.numpy() - start()).max()
+    np.testing.assert_allclose(
+        ours.parameters.numpy(), variable.numpy(), rtol=1e-5, atol=1e-4 * moved
+    )
+
+
 def test_every_optimizer_that_a_recipe_may_name_is_there():
     assert tuple(OPTIMIZERS) == problem.OPTIMIZERS

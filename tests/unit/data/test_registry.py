@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import sklearn.datasets
 
-from agebo_hpc.data import registry
+from agebo_hpc.data import packages, registry
 from agebo_hpc.data.dataset import PrepareOptions
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 
@@ -102,15 +102,15 @@ def test_a_failing_pip_is_told_by_its_last_error(tmp_path, monkeypatch):
     def fail(command, **arguments):
         return subprocess.CompletedProcess(command, 1, "", "note\nERROR: No matching version.\n")
 
-    monkeypatch.setattr(registry.subprocess, "run", fail)
+    monkeypatch.setattr(packages.subprocess, "run", fail)
     with pytest.raises(InputMissingError, match=r"\(No matching version\)"):
-        registry.pip_download("nothing==1.0", tmp_path)
+        packages.pip_download("nothing==1.0", tmp_path)
 
 
 def test_a_pip_that_never_ends_is_given_up(tmp_path, monkeypatch):
     def hang(command, timeout, **arguments):
         raise subprocess.TimeoutExpired(command, timeout)
 
-    monkeypatch.setattr(registry.subprocess, "run", hang)
+    monkeypatch.setattr(packages.subprocess, "run", hang)
     with pytest.raises(InputMissingError, match="no answer in 900 s"):
-        registry.pip_download("nothing==1.0", tmp_path)
+        packages.pip_download("nothing==1.0", tmp_path)

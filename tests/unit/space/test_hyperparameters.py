@@ -96,3 +96,12 @@ def test_dimensions_without_names_or_named_alike_are_refused():
     for names in [("a", "a"), (None, "b")]:
         with pytest.raises(ConfigurationError, match="name"):
             HyperparameterSpace([Real(0, 1, name=name) for name in names])
+
+
+def test_integers_on_a_logarithmic_scale_are_drawn_evenly_over_it():
+    space = HyperparameterSpace([Integer(16, 2048, prior="log-uniform", name="batch_size")])
+    drawn = [point["batch_size"] for point in space.sample(4000, np.random.default_rng(0))]
+    assert {type(value) for value in drawn} == {int}
+    counts, _ = np.histogram(np.log2(drawn), bins=7, range=(4, 11))
+    assert min(drawn) < 18 and max(drawn) > 1950
+    assert counts.min() > 0.8 * counts.max()

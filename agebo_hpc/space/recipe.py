@@ -1,0 +1,202 @@
+"""How a configuration is trained: the recipe, and what a configuration may change of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agebo_hpc.errors import ConfigurationError
+
+OPTIMIZERS = (
+    *("sgd", "rmsprop", "adagrad", "adam", "adadelta", "adamax", "nadam"),
+    *("lars", "lamb"),
+)
+LOSSES = {
+    "classification": ("cross_entropy",),
+    "regression": ("mse", "mae", "huber", "log_cosh", "mape", "msle"),
+}
+"""What is made small in training, by the task of the data set; the first is the default."""
+METRICS = {
+    "classification": ("accuracy", "roc_auc", "average_precision"),
+    "regression": ("r2",),
+}
+"""What is made large on the validation part, by the task; the first is the default."""
+PRECISIONS = ("float32", "bfloat16", "float16")
+XLA_CHOICES = ("auto", "on", "off")
+INPUTS = ("auto", "memory", "stream")
+
+RECIPE_CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "loss": ("auto", *LOSSES["classification"], *LOSSES["regression"]),
+    "metric": ("auto", *METRICS["classification"], *METRICS["regression"]),
+    "precision": PRECISIONS,
+    "xla": XLA_CHOICES,
+    "input": INPUTS,
+}
+"""Fields of a recipe that are names, and the names."""
+
+OF_A_CONFIGURATION = (
+    *("optimizer", "loss", "plateau_patience", "plateau_factor", "early_stopping_patience"),
+    *("warmup_epochs", "accumulate_steps", "precision"),
+)
+"""Fields of a recipe that a hyperparameter of the same name takes the place of."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every configuration is trained (AgEBO-Tabular, section 4).
+
+    Attributes
+    ----------
+    epochs
+        Passes over the training part, >= 1.
+    warmup_epochs
+        Epochs over which the learning rate rises from lr_1 to n * lr_1, per step, >= 0.
+    plateau_patience
+        Epochs without a better validation loss after which the rate is reduced, >= 1; 0: never.
+    plateau_factor
+        What the rate is multiplied with then, in (0, 1).
+    early_stopping_patience
+        Epochs without a better validation metric after which training ends; 0: never.
+    optimizer
+        One of `OPTIMIZERS`; LARS and LAMB give each kernel and bias a rate of its own.
+    loss
+        One of `LOSSES` of the task; ``"auto"``: the first of them. A regression's are those of
+        the standardised target.
+    metric
+        One of `METRICS` of the task: what the search makes large; ``"auto"``: the first of them.
+    class_weights
+        ``"none"``; ``"balanced"``: rows divided by classes and by the rows of the class; or a
+        number > 0 for each class by its label as text. What the losses of a class's rows are
+        multiplied with in training; the validation loss and every metric count rows alike.
+    accumulate_steps
+        Batches of each process whose gradients make one update, >= 1. The learning rate follows
+        the rows of an update, as it does for n.
+    precision
+        One of `PRECISIONS`: that of the layers' products; parameters are float32 in any case.
+    xla
+        One of `XLA_CHOICES`: whether XLA compiles the training step. ``"auto"``: on a GPU.
+    input
+        One of `INPUTS`: whether the rows are mapped into memory or streamed from the file.
+        ``"auto"``: streamed when they are larger than half of the node's memory.
+    """
+
+    epochs: int = 20
+    warmup_epochs: int = 5
+    plateau_patience: int = 5
+    plateau_factor: float = 0.1
+    early_stopping_patience: int = 0
+    optimizer: str = "adam"
+    accumulate_steps: int = 1
+    precision: str = "float32"
+    xla: str = "auto"
+    input: str = "auto"
+    loss: str = "auto"
+    metric: str = "auto"
+    class_weights: str | Mapping[str, float] = "none"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "accumulate_steps"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; give at least 1.")
+        for name, allowed in RECIPE_CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ConfigurationError(
+                    f"{name} is {value!r}; choose among {', '.join(allowed)}."
+                )
+        for name in ("warmup_epochs", "plateau_patience", "early_stopping_patience"):
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; give 0 or more.")
+        if not 0 < self.plateau_factor < 1:
+            raise ConfigurationError(
+                f"plateau_factor is {self.plateau_factor}; give a number between 0 and 1."
+            )
+        self._check_class_weights()
+
+    def _check_class_weights(self) -> None:
+        given = self.class_weights
+        if isinstance(given, str):
+            if given not in ("none", "balanced"):
+                raise ConfigurationError(
+                    f"class_weights is {given!r}; give none, balanced, or a number for each class."
+                )
+            return
+        weights = {str(label): float(weight) for label, weight in given.items()}
+        object.__setattr__(self, "class_weights", weights)
+        if not weights or not all(math.isfinite(w) and w > 0 for w in weights.values()):
+            raise ConfigurationError(
+                f"class_weights is {weights}; give a number above 0 for each class."
+            )
+
+    def of_configuration(self, hyperparameters: Mapping[str, Any]) -> Recipe:
+        """Return the recipe with what a configuration's hyperparameters say otherwise."""
+        names = [name for name in OF_A_CONFIGURATION if name in hyperparameters]
+        return replace(self, **{name: hyperparameters[name] for name in names})
+
+    def loss_of(self, task: str) -> str:
+        """Return the loss for a task.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is a loss of the other task.
+        """
+        return _of_task("loss", self.loss, LOSSES, task)
+
+    def metric_of(self, task: str) -> str:
+        """Return the metric for a task.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is a metric of the other task.
+        """
+        return _of_task("metric", self.metric, METRICS, task)
+
+    def weights_of(
+        self, labels: Sequence[Any] | None, counts: Sequence[int] | None
+    ) -> tuple[float, ...]:
+        """Return the weight of each class, by class index; empty where all count alike.
+
+        Parameters
+        ----------
+        labels
+            Original labels by class index; None: it is a regression.
+        counts
+            Training rows of each class.
+
+        Raises
+        ------
+        ConfigurationError
+            If the labels are others than those of the weights.
+        """
+        if self.class_weights == "none":
+            return ()
+        if labels is None or counts is None:
+            raise ConfigurationError(
+                f"class_weights is {self.class_weights}, but the data set is a regression; "
+                "leave it out."
+            )
+        if isinstance(self.class_weights, str):
+            return tuple(sum(counts) / (len(counts) * max(1, count)) for count in counts)
+        named = [str(label) for label in labels]
+        if set(named) != set(self.class_weights):
+            raise ConfigurationError(
+                f"class_weights is for the classes {', '.join(self.class_weights)}; the data set "
+                f"has {', '.join(named)}: give a number for each of these."
+            )
+        return tuple(self.class_weights[label] for label in named)
+
+
+def _of_task(name: str, value: str, choices: Mapping[str, Sequence[str]], task: str) -> str:
+    if value == "auto":
+        return choices[task][0]
+    if value not in choices[task]:
+        raise ConfigurationError(
+            f"{name} is {value!r}, but the data set is a {task}; choose among "
+            f"{', '.join(choices[task])}."
+        )
+    return value

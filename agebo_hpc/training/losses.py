@@ -1,0 +1,73 @@
+"""Losses of single rows, each equal to Keras's loss of the same name.
+
+Those of a regression see the standardised target, with mean 0 and deviation 1: `mape` divides by
+its distance from the mean, `msle` takes what lies below the mean for 0, as the logarithm needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+RowLosses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""(outputs of shape (rows, outputs), y of shape (rows,)) -> loss of each row, float32."""
+
+EPSILON = 1e-7
+"""Keras's own."""
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return the cross-entropy of class indices, in nats."""
+    return tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=labels).loss
+
+
+def squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Return the squared error."""
+    return tf.math.squared_difference(outputs[:, 0], targets)
+
+
+def _absolute_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    return tf.abs(outputs[:, 0] - targets)
+
+
+def _huber(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    error = tf.abs(outputs[:, 0] - targets)
+    return tf.where(error <= 1.0, 0.5 * tf.square(error), error - 0.5)
+
+
+def _log_cosh(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    error = outputs[:, 0] - targets
+    return error + tf.math.softplus(-2.0 * error) - float(np.log(2.0))
+
+
+def _percentage_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    return 100.0 * tf.abs((targets - outputs[:, 0]) / tf.maximum(tf.abs(targets), EPSILON))
+
+
+def _logarithmic_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    first, second = (tf.math.log(tf.maximum(v, EPSILON) + 1.0) for v in (outputs[:, 0], targets))
+    return tf.math.squared_difference(first, second)
+
+
+ROW_LOSSES: dict[str, RowLosses] = {
+    "cross_entropy": cross_entropy,
+    "mse": squared_error,
+    "mae": _absolute_error,
+    "huber": _huber,
+    "log_cosh": _log_cosh,
+    "mape": _percentage_error,
+    "msle": _logarithmic_error,
+}
+"""By the names that a recipe may give; the same as in `agebo_hpc.space.recipe.LOSSES`."""
+
+
+def weighted(losses: RowLosses, class_weights: Sequence[float]) -> RowLosses:
+    """Return losses that are multiplied with the weight of the row's class."""
+    weights = np.asarray(class_weights, np.float32)
+
+    def of_rows(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return losses(outputs, labels) * tf.gather(tf.constant(weights), labels)
+
+    return of_rows

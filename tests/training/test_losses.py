@@ -1,0 +1,78 @@
+"""Losses are Keras's own; class weights change training only."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from agebo_hpc.space.recipe import LOSSES, Recipe
+from agebo_hpc.training.losses import ROW_LOSSES
+from agebo_hpc.training.metrics import make_task
+
+KERAS = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "huber": "huber",
+    "log_cosh": "log_cosh",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+
+
+def real_rows(seed=0):
+    """Targets as they are prepared, one of them 0; outputs near and far, of both signs."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=60).astype(np.float32)
+    y[3] = 0
+    outputs = (y + rng.normal(0, 2, 60)).astype(np.float32)[:, None]
+    return tf.constant(outputs), tf.constant(y)
+
+
+@pytest.mark.parametrize("name", LOSSES["regression"])
+def test_losses_and_their_gradients_are_those_of_keras(name):
+    outputs, y = real_rows()
+    keras = getattr(tf.keras.losses, KERAS[name])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(outputs)
+        ours = ROW_LOSSES[name](outputs, y)
+        theirs = keras(y[:, None], outputs)
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=2e-5, atol=1e-6)
+    slopes = [tape.gradient(loss, outputs).numpy() for loss in (ours, theirs)]
+    np.testing.assert_allclose(*slopes, rtol=2e-5, atol=1e-6)
+
+
+def test_cross_entropy_is_that_of_keras():
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(40, 3)).astype(np.float32)
+    labels = rng.integers(0, 3, 40).astype(np.int32)
+    expected = tf.keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    found = ROW_LOSSES["cross_entropy"](tf.constant(logits), tf.constant(labels))
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-5)
+
+
+def test_every_loss_that_a_recipe_may_name_is_there():
+    assert {name for names in LOSSES.values() for name in names} == set(ROW_LOSSES)
+
+
+def test_class_weights_multiply_the_losses_of_training_and_of_nothing_else():
+    rng = np.random.default_rng(2)
+    logits = tf.constant(rng.normal(size=(50, 2)).astype(np.float32))
+    labels = tf.constant(rng.integers(0, 2, 50).astype(np.int32))
+    plain = make_task("classification")
+    heavy = make_task("classification", class_weights=(0.52, 13.87))
+    factors = np.where(labels.numpy() == 1, 13.87, 0.52)
+    np.testing.assert_allclose(
+        heavy.losses(logits, labels), factors * plain.losses(logits, labels), rtol=1e-6
+    )
+    np.testing.assert_array_equal(heavy.sums(logits, labels), plain.sums(logits, labels))
+
+
+def test_r2_does_not_depend_on_the_loss():
+    outputs, y = real_rows()
+    found = []
+    for name in LOSSES["regression"]:
+        task = make_task("regression", 1, Recipe(loss=name))
+        sums = task.sums(outputs, y).numpy()
+        assert sums[0] == pytest.approx(float(tf.reduce_sum(task.losses(outputs, y))), rel=1e-5)
+        found.append(task.metric_from_sums(sums, 60))
+    expected = 1 - np.sum((outputs[:, 0] - y) ** 2) / np.sum((y - np.mean(y)) ** 2)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
