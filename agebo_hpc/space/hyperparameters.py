@@ -32,6 +32,11 @@ class HyperparameterSpace:
         Names of numeric categories without an order: a surrogate sees them one-hot. Other
         numeric categories are seen as log-scaled numbers.
 
+    Attributes
+    ----------
+    names
+        Of the tuned dimensions.
+
     Examples
     --------
     >>> space = HyperparameterSpace([Real(1e-3, 1e-1, prior="log-uniform", name="learning_rate")])
@@ -53,6 +58,7 @@ class HyperparameterSpace:
         self.nominal = tuple(nominal)
         constant = {d.name: d.categories[0] for d in dimensions if _is_constant(d)}
         self.dimensions = tuple(d for d in dimensions if d.name not in constant)
+        self.names: tuple[str, ...] = tuple(d.name for d in self.dimensions)
         self.fixed: dict[str, Any] = {
             name: value
             for name, value in {**DEFAULTS, **constant, **(fixed or {})}.items()
@@ -61,11 +67,6 @@ class HyperparameterSpace:
         both = set(self.names) & set(fixed or {})
         if both:
             raise ConfigurationError(f"{sorted(both)} are both tuned and fixed; choose one.")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the tuned dimensions."""
-        return tuple(dimension.name for dimension in self.dimensions)
 
     @property
     def defaults(self) -> dict[str, Any]:
