@@ -7,6 +7,7 @@ one that nine of ten evaluations keep.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -24,24 +25,32 @@ RIDGE = 1e-2
 
 
 class Durations:
-    """Predicts seconds from features; all features are positive numbers."""
+    """Predicts seconds from features; all features are positive numbers.
+
+    Attributes
+    ----------
+    shortest
+        The shortest of the latest, seconds; 0 without any.
+    """
 
     def __init__(self) -> None:
         self._rows: deque[tuple[list[float], float]] = deque(maxlen=RECENT)
         self._fit: tuple[np.ndarray, np.ndarray, float] | None = None
         self._num_new = 0
+        self.shortest = 0.0
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    @property
-    def shortest(self) -> float:
-        """The shortest of the latest, seconds; 0 without any."""
-        return min((seconds for _, seconds in self._rows), default=0.0)
-
     def observe(self, features: Sequence[float], seconds: float) -> None:
         """Take note of a duration, in seconds > 0."""
+        oldest = self._rows[0][1] if len(self._rows) == RECENT else math.inf
         self._rows.append((list(features), seconds))
+        if len(self._rows) > 1 and oldest > self.shortest:
+            self.shortest = min(self.shortest, seconds)
+        else:
+            # Asked for at each proposal; looked for only when the shortest one is forgotten.
+            self.shortest = min(seconds for _, seconds in self._rows)
         self._num_new += 1
         if self._num_new >= REFIT_SHARE * len(self._rows):
             self._fit = None

@@ -177,8 +177,9 @@ class Manager:
             logger.info("%s", best_line(tally.best))
             logger.info("%s", remark)
             _log_refills(driver)
-            history.snapshot(self._search.state, force=True)
+            # In this order: what is noted after the last snapshot would be a reason for another.
             history.life("end", {"reason": state})
+            history.snapshot(self._search.state, force=True)
             self._run.write_status(self._status(tally, state, code))
         return code
 

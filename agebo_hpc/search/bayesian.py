@@ -87,6 +87,7 @@ class BayesianOptimizer(Proposer[Value]):
         settings: BayesianSettings | None = None,
     ) -> None:
         self._space = self._allowed = space
+        self._num_points = space.num_points
         self._seed = seed
         self._num_initial = num_initial
         self._settings = settings or BayesianSettings()
@@ -99,13 +100,13 @@ class BayesianOptimizer(Proposer[Value]):
         pool = self._prepare(evaluation_id, pending)
         if pool is None:
             return self._random(rng)
-        choices = self._choices(pool)
-        if not len(choices):
+        allowed = self._may_be_proposed(pool)
+        if not allowed.any():
             return self._random(rng)
-        bound = pool.bound(self._settings.kappa)[choices]
+        bound = np.where(allowed, pool.bound(self._settings.kappa), -np.inf)
         largest = np.flatnonzero(bound == bound.max())
         # Trees are piecewise constant: many candidates share the largest bound.
-        row = choices[largest[rng.integers(len(largest))]]
+        row = largest[rng.integers(len(largest))]
         return self._space.point(pool.columns, int(row))
 
     def restore(self, evaluation_id: int, value: Value, pending: Mapping[int, Value]) -> None:
@@ -204,14 +205,14 @@ class BayesianOptimizer(Proposer[Value]):
 
     def _free(self, pool: Pool) -> np.ndarray:
         """Tell which candidates are new points; all of them where repeats are due."""
-        if len(self._data.keys) >= REPEATS * self._space.num_points:
+        if len(self._data.keys) >= REPEATS * self._num_points:
             return np.ones(len(pool.taken), bool)
         pool.take(self._data.keys.array)
         return ~pool.taken
 
-    def _choices(self, pool: Pool) -> np.ndarray:
-        """Return the rows of candidates that may be proposed."""
+    def _may_be_proposed(self, pool: Pool) -> np.ndarray:
+        """Tell which candidates are new points that the worker groups can hold."""
         allowed = self._free(pool)
         if self._largest is not None:
             allowed &= self._space.num_processes(pool.columns) <= self._largest
-        return np.flatnonzero(allowed)
+        return allowed

@@ -183,9 +183,10 @@ class Forest:
         for slot, (tree, weight, draw) in enumerate(zip(self._trees, weights, draws, strict=True)):
             if tree is None or not weight:
                 continue
+            leaf = tree.add(row, point, weight, value, draw)
             if is_lie:
-                tree.lies[evaluation_id] = (weight, value)
-            self._follow(slot, tree, tree.add(row, point, weight, value, draw))
+                tree.lies[evaluation_id] = (weight, value, leaf)
+            self._follow(slot, tree, leaf)
 
     def _follow(self, slot: int, tree: Tree, leaf: int) -> None:
         if self.pool is not None:
@@ -210,7 +211,8 @@ class Forest:
             len(seen),
             rng,
         )
-        tree.lies = {id: (n, lie) for id, n in zip(seen, times.tolist(), strict=True)}
+        known = zip(seen, times.tolist(), tree.lie_leaves, strict=True)
+        tree.lies = {id: (weight, lie, leaf) for id, weight, leaf in known}
         slot = number % len(self._trees)
         self._trees[slot] = tree
         if self.pool is not None:

@@ -32,7 +32,9 @@ class Tree:
 
     Nodes are numbers from 0, the root. Of each, `left` and `right` are its children, -1 in a
     leaf; a leaf has `mean` and `second`, the weighted mean of its objectives and of their squares.
-    `lies` has weight and value of each pending point that the tree sees, by evaluation id.
+    `lies` has weight, value and leaf of each pending point that the tree sees, by evaluation id;
+    the point is in that leaf or, when it was split since, below it. `lie_leaves` are the leaves of
+    the lies that it was grown with.
 
     Parameters
     ----------
@@ -71,16 +73,18 @@ class Tree:
         self.arrays: dict[str, np.ndarray] = {}
         self._encoded = encoded
         points = encoded.array[rows]
-        self.lies: dict[int, tuple[int, float]] = {}
+        self.lies: dict[int, tuple[int, float, int]] = {}
         self._grown = _grow(points, weights, objectives, num_lies, rng)
         self._num_nodes = int(self._grown.node_count)
         self._reserve(2 * self._num_nodes + 64)
-        self._fill(self._grown.apply(points), rows, weights, objectives)
+        leaves = self._grown.apply(points)
+        self.lie_leaves: list[int] = leaves[len(leaves) - num_lies :].tolist()
+        self._fill(leaves, rows, weights, objectives)
 
-    def find(self, point: list[float]) -> int:
-        """Return the leaf in which an encoded point falls."""
+    def find(self, point: list[float], node: int = 0) -> int:
+        """Return the leaf in which an encoded point falls, below a node that it passes."""
         left, right, dimension, threshold = self.left, self.right, self.dimension, self.threshold
-        node, child = 0, left[0]
+        child = left[node]
         while child >= 0:
             node = child if point[dimension[node]] <= threshold[node] else right[node]
             child = left[node]
@@ -100,7 +104,9 @@ class Tree:
         draw
             Uniform in [0, 1): chooses the dimension if the leaf is split.
         """
-        leaf = self.find(point)
+        # As far as scikit-learn knows the tree it finds the way faster.
+        [node] = self._grown.apply(self._encoded.array[row : row + 1])
+        leaf = self.find(point, int(node))
         other = self._encoded.array[self.row[leaf]].tolist()
         if other == point:
             self._count(leaf, weight, value)
@@ -108,9 +114,11 @@ class Tree:
             self._set_leaf(self._split(leaf, other, point, draw), row, weight, value)
         return leaf
 
-    def correct(self, point: list[float], weight: float, lie: float, value: float) -> int:
-        """Put an objective in the place of its lie; return the leaf."""
-        leaf = self.find(point)
+    def correct(
+        self, point: list[float], weight: float, lie: float, node: int, value: float
+    ) -> int:
+        """Put an objective in the place of its lie, in or below a node; return the leaf."""
+        leaf = self.find(point, node)
         total = self.weight[leaf]
         if total == weight:
             self._set_leaf(leaf, self.row[leaf], weight, value)

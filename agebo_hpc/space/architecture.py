@@ -148,6 +148,12 @@ class ArchitectureSpace:
         """Return how the names of a sub-graph begin; with one there is nothing to tell apart."""
         return f"subgraph_{number + 1}_" if self.num_subgraphs > 1 else ""
 
+    @cached_property
+    def _mutable(self) -> dict[MutationKind, list[int]]:
+        """Positions of the variables that a mutation of each kind may change."""
+        able = [i for i, variable in enumerate(self.variables) if variable.num_choices > 1]
+        return {"any": able, "nodes": [i for i in able if self.variables[i].kind == "node"]}
+
     @property
     def size(self) -> int:
         """Number of architectures in the space."""
@@ -199,11 +205,7 @@ class ArchitectureSpace:
             ``"any"``: any variable may change (the authors' code); ``"nodes"``: only variable
             nodes (the paper's text).
         """
-        candidates = [
-            position
-            for position, variable in enumerate(self.variables)
-            if variable.num_choices > 1 and (kind == "any" or variable.kind == "node")
-        ]
+        candidates = self._mutable[kind]
         if not candidates:
             return architecture
         position = candidates[rng.integers(len(candidates))]

@@ -34,6 +34,11 @@ class HyperparameterSpace:
     defaults
         Values by name of a search that does not tune them (AgE), where `DEFAULTS` are not meant.
 
+    Attributes
+    ----------
+    names
+        Of the tuned dimensions.
+
     Examples
     --------
     >>> space = HyperparameterSpace([Real(1e-3, 1e-1, prior="log-uniform", name="learning_rate")])
@@ -57,6 +62,7 @@ class HyperparameterSpace:
         self._defaults = dict(defaults or {})
         constant = {d.name: d.categories[0] for d in dimensions if _is_constant(d)}
         self.dimensions = tuple(d for d in dimensions if d.name not in constant)
+        self.names: tuple[str, ...] = tuple(d.name for d in self.dimensions)
         self.fixed: dict[str, Any] = {
             name: value
             for name, value in {**DEFAULTS, **constant, **(fixed or {})}.items()
@@ -72,11 +78,6 @@ class HyperparameterSpace:
                     f"The default of {dimension.name} is {default}; allowed is "
                     f"{_describe_dimension(dimension)}."
                 )
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the tuned dimensions."""
-        return tuple(dimension.name for dimension in self.dimensions)
 
     @property
     def defaults(self) -> dict[str, Any]:

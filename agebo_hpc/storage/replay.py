@@ -149,7 +149,8 @@ class Replay:
     def finish(self, result: Result) -> None:
         """Note a result; an evaluation that was cut or lost stays pending."""
         self.check_result(result)
-        self.losses[result.id] += result.status is Status.LOST
+        if result.status is Status.LOST:
+            self.losses[result.id] += 1
         if not result.status.is_final:
             return
         del self.pending[result.id]

@@ -45,10 +45,14 @@ def unseal(line: bytes) -> dict[str, Any]:
 
 def to_json(value: Any) -> str:
     """Say plain data, also that of NumPy, as one line of compact JSON."""
-    return json.dumps(value, separators=(",", ":"), default=_plain)
+    return _ENCODER.encode(value)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     raise TypeError(f"{value!r} of type {type(value).__name__} cannot be written as JSON")
+
+
+# `json.dumps` makes a new one each time unless all its settings are the defaults.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_plain)

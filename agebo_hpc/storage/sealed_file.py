@@ -16,10 +16,10 @@ from agebo_hpc.storage.seal import seal, unseal
 HEAD_BYTES = 512
 
 
-def with_head(content: bytes, head: Mapping[str, Any]) -> bytes:
+def with_head(content: bytes | memoryview, head: Mapping[str, Any]) -> bytes:
     """Put a head before the content, padded to 512 bytes."""
     sums = {"content_bytes": len(content), "content_crc32": f"{zlib.crc32(content):08x}"}
-    return seal({**sums, **head}).ljust(HEAD_BYTES, b"\0") + content
+    return b"".join((seal({**sums, **head}).ljust(HEAD_BYTES, b"\0"), content))
 
 
 def check(data: bytes) -> dict[str, Any]:

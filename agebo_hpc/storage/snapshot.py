@@ -77,7 +77,7 @@ def to_bytes(snapshot: Snapshot) -> bytes:
         _write_table(file.create_group("evaluations"), rows, list(snapshot.columns))
         curves = _tidy(snapshot.columns["evaluation_id"], snapshot.columns["curve"])
         _write_table(file.create_group("curves"), curves, list(curves))
-    content = buffer.getvalue()[HEAD_BYTES:]
+    content = buffer.getbuffer()[HEAD_BYTES:]
     return with_head(content, {"journal_lines": snapshot.journal_lines})
 
 

@@ -12,6 +12,7 @@ runs for --reference virtual seconds only, and so does agebo once more, to be co
 import argparse
 import json
 import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -128,7 +129,10 @@ def simulate(run: Run, asked: argparse.Namespace) -> Figures:
         command += ["--simulate", f"lognormal:mean={asked.mean},sigma={asked.sigma}"]
         command += ["--groups", run.groups, "--processes", 1, "--walltime", run.walltime]
         command += ["--out", out, *run.options]
-        subprocess.run([str(word) for word in command], cwd=ROOT, check=True, capture_output=True)
+        words = [str(word) for word in command]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{shlex.join(words)} ended with code {done.returncode}:\n{done.stderr}")
         found = measure(read_history(out), run, real_seconds(out))
     values = asdict(found)
     cells = [f"{form.format(**values):>{width}}" for _, width, form in COLUMNS]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agebo_hpc.execution.durations import ENOUGH, Durations
+from agebo_hpc.execution.durations import ENOUGH, RECENT, Durations
 
 
 def seconds_of(n, batch, parameters):
@@ -29,6 +29,14 @@ def test_with_few_the_longest_is_the_prediction():
         durations.observe((1, 32, 1000), float(seconds))
     assert durations.predict((8, 1024, 10)) == ENOUGH - 1
     assert durations.shortest == 1.0
+
+
+def test_the_shortest_is_that_of_the_latest_only():
+    durations, rng = Durations(), np.random.default_rng(0)
+    seconds = rng.integers(1, 50, size=5 * RECENT).astype(float).tolist()
+    for number, each in enumerate(seconds, 1):
+        durations.observe((1, 32, 1000), each)
+        assert durations.shortest == min(seconds[max(0, number - RECENT) : number])
 
 
 @pytest.mark.parametrize("features", [(1, 32, 50_000), (4, 256, 2000), (8, 256, 90_000)])

@@ -15,6 +15,7 @@ from agebo_hpc.search.methods import SearchSettings, make_search
 from agebo_hpc.search.objectives import Standing, finite_objectives
 from agebo_hpc.search.observations import Rows, row_keys
 from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints
+from agebo_hpc.search.pool import Pool
 from agebo_hpc.search.tree import Tree
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status
@@ -201,7 +202,7 @@ class TestTree:
         tree, _ = grown(points, objectives, num_lies=10)
         for row in range(20, 30):
             objectives[row] = row
-            tree.correct(points[row].tolist(), 1, 0.0, float(row))
+            tree.correct(points[row].tolist(), 1, 0.0, tree.lie_leaves[row - 20], float(row))
             assert predictions(tree, points) == pytest.approx(objectives)
 
     def test_objectives_of_any_size_are_told_apart(self):
@@ -209,6 +210,64 @@ class TestTree:
         for size in (1e-12, 1e12):
             tree, _ = grown(points, size * np.arange(20.0))
             assert predictions(tree, points) == pytest.approx(size * np.arange(20.0))
+
+
+class TestPool:
+    """Candidates on a coarse grid, so that leaves hold several, one, or none of them."""
+
+    def made(self, num_trees=3, size=400):
+        rng = np.random.default_rng(5)
+        columns = [rng.integers(0, 12, size).astype(float), rng.integers(0, 9, size).astype(float)]
+        encoded = np.column_stack(columns).astype(np.float32)
+        pool = Pool(columns, encoded, num_trees)
+        trees = []
+        for slot in range(num_trees):
+            tree, known = grown(encoded[slot : slot + 20], rng.normal(size=20))
+            pool.place(slot, tree)
+            trees.append((tree, known))
+        return pool, trees, encoded, rng
+
+    @pytest.mark.parametrize("kappa", [0.0, 1.5])
+    def test_the_bound_is_to_the_last_bit_that_of_predicting_everything_anew(self, kappa):
+        pool, trees, encoded, rng = self.made()
+        for step in range(300):
+            slot = step % 3
+            tree, known = trees[slot]
+            leaf = add(tree, known, encoded[rng.integers(len(encoded))], float(rng.normal()))
+            pool.follow(slot, tree, leaf)
+            if step % 4 == 0:
+                anew = Pool(pool.columns, encoded, 3)
+                for other, (each, _) in enumerate(trees):
+                    anew.place(other, each)
+                assert pool.bound(kappa).tolist() == anew.bound(kappa).tolist()
+
+    def test_other_weights_of_the_deviation_and_new_trees_are_heard_of(self):
+        pool, trees, encoded, rng = self.made()
+        before = pool.bound(0.0).copy()
+        assert (pool.bound(1.0) > before).any()
+        tree, _ = grown(encoded[100:140], 10 + rng.normal(size=40))
+        pool.place(1, tree)
+        assert (pool.bound(0.0) > before + 2).all()
+
+    def test_candidates_that_equal_known_points_are_taken(self):
+        pool, _, encoded, rng = self.made()
+        keys = row_keys(encoded[rng.permutation(len(encoded))[:60]])
+        unknown = row_keys(np.float32([[99.0, 99.0]]))
+        for count in (0, 1, 2, 30, 60):
+            pool.take(np.concatenate([keys[:count], unknown[: count > 30]]))
+            assert pool.taken.tolist() == np.isin(row_keys(encoded), keys[:count]).tolist()
+
+
+def test_a_lie_is_corrected_where_its_leaf_was_split_meanwhile():
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(60, 2)).astype(np.float32)
+    tree, encoded = grown(points[:10], np.zeros(10), num_lies=1)
+    [node] = tree.lie_leaves
+    for point in points[10:]:
+        add(tree, encoded, point, 1.0)
+    tree.correct(points[9].tolist(), 1, 0.0, node, 7.0)
+    assert tree.mean[tree.find(points[9].tolist())] == 7.0
+    assert sum(value == 7.0 for value in predictions(tree, points)) == 1
 
 
 def test_all_trees_are_new_at_first_and_none_takes_in_much_more_than_a_tenth():
