@@ -40,9 +40,9 @@ class Scan:
 
     @property
     def remark(self) -> str:
-        """What to say of the lines that are from the copy; empty if there are none."""
+        """What to say of a journal that was not whole; empty if only its last line is torn."""
         if not self.from_copy:
-            return ""
+            return "" if self.content is None else "something else between its lines is left out"
         first, last = self.from_copy[0], self.from_copy[-1]
         which = (
             f"line {first}" if first == last else f"{len(self.from_copy)} lines from {first} on"

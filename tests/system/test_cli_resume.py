@@ -1,11 +1,13 @@
 """What a later life of a search may change, and what it may not."""
 
+import os
 import re
 import shutil
 from contextlib import closing
 
 import pytest
 
+from agebo_hpc import __main__ as program
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.reader import read_history, read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
@@ -80,23 +82,33 @@ def test_search_time_counts_over_all_lives(run, agebo):
     assert len(read_replay(run.out).results) == len(first.results)
 
 
-def test_a_search_that_a_walltime_completed_goes_on_for_a_limit_only(agebo, tmp_path):
+@pytest.fixture
+def here(capsys, monkeypatch):
+    """Run the program in this process: its exit code and what it said."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+
+    def run(*words):
+        code = program.run([str(word) for word in words])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def test_a_search_that_a_walltime_completed_goes_on_for_a_limit_only(here, tmp_path):
     out = tmp_path / "run"
-    words = ["search", "--out", out, "--simulate", "lognormal:mean=0.1", "--walltime", "1s"]
-    assert agebo(*words).returncode == 0
+    words = ["search", "--out", out, "--simulate", "lognormal:mean=0.1", "--executor", "simulated"]
+    words += ["--groups", "1", "--manager-charge", "0", "--walltime", "2s"]
+    assert here(*words)[0] == 0
     number = len(read_history(out))
-    done = agebo("resume", out)
-    assert done.returncode == 0, done.stderr
-    assert f"no evaluation was left to do; for more: agebo-hpc resume {out} --walltime T" in (
-        done.stderr
-    )
-    assert len(read_history(out)) == number
+    code, said = here("resume", out)
+    assert code == 0
+    assert f"no evaluation was left to do; for more: agebo-hpc resume {out} --walltime T" in said
+    assert len(read_history(out)) == number > 5
     for again in (["resume", out, "--walltime", "2s"], [*words, "--resume"]):
-        assert agebo(*again).returncode == 0
+        assert here(*again)[0] == 0
         assert len(read_history(out)) > number
         number = len(read_history(out))
-    done = agebo("resume", out, "--max-evals", str(number + 1))
-    assert done.returncode == 0, done.stderr
+    assert here("resume", out, "--max-evals", number + 1)[0] == 0
     assert len(read_history(out)) == number + 1
 
 
@@ -123,11 +135,11 @@ mine = Problem(
 """
 
 
-def test_a_problem_file_that_has_changed_is_refused_with_both_values(agebo, tmp_path):
+def test_a_problem_file_that_has_changed_is_refused_with_both_values(here, tmp_path):
     out, file = tmp_path / "run", tmp_path / "problem.py"
     file.write_text(PROBLEM)
-    words = ["search", "--problem", f"{file}:mine", "--out", out, "--max-evals", "3"]
-    assert agebo(*words, timeout=60).returncode == 0
+    words = ["search", "--executor", "serial", "--problem", f"{file}:mine", "--out", out]
+    assert here(*words, "--max-evals", "3")[0] == 0
     changes = {
         "nodes=3": ("nodes=4", "architecture.num_nodes 3; now it is 4", "cannot change"),
         "0.001,": ("0.002,", "0.001", "cannot change"),
@@ -135,18 +147,17 @@ def test_a_problem_file_that_has_changed_is_refused_with_both_values(agebo, tmp_
     }
     for before, (after, both, cure) in changes.items():
         file.write_text(PROBLEM.replace(before, after))
-        done = agebo("resume", out, "--max-evals", "4", timeout=60)
-        assert done.returncode == 78, done.stderr
-        assert both in done.stderr and cure in done.stderr
-        assert "Traceback" not in done.stderr
+        code, said = here("resume", out, "--max-evals", "4")
+        assert code == 78, said
+        assert both in said and cure in said
+        assert "Traceback" not in said
         assert len(read_history(out)) == 3
-    done = agebo("resume", out, "--max-evals", "4", "--force", timeout=60)
-    assert done.returncode == 0, done.stderr
+    assert here("resume", out, "--max-evals", "4", "--force")[0] == 0
     assert "from here on problem.recipe is" in (out / "log.txt").read_text()
     file.write_text(PROBLEM)
-    assert agebo("resume", out, "--max-evals", "5", timeout=60).returncode == 78
+    assert here("resume", out, "--max-evals", "5")[0] == 78
     file.write_text(PROBLEM.replace("epochs=2", "epochs=5"))
-    assert agebo("resume", out, "--max-evals", "5", timeout=60).returncode == 0
+    assert here("resume", out, "--max-evals", "5")[0] == 0
 
 
 def test_the_log_says_how_it_was_called_with_what_and_how_it_ended(run, agebo):

@@ -90,7 +90,11 @@ def repeat(lines: list[bytes]) -> list[bytes]:
     return lines + lines[5:]
 
 
-DAMAGES = [change_a_value, lose_a_line, lose_newlines, blank_the_end, cut_short, repeat]
+def scribble(lines: list[bytes]) -> list[bytes]:
+    return [*lines[:5], b"?\n", *lines[5:]]
+
+
+DAMAGES = [scribble, change_a_value, lose_a_line, lose_newlines, blank_the_end, cut_short, repeat]
 Damage = Callable[[list[bytes]], list[bytes]]
 
 
