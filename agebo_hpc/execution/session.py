@@ -90,7 +90,7 @@ def _run_serial(life: Life, interrupt: Interrupt) -> int:
             trainer: Trainer = ChildTrainer(nursery, slot)
         else:
             trainer = make_trainer(life.request, slot, problem)
-        executor = SerialExecutor(trainer, life.request.seed)
+        executor = SerialExecutor(trainer, life.request.seed, life.request.max_memory)
         return _manage(life, (problem, space), executor, 1, interrupt)
 
 
@@ -158,7 +158,12 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
 
     problem, space = _begin(world, life)
     exclusive = request.allocation == "exclusive"
-    executor = MPIExecutor(world, exclusive=exclusive, heartbeat_timeout=request.heartbeat_timeout)
+    executor = MPIExecutor(
+        world,
+        exclusive=exclusive,
+        heartbeat_timeout=request.heartbeat_timeout,
+        max_memory=request.max_memory,
+    )
     executor.remarks = [
         *group_lines(world),
         *idle_lines(world, space.processes, exclusive),

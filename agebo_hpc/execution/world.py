@@ -100,6 +100,12 @@ class World:
         return bool(self.comm.Get_rank() == MANAGER)
 
     @property
+    def trainers_per_node(self) -> int:
+        """Trainer ranks of the node that has most."""
+        nodes = [fact.node for rank, fact in enumerate(self.facts) if rank != MANAGER]
+        return max((nodes.count(node) for node in set(nodes)), default=1)
+
+    @property
     def largest_group(self) -> int:
         """Slots of the largest worker group."""
         return max(len(group) for group in self.groups)

@@ -35,6 +35,14 @@ class Adam:
         self._beta1_power = tf.Variable(self.beta1)
         self._beta2_power = tf.Variable(self.beta2)
 
+    def restart(self, parameters: tf.Tensor) -> None:
+        """Begin anew from start values of the same shape."""
+        self.parameters.assign(parameters)
+        for moment in (self._first_moment, self._second_moment):
+            moment.assign(tf.zeros_like(moment))
+        self._beta1_power.assign(self.beta1)
+        self._beta2_power.assign(self.beta2)
+
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
         tf.raw_ops.ResourceApplyAdam(
@@ -102,6 +110,11 @@ class Lars:
         self._velocity = tf.Variable(tf.zeros_like(self.parameters))
         self._norms = LayerNorms(shapes)
 
+    def restart(self, parameters: tf.Tensor) -> None:
+        """Begin anew from start values of the same shape."""
+        self.parameters.assign(parameters)
+        self._velocity.assign(tf.zeros_like(self._velocity))
+
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
         ratios = self._norms.trust_ratios(self.parameters.read_value(), gradient)
@@ -131,6 +144,14 @@ class Lamb:
         self._beta1_power = tf.Variable(1.0)
         self._beta2_power = tf.Variable(1.0)
         self._norms = LayerNorms(shapes)
+
+    def restart(self, parameters: tf.Tensor) -> None:
+        """Begin anew from start values of the same shape."""
+        self.parameters.assign(parameters)
+        for moment in (self._first_moment, self._second_moment):
+            moment.assign(tf.zeros_like(moment))
+        self._beta1_power.assign(1.0)
+        self._beta2_power.assign(1.0)
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
