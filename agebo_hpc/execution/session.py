@@ -222,9 +222,9 @@ def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int
             prepare_environment(threads)
             slot = Slot(threads, world.local_rank, with_group=True)
             if request.isolation == "child":
-                shared = world.group if request.allocation == "exclusive" else None
-                size = 0 if shared is None else shared.Get_size()
-                trainer = ChildTrainer(nursery or Nursery(request), slot, size)
+                shared = world.neighbours if request.allocation == "exclusive" else ()
+                cores = [world.facts[rank].cores for rank in shared]
+                trainer = ChildTrainer(nursery or Nursery(request), slot, cores)
             else:
                 trainer = make_trainer(request, slot)
         except AgeboError as reason:
