@@ -210,7 +210,7 @@ class ChildTrainer:
         self._slot = slot
         self._num_shared = len(shared)
         # A launcher may have bound this rank to its slot: a member has those of others besides.
-        self._cores = frozenset().union(*shared)
+        self._cores = frozenset(core for cores in shared for core in cores)
         self._limit = nursery.request.eval_timeout
         nursery.await_start()
         try:
