@@ -115,6 +115,14 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="A rank that gives no sign of life for so long counts as dead; 0: never.  "
             "[default: 60s]",
         ),
+        click.option(
+            "--max-memory",
+            type=click.FloatRange(min=0, min_open=True),
+            help="GiB of memory of its own that a trainer process may have. Once one has more, "
+            "no evaluation starts any more; those that run end, and the search returns 75 to be "
+            "resumed with fresh processes.  [default: 0.8 of the node's memory / its trainer "
+            "ranks, and twice what it had at first]",
+        ),
     ]
     return _with_options(command, options)
 

@@ -14,6 +14,7 @@ from agebo_hpc.execution.membership import Membership
 from agebo_hpc.execution.protocol import MANAGER, Outbox, Tag, try_receive
 from agebo_hpc.execution.pulse import LONGEST_BEAT, beat_seconds
 from agebo_hpc.execution.world import World
+from agebo_hpc.training.memory import own_memory
 
 LOOK_SECONDS = 0.1
 """Between two looks for messages."""
@@ -76,4 +77,4 @@ class Attendant:
     def _beat(self) -> None:
         # One that is still under way would only be followed by the next.
         if not self._outbox.sweep():
-            self._outbox.send(None, MANAGER, Tag.BEAT)
+            self._outbox.send(own_memory(), MANAGER, Tag.BEAT)

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -191,9 +192,9 @@ class ChildTrainer:
         That children are forked from.
     slot
         Of this rank.
-    group_size
-        Slots whose cores an evaluation shares among its members: those of the worker group
-        where evaluations have it for themselves, else 0: each member has its slot's cores.
+    shared
+        Cores of each slot of this node that evaluations have for themselves, the whole worker
+        group: members divide them. Empty: each member has its slot's cores.
 
     Raises
     ------
@@ -201,11 +202,15 @@ class ChildTrainer:
         If no trainer can be made.
     """
 
-    def __init__(self, nursery: Nursery, slot: Slot, group_size: int = 0) -> None:
+    def __init__(
+        self, nursery: Nursery, slot: Slot, shared: Sequence[frozenset[int]] = ()
+    ) -> None:
         self._nursery = nursery
         self._child: Child | None = None
         self._slot = slot
-        self._group_size = group_size
+        self._num_shared = len(shared)
+        # A launcher may have bound this rank to its slot: a member has those of others besides.
+        self._cores = frozenset(core for cores in shared for core in cores)
         self._limit = nursery.request.eval_timeout
         nursery.await_start()
         try:
@@ -218,9 +223,9 @@ class ChildTrainer:
     def prepare(self, evaluation: Evaluation, seed: int) -> _ChildTraining:
         """Fork a child and let it prepare. Local."""
         slot = self._slot
-        if self._group_size:
-            members = evaluation.configuration.num_processes
-            slot = replace(slot, threads=max(1, self._group_size * slot.threads // members))
+        if self._num_shared:
+            members = min(evaluation.configuration.num_processes, self._num_shared)
+            slot = replace(slot, threads=self._num_shared * slot.threads // members)
         return _ChildTraining(self._fork(evaluation, slot), evaluation.id, self._limit)
 
     def clean(self) -> None:
@@ -234,7 +239,7 @@ class ChildTrainer:
         if not self._nursery.is_alive:
             self._nursery = Nursery(self._nursery.request)
             self._nursery.await_start()
-        cores = frozenset(os.sched_getaffinity(0))
+        cores = self._cores or frozenset(os.sched_getaffinity(0))
         child = self._child = self._nursery.fork(Order(evaluation, slot, cores))
         child.hear()
         return child

@@ -88,6 +88,11 @@ class Executor(ABC):
         """Whether slots will come back although nothing runs: ranks died and groups are mended."""
         return False
 
+    @property
+    def drain_reason(self) -> str:
+        """Why nothing more is to be started in this life of the search; empty: no reason."""
+        return ""
+
     @abstractmethod
     def close(self) -> None:
         """Let the trainer processes go."""

@@ -88,6 +88,7 @@ class Manager:
                 self._executor.clock,
                 StopFile(self._run.stop_path),
                 self._size_of,
+                lambda: self._executor.drain_reason,
             )
             return self._run_with(history, limits)
 
@@ -270,12 +271,14 @@ class Manager:
 
         Without that and without an order, time has ended it.
         """
-        used_up = self._budget.completes and not limits.order
+        used_up = self._budget.completes and not limits.order and not limits.drain_reason
         return EXIT_COMPLETE if complete or used_up else EXIT_AGAIN
 
     def _remark(self, state: str, limits: Limits, tally: Tally) -> str:
         """Say how this life ended and how to go on."""
         reason = f" by {limits.order}" if limits.order else ""
+        if not reason and state != "complete" and limits.drain_reason:
+            reason = f", as {limits.drain_reason},"
         resume = f"agebo-hpc resume {self._run.path}"
         if limits.order and limits.interrupt.received is None:
             resume = f"rm {self._run.stop_path}; {resume}"

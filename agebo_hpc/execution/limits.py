@@ -125,6 +125,9 @@ class Limits:
     size_of
         Number of trainable parameters of a configuration's network, > 0; helps to predict how
         long its training takes.
+    drain
+        Tells why nothing more is to be started in this life; empty: no reason. It counts once
+        an evaluation has ended, so that every life of the search gets on.
     """
 
     max_evals: int | None = None
@@ -133,11 +136,13 @@ class Limits:
     clock: Callable[[], float] = time.monotonic
     stop_file: StopFile | None = None
     size_of: Callable[[Configuration], int] = lambda configuration: 1
+    drain: Callable[[], str] = lambda: ""
 
     def __post_init__(self) -> None:
         self.began = self.clock()
         self._durations = Durations()
         self._recent_failures: deque[str] = deque()
+        self._has_results = False
 
     @property
     def elapsed(self) -> float:
@@ -158,13 +163,19 @@ class Limits:
             return f"the file {self.stop_file.path}"
         return ""
 
+    @property
+    def drain_reason(self) -> str:
+        """Why running evaluations are the last of this life; empty: they are not."""
+        return self.drain() if self._has_results else ""
+
     def must_stop(self) -> bool:
         """Tell whether running evaluations must end now."""
         return bool(self.order) or self.remaining <= 0
 
     def has_time_to_ask(self) -> bool:
         """Tell whether the shortest of evaluations would still end in time."""
-        return not self.must_stop() and self._durations.shortest <= self.remaining
+        is_over = self.must_stop() or bool(self.drain_reason)
+        return not is_over and self._durations.shortest <= self.remaining
 
     def num_missing(self, num_begun: int) -> int:
         """Return how many evaluations are missing to the number that was asked for.
@@ -181,7 +192,7 @@ class Limits:
 
         Its duration is predicted from those that have ended; without any, it may start.
         """
-        if self.must_stop():
+        if self.must_stop() or self.drain_reason:
             return False
         if self.walltime is None:
             return True
@@ -206,6 +217,7 @@ class Limits:
         TooManyFailuresError
             If too many in a row failed by an exception or for memory.
         """
+        self._has_results = True
         if result.status in (Status.FAILED, Status.OUT_OF_MEMORY):
             self._recent_failures.append(result.traceback)
         elif result.status is not Status.LOST:

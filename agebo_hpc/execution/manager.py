@@ -10,6 +10,7 @@ from typing import Any
 from agebo_hpc.errors import RankDiedError
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.inbox import Inbox
+from agebo_hpc.execution.memory_guard import MemoryGuard
 from agebo_hpc.execution.placement import Block, Placement
 from agebo_hpc.execution.protocol import Backoff, Outbox, Start, Tag
 from agebo_hpc.execution.recovery import ANSWER_SECONDS, Recovery
@@ -38,13 +39,22 @@ class MPIExecutor(Executor):
         Whether an evaluation has a whole worker group for itself.
     heartbeat_timeout
         Seconds without a heartbeat after which a rank counts as hung and is ended; 0: never.
+    max_memory
+        GiB of its own that a rank may have; None: a share of its node's memory. Ranks without
+        heartbeats are not looked after.
     """
 
     runs_elsewhere = True
 
     def __init__(
-        self, world: World, *, exclusive: bool = False, heartbeat_timeout: float = 60.0
+        self,
+        world: World,
+        *,
+        exclusive: bool = False,
+        heartbeat_timeout: float = 60.0,
+        max_memory: float | None = None,
     ) -> None:
+        self._guard = MemoryGuard(max_memory, world.trainers_per_node)
         self._placement = Placement(world.groups, exclusive=exclusive)
         self._starts: dict[int, Start] = {}
         self._numbers: dict[int, int] = {}
@@ -55,7 +65,7 @@ class MPIExecutor(Executor):
         self._inbox = Inbox(world.comm)
         self._outbox = Outbox(world.comm)
         control = Outbox(world.control)
-        self._vigil = Vigil(world, control, heartbeat_timeout)
+        self._vigil = Vigil(world, control, heartbeat_timeout, self._guard)
         self._recovery = Recovery(
             world.groups,
             call=lambda rank: self._outbox.send(None, rank, Tag.CALL),
@@ -128,6 +138,11 @@ class MPIExecutor(Executor):
     def is_recovering(self) -> bool:
         """Whether a worker group that lost a rank is not whole again yet."""
         return not self._recovery.is_idle
+
+    @property
+    def drain_reason(self) -> str:
+        """Which rank has more memory than allowed; empty: none."""
+        return self._guard.reason
 
     @property
     def has_losses(self) -> bool:

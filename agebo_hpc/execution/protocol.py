@@ -17,7 +17,7 @@ leader  -> member    GO       (a start's number, when): all are
 
 On ``World.control``, taken by a trainer rank's attendant, a thread:
 
-trainer -> manager   BEAT     None: this rank lives
+trainer -> manager   BEAT     bytes of memory of this rank's own: it lives
 manager -> trainer   REPAIR   None: leave the dead out of your group's communicator
 trainer -> manager   REPAIRED None
 manager -> trainer   KILL     a `Place` on the trainer's host: end that process

@@ -23,7 +23,7 @@ ISOLATIONS = ("rank", "child")
 
 POSITIVE = (
     *("max_evals", "max_time", "walltime", "epochs", "max_processes", "threads_per_slot"),
-    "accumulate_steps",
+    *("accumulate_steps", "max_memory"),
     *("groups", "slots_per_group"),
 )
 NOT_NEGATIVE = (
@@ -85,6 +85,9 @@ class SearchRequest:
         Choices of n; None: the problem's choices that fit into a group.
     threads_per_slot
         Cores of a slot; None: this node's cores divided by its trainer ranks.
+    max_memory
+        GiB of its own that a trainer process may have; once one has more, running evaluations
+        are the last of this life. None: a share of the node's memory.
     eval_timeout
         Seconds after which an evaluation is ended; 0: never.
     fixed
@@ -141,6 +144,7 @@ class SearchRequest:
     surrogate: str = "forest"
     max_time: float | None = None
     heartbeat_timeout: float = 60.0
+    max_memory: float | None = None
     simulate: str | None = None
     groups: int | None = None
     slots_per_group: int = 1

@@ -25,6 +25,7 @@ OF_A_LIFE = (
     "threads_per_slot",
     "eval_timeout",
     "heartbeat_timeout",
+    "max_memory",
     "isolation",
 )
 """Options that each life sets for itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 import time
@@ -9,7 +10,9 @@ from collections.abc import Callable, Mapping
 
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.guard import Ending, run_guarded
+from agebo_hpc.execution.memory_guard import MemoryGuard
 from agebo_hpc.space.configuration import Evaluation, Result
+from agebo_hpc.training.memory import own_memory
 from agebo_hpc.training.trainer import Trainer
 
 
@@ -22,13 +25,16 @@ class SerialExecutor(Executor):
         Trains the evaluations.
     seed
         Of the search.
+    max_memory
+        GiB of its own that this process may have; None: a share of the node's memory.
     """
 
     num_slots = 1
     max_processes = 1
 
-    def __init__(self, trainer: Trainer, seed: int) -> None:
+    def __init__(self, trainer: Trainer, seed: int, max_memory: float | None = None) -> None:
         self._trainer = trainer
+        self._guard = MemoryGuard(max_memory)
         self._seed = seed
         self._waiting: list[tuple[Evaluation, float]] = []
         self._training: int | None = None
@@ -61,11 +67,17 @@ class SerialExecutor(Executor):
         result = make_result(evaluation, ending, (submitted, started), (0,))
         self._training = None
         clean_after(self._trainer)
+        self._guard.observe(0, f"Process {os.getpid()}", own_memory())
         return [result]
 
     def stop(self, evaluation_id: int) -> None:
         """Order the evaluation that trains to end; called from `on_report`."""
         self._is_stopped |= evaluation_id == self._training
+
+    @property
+    def drain_reason(self) -> str:
+        """That this process has more memory than allowed; empty: it has not."""
+        return self._guard.reason
 
     @property
     def num_running(self) -> int:

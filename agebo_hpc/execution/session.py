@@ -92,7 +92,7 @@ def _run_serial(life: Life, interrupt: Interrupt) -> int:
             trainer: Trainer = ChildTrainer(nursery, slot)
         else:
             trainer = make_trainer(life.request, slot, problem)
-        executor = SerialExecutor(trainer, life.request.seed)
+        executor = SerialExecutor(trainer, life.request.seed, life.request.max_memory)
         return _manage(life, (problem, space), executor, 1, interrupt)
 
 
@@ -160,7 +160,12 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
 
     problem, space = _begin(world, life)
     exclusive = request.allocation == "exclusive"
-    executor = MPIExecutor(world, exclusive=exclusive, heartbeat_timeout=request.heartbeat_timeout)
+    executor = MPIExecutor(
+        world,
+        exclusive=exclusive,
+        heartbeat_timeout=request.heartbeat_timeout,
+        max_memory=request.max_memory,
+    )
     executor.remarks = [
         *group_lines(world),
         *idle_lines(world, space.processes, exclusive),
@@ -219,9 +224,9 @@ def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int
             prepare_environment(threads)
             slot = Slot(threads, world.local_rank, with_group=True)
             if request.isolation == "child":
-                shared = world.group if request.allocation == "exclusive" else None
-                size = 0 if shared is None else shared.Get_size()
-                trainer = ChildTrainer(nursery or Nursery(request), slot, size)
+                shared = world.neighbours if request.allocation == "exclusive" else ()
+                cores = [world.facts[rank].cores for rank in shared]
+                trainer = ChildTrainer(nursery or Nursery(request), slot, cores)
             else:
                 trainer = make_trainer(request, slot)
         except AgeboError as reason:

@@ -8,6 +8,7 @@ import time
 from agebo_hpc.errors import RankDiedError
 from agebo_hpc.execution.faults import dead_ranks
 from agebo_hpc.execution.inbox import Inbox
+from agebo_hpc.execution.memory_guard import MemoryGuard
 from agebo_hpc.execution.protocol import MANAGER, Outbox, Tag
 from agebo_hpc.execution.pulse import Pulse
 from agebo_hpc.execution.world import World
@@ -29,6 +30,8 @@ class Vigil:
         Sends on ``world.control``.
     heartbeat_timeout
         Seconds without a heartbeat after which a rank is ended; 0: never.
+    guard
+        Hears of the ranks' memory.
 
     Attributes
     ----------
@@ -38,8 +41,11 @@ class Vigil:
         One sentence on every dead rank.
     """
 
-    def __init__(self, world: World, control: Outbox, heartbeat_timeout: float) -> None:
+    def __init__(
+        self, world: World, control: Outbox, heartbeat_timeout: float, guard: MemoryGuard
+    ) -> None:
         self._world = world
+        self._guard = guard
         self._control = control
         self._inbox = Inbox(world.control)
         self.alive = set(range(world.comm.Get_size())) - {MANAGER}
@@ -103,10 +109,12 @@ class Vigil:
 
     def _take_messages(self) -> None:
         while (received := self._inbox.receive()) is not None:
-            rank, tag, _ = received
+            rank, tag, content = received
             self._pulse.heard(rank)
             if tag == Tag.REPAIRED:
                 self._repaired.append(rank)
+            if tag == Tag.BEAT:
+                self._guard.observe(rank, f"Rank {rank} on {self._world.places[rank]}", content)
 
     def _found_dead(self) -> set[int]:
         if self._world.survives:

@@ -100,6 +100,19 @@ class World:
         return bool(self.comm.Get_rank() == MANAGER)
 
     @property
+    def neighbours(self) -> tuple[int, ...]:
+        """World ranks of this rank's worker group that are on its node, itself among them."""
+        own = self.comm.Get_rank()
+        group = next((group for group in self.groups if own in group), ())
+        return tuple(rank for rank in group if self.facts[rank].node == self.facts[own].node)
+
+    @property
+    def trainers_per_node(self) -> int:
+        """Trainer ranks of the node that has most."""
+        nodes = [fact.node for rank, fact in enumerate(self.facts) if rank != MANAGER]
+        return max((nodes.count(node) for node in set(nodes)), default=1)
+
+    @property
     def largest_group(self) -> int:
         """Slots of the largest worker group."""
         return max(len(group) for group in self.groups)

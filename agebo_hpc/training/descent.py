@@ -15,8 +15,8 @@ import tensorflow as tf
 EPSILON = 1e-7
 
 
-class _OnVector:
-    """What all have: the parameters.
+class VectorOptimizer:
+    """What all optimizers have: the parameters, and what a step remembers.
 
     Parameters
     ----------
@@ -28,14 +28,30 @@ class _OnVector:
 
     def __init__(self, parameters: np.ndarray, shapes: Sequence[tuple[int, ...]] = ()) -> None:
         self.parameters = tf.Variable(parameters, name="parameters")
+        self._memory: list[tuple[tf.Variable, float]] = []
+
+    def restart(self, parameters: tf.Tensor) -> None:
+        """Begin anew from start values of the same shape."""
+        self.parameters.assign(parameters)
+        for variable, value in self._memory:
+            variable.assign(tf.fill(variable.shape, value))
 
     def _slot(self, value: float = 0.0) -> tf.Variable:
         """Return a number for each parameter that a step may remember."""
-        return tf.Variable(tf.fill(self.parameters.shape, value))
+        return self._remember(self.parameters.shape, value)
+
+    def _number(self, value: float) -> tf.Variable:
+        """Return one number that a step may remember."""
+        return self._remember((), value)
+
+    def _remember(self, shape: Sequence[int], value: float) -> tf.Variable:
+        variable = tf.Variable(tf.fill(shape, value))
+        self._memory.append((variable, value))
+        return variable
 
 
-class GradientDescent(_OnVector):
-    """Stochastic gradient descent without momentum; parameters as of `_OnVector`."""
+class GradientDescent(VectorOptimizer):
+    """Stochastic gradient descent without momentum; parameters as of `VectorOptimizer`."""
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
@@ -44,8 +60,8 @@ class GradientDescent(_OnVector):
         )
 
 
-class RMSprop(_OnVector):
-    """RMSprop (Tieleman and Hinton 2012) without momentum; parameters as of `_OnVector`."""
+class RMSprop(VectorOptimizer):
+    """RMSprop (Tieleman and Hinton 2012) without momentum; parameters as of `VectorOptimizer`."""
 
     rho = 0.9
 
@@ -67,8 +83,8 @@ class RMSprop(_OnVector):
         )
 
 
-class Adagrad(_OnVector):
-    """Adagrad (Duchi, Hazan and Singer 2011); parameters as of `_OnVector`."""
+class Adagrad(VectorOptimizer):
+    """Adagrad (Duchi, Hazan and Singer 2011); parameters as of `VectorOptimizer`."""
 
     initial = 0.1
 
@@ -82,8 +98,8 @@ class Adagrad(_OnVector):
         self.parameters.assign_sub(learning_rate * gradient / tf.sqrt(squares + EPSILON))
 
 
-class Adadelta(_OnVector):
-    """Adadelta (Zeiler 2012), its step times the learning rate; parameters as of `_OnVector`."""
+class Adadelta(VectorOptimizer):
+    """Adadelta (Zeiler 2012), its step times the learning rate; parameters as of `VectorOptimizer`."""
 
     rho = 0.95
 
@@ -104,8 +120,8 @@ class Adadelta(_OnVector):
         )
 
 
-class Adamax(_OnVector):
-    """Adamax (Kingma and Ba 2015, section 7.1); parameters as of `_OnVector`."""
+class Adamax(VectorOptimizer):
+    """Adamax (Kingma and Ba 2015, section 7.1); parameters as of `VectorOptimizer`."""
 
     beta1 = 0.9
     beta2 = 0.999
@@ -113,7 +129,7 @@ class Adamax(_OnVector):
     def __init__(self, parameters: np.ndarray, shapes: Sequence[tuple[int, ...]] = ()) -> None:
         super().__init__(parameters, shapes)
         self._moment, self._norm = self._slot(), self._slot()
-        self._beta1_power = tf.Variable(self.beta1)
+        self._beta1_power = self._number(self.beta1)
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
@@ -131,8 +147,8 @@ class Adamax(_OnVector):
         self._beta1_power.assign(self._beta1_power * self.beta1)
 
 
-class Nadam(_OnVector):
-    """Nadam (Dozat 2016): Adam with Nesterov's momentum; parameters as of `_OnVector`."""
+class Nadam(VectorOptimizer):
+    """Nadam (Dozat 2016): Adam with Nesterov's momentum; parameters as of `VectorOptimizer`."""
 
     beta1 = 0.9
     beta2 = 0.999
@@ -141,9 +157,9 @@ class Nadam(_OnVector):
     def __init__(self, parameters: np.ndarray, shapes: Sequence[tuple[int, ...]] = ()) -> None:
         super().__init__(parameters, shapes)
         self._first_moment, self._second_moment = self._slot(), self._slot()
-        self._product = tf.Variable(1.0)
-        self._beta2_power = tf.Variable(1.0)
-        self._decay_power = tf.Variable(1.0)
+        self._product = self._number(1.0)
+        self._beta2_power = self._number(1.0)
+        self._decay_power = self._number(1.0)
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""

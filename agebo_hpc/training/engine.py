@@ -21,12 +21,12 @@ from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Problem, Recipe
 from agebo_hpc.training.data_parallel import Group
 from agebo_hpc.training.metrics import make_task
-from agebo_hpc.training.network import forward, initial_parameters
-from agebo_hpc.training.optimizer import OPTIMIZERS
-from agebo_hpc.training.passes import VALIDATION_ROWS, compile_sums, evaluate_rows
+from agebo_hpc.training.network import initial_parameters
+from agebo_hpc.training.passes import VALIDATION_ROWS, evaluate_rows
+from agebo_hpc.training.programs import TRACED, Programs, Shapes
 from agebo_hpc.training.rows import Rows, Source, shard_of, shared_tensor
 from agebo_hpc.training.schedules import LearningRateSchedule
-from agebo_hpc.training.step import compile_epoch, loss_and_gradient
+from agebo_hpc.training.step import loss_and_gradient
 
 __all__ = [
     "STOP_REASONS",
@@ -141,6 +141,7 @@ def train_network(
     group: Group,
     stop: StopRule = never_stop,
     watch: Watch = lambda record: None,
+    programs: Programs | None = None,
 ) -> TrainedNetwork:
     """Train a network.
 
@@ -158,6 +159,8 @@ def train_network(
         Asked after each epoch; training ends when any process has a reason.
     watch
         Gets the record of each epoch, before the next one begins.
+    programs
+        Compiled functions of earlier trainings; this one's are added. None: nothing is kept.
 
     Raises
     ------
@@ -166,12 +169,21 @@ def train_network(
     WeightsDifferError
         On all processes alike, when they end with different parameters.
     """
-    return _Training(plan, training, validation, group).run(stop, watch)
+    programs = Programs(most=0) if programs is None else programs
+    running = _Training(plan, training, validation, group, programs)
+    trained = running.run(stop, watch)
+    programs.keep(running.program)
+    return trained
 
 
 class _Training:
     def __init__(
-        self, plan: TrainingPlan, training: Source, validation: Source, group: Group
+        self,
+        plan: TrainingPlan,
+        training: Source,
+        validation: Source,
+        group: Group,
+        programs: Programs,
     ) -> None:
         self._started = time.perf_counter()
         self._plan = plan
@@ -186,16 +198,16 @@ class _Training:
         )
         rng = generator(plan.seed, plan.evaluation_id, Stream.TRAINING)
         start = group.broadcast(tf.constant(initial_parameters(plan.graph, rng)), "parameters")
-        make = OPTIMIZERS[self._recipe.optimizer]
-        self._optimizer = make(start.numpy(), plan.graph.parameter_shapes())
-        self._train = compile_epoch(
-            plan.graph, self._task, self._recipe, self._batch, self._optimizer, group
+        shapes = Shapes(
+            graph=plan.graph,
+            task=plan.task,
+            **{name: getattr(plan.recipe, name) for name in TRACED},
+            class_weights=plan.class_weights,
+            batch=self._batch,
+            group_size=group.size,
         )
-        self._validate = compile_sums(
-            self._task,
-            plan.graph,
-            lambda x: forward(plan.graph, self._optimizer.parameters, x),
-        )
+        self.program = programs.take(shapes, self._task, plan.recipe, start, group)
+        self._optimizer = self.program.optimizer
 
     def run(self, stop: StopRule, watch: Watch) -> TrainedNetwork:
         hyperparameters = self._plan.hyperparameters
@@ -248,7 +260,7 @@ class _Training:
         total, done = 0.0, 0
         for x, y, rows in self._training.windows(self._shard, self._steps, self._batch, rng):
             following = rates[done : done + len(rows)]
-            total += float(self._train(x, y, shared_tensor(rows), tf.constant(following)))
+            total += float(self.program.train(x, y, shared_tensor(rows), tf.constant(following)))
             done += len(rows)
         return total / self._steps
 
@@ -256,7 +268,7 @@ class _Training:
         """Average the epoch's loss, sum the validation, agree on stopping, in one message."""
         flags = [float(reason == known) for known in STOP_REASONS]
         shard = shard_of(self._validation.num_rows, self._group.rank, self._group.size)
-        sums = self._validate(self._validation, shard)
+        sums = self.program.validate(self._validation, shard)
         vector = np.concatenate([[local_loss / self._group.size], flags, sums])
         loss, rest = np.split(self._group.sum(tf.constant(vector), "epoch").numpy(), [1])
         agreed = [known for known, flag in zip(STOP_REASONS, rest, strict=False) if flag]

@@ -20,10 +20,11 @@ from agebo_hpc.training.descent import (
     GradientDescent,
     Nadam,
     RMSprop,
+    VectorOptimizer,
 )
 
 
-class Adam:
+class Adam(VectorOptimizer):
     """Adam (Kingma and Ba 2015) with Keras's defaults.
 
     Parameters
@@ -39,11 +40,11 @@ class Adam:
     epsilon = 1e-7
 
     def __init__(self, parameters: np.ndarray, shapes: Sequence[tuple[int, ...]] = ()) -> None:
-        self.parameters = tf.Variable(parameters, name="parameters")
-        self._first_moment = tf.Variable(tf.zeros_like(self.parameters))
-        self._second_moment = tf.Variable(tf.zeros_like(self.parameters))
-        self._beta1_power = tf.Variable(self.beta1)
-        self._beta2_power = tf.Variable(self.beta2)
+        super().__init__(parameters, shapes)
+        self._first_moment = self._slot()
+        self._second_moment = self._slot()
+        self._beta1_power = self._number(self.beta1)
+        self._beta2_power = self._number(self.beta2)
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
@@ -91,7 +92,7 @@ class LayerNorms:
         return tf.gather(ratio, self._part)
 
 
-class Lars:
+class Lars(VectorOptimizer):
     """LARS (You, Gitman and Ginsburg 2017): momentum with a rate for each kernel and bias.
 
     A step changes each part by its own length times the learning rate (the trust coefficient
@@ -108,8 +109,8 @@ class Lars:
     momentum = 0.9
 
     def __init__(self, parameters: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> None:
-        self.parameters = tf.Variable(parameters, name="parameters")
-        self._velocity = tf.Variable(tf.zeros_like(self.parameters))
+        super().__init__(parameters, shapes)
+        self._velocity = self._slot()
         self._norms = LayerNorms(shapes)
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
@@ -119,7 +120,7 @@ class Lars:
         self.parameters.assign_sub(self._velocity.assign(self.momentum * self._velocity + step))
 
 
-class Lamb:
+class Lamb(VectorOptimizer):
     """LAMB (You et al. 2020) without weight decay: Adam's direction, rates as in LARS.
 
     Parameters
@@ -135,11 +136,11 @@ class Lamb:
     epsilon = 1e-6
 
     def __init__(self, parameters: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> None:
-        self.parameters = tf.Variable(parameters, name="parameters")
-        self._first_moment = tf.Variable(tf.zeros_like(self.parameters))
-        self._second_moment = tf.Variable(tf.zeros_like(self.parameters))
-        self._beta1_power = tf.Variable(1.0)
-        self._beta2_power = tf.Variable(1.0)
+        super().__init__(parameters, shapes)
+        self._first_moment = self._slot()
+        self._second_moment = self._slot()
+        self._beta1_power = self._number(1.0)
+        self._beta2_power = self._number(1.0)
         self._norms = LayerNorms(shapes)
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
@@ -162,6 +163,10 @@ class Optimizer(Protocol):
     """Changes one flat vector of parameters, step by step."""
 
     parameters: tf.Variable
+
+    def restart(self, parameters: tf.Tensor) -> None:
+        """Begin anew from start values of the same shape."""
+        ...
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""

@@ -18,6 +18,9 @@ COMPUTE_TYPES = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.f
 class ConstantScale:
     """The loss as it is: every step counts."""
 
+    def restart(self) -> None:
+        """Do nothing."""
+
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
         """Return the loss."""
         return loss
@@ -36,6 +39,11 @@ class LossScale:
     def __init__(self) -> None:
         self.value = tf.Variable(self.start)
         self._good_steps = tf.Variable(0)
+
+    def restart(self) -> None:
+        """Begin anew."""
+        self.value.assign(self.start)
+        self._good_steps.assign(0)
 
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
         """Return the loss times the scale."""

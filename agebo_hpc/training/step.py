@@ -24,15 +24,25 @@ EpochFunction = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor
 """(x, y, rows of each step (steps, batch), rate of each step) -> sum of the steps' losses."""
 
 
+def make_scale(precision: str) -> ConstantScale | LossScale:
+    """Return what scales the loss at a precision of the layers' products."""
+    return LossScale() if precision == "float16" else ConstantScale()
+
+
 def compile_epoch(
-    graph: Graph, task: Task, recipe: Recipe, batch: int, optimizer: Optimizer, group: Group
+    graph: Graph,
+    task: Task,
+    recipe: Recipe,
+    batch: int,
+    state: tuple[Optimizer, ConstantScale | LossScale],
+    group: Group,
 ) -> EpochFunction:
     """Return the function that trains a network on a table of rows; traced at the first call.
 
-    Calls of the function are collective over the group.
+    Calls of the function are collective over the group, or over a later one of the same size.
     """
     compute_type = COMPUTE_TYPES[recipe.precision]
-    scale = LossScale() if recipe.precision == "float16" else ConstantScale()
+    optimizer, scale = state
     share = 1.0 / group.size
 
     def backward(parameters: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agebo_hpc.training.memory import node_memory
 from agebo_hpc.training.rows import Rows, Slice, Source, Window, aligned_array, shared_tensor
 
 CHUNK_ROWS = 4096
@@ -210,14 +211,3 @@ def open_rows(
     if choice == "stream":
         return [StreamedRows(*part) for part in parts]
     return [Rows.of(*part) for part in parts]
-
-
-def node_memory() -> int:
-    """Return the bytes of memory of this node, of its control group if that has a limit."""
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file():
-        said = limit.read_text().strip()
-        if said.isdigit():
-            return min(total, int(said))
-    return total

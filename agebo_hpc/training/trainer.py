@@ -152,6 +152,7 @@ class TensorFlowTrainer:
         from agebo_hpc.training.runtime import configure_tensorflow
 
         configure_tensorflow(slot)
+        from agebo_hpc.training.programs import Programs
         from agebo_hpc.training.stream import open_rows
 
         if slot.with_group:
@@ -170,6 +171,7 @@ class TensorFlowTrainer:
         parts = [(part.x, part.y) for part in (dataset.train, dataset.validation)]
         self._training, self._validation = open_rows(parts, problem.recipe.input)
         self._eval_timeout = eval_timeout
+        self._programs = Programs()
         # What lives as long as the process need not be looked through after each evaluation.
         gc.collect()
         gc.freeze()
@@ -188,7 +190,8 @@ class TensorFlowTrainer:
             (seed, evaluation.id),
             self._class_weights,
         )
-        return _TensorFlowTraining(plan, (self._training, self._validation), self._eval_timeout)
+        rows = (self._training, self._validation)
+        return _TensorFlowTraining(plan, rows, self._programs, self._eval_timeout)
 
     def clean(self) -> None:
         """Collect the graphs of the last training. Local.
@@ -199,9 +202,12 @@ class TensorFlowTrainer:
 
 
 class _TensorFlowTraining:
-    def __init__(self, plan: Any, rows: tuple[Any, Any], eval_timeout: float) -> None:
+    def __init__(
+        self, plan: Any, rows: tuple[Any, Any], programs: Any, eval_timeout: float
+    ) -> None:
         self._plan = plan
         self._rows = rows
+        self._programs = programs
         self._eval_timeout = eval_timeout
 
     def run(self, comm: Any | None, stop: StopRule) -> Outcome:
@@ -217,7 +223,7 @@ class _TensorFlowTraining:
 
         group = start_group(comm)
         try:
-            trained = train_network(self._plan, *self._rows, group, reason, stop)
+            trained = train_network(self._plan, *self._rows, group, reason, stop, self._programs)
         finally:
             group.stop()
         return _outcome(trained, self._plan.graph.num_parameters)

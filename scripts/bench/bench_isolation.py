@@ -6,13 +6,15 @@
 Each line is a real search: 1 manager and n trainer ranks, random networks, the same for every kind
 of isolation. ``--steps`` adds the executor of job steps.
 
-epoch       median over the evaluations of the seconds of an epoch, the first left out
+step        median over the evaluations of an epoch's time by its steps, the first epoch left out
+epoch       the same of the seconds of an epoch
 overhead    median of what an evaluation takes beside so many such epochs: processes, graphs, data
 memory      largest resident memory of a training process
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from typing import Any
 
 import pandas as pd
 
+from agebo_hpc.data.dataset import open_dataset
 from agebo_hpc.storage.reader import read_history
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,17 +38,18 @@ def main() -> None:
     """Run the searches, print a table and one JSON line."""
     asked = arguments()
     kinds = [kind for kind in KINDS if kind != "steps" or asked.steps]
-    print(f"{'n':>3} {'isolation':10} {'epoch':>18} {'overhead':>18} {'memory':>10}")
+    keys = ("step", "epoch", "overhead")
+    print(f"{'n':>3} {'isolation':10} {'step':>20} {'epoch':>20} {'overhead':>20} {'memory':>10}")
     rows = []
     for processes in asked.processes:
         first: dict[str, Any] = {}
         for kind in kinds:
-            row = measure(search(asked, kind, processes))
+            row = measure(search(asked, kind, processes), asked, processes)
             first = first or row
-            ratios = {key: row[key] / first[key] for key in ("epoch", "overhead")}
-            cells = [f"{row[key]:.3f} s (x {ratios[key]:.2f})" for key in ratios]
+            ratios = {key: row[key] / first[key] for key in keys}
+            cells = [f"{row[key]:.4f} s (x {ratios[key]:.2f})" for key in keys]
             print(
-                f"{processes:3} {kind:10} {cells[0]:>18} {cells[1]:>18} "
+                f"{processes:3} {kind:10} {cells[0]:>20} {cells[1]:>20} {cells[2]:>20} "
                 f"{row['memory_mib']:6.0f} MiB",
                 flush=True,
             )
@@ -84,8 +88,10 @@ def search(asked: argparse.Namespace, kind: str, processes: int) -> pd.DataFrame
         return read_history(out)
 
 
-def measure(history: pd.DataFrame) -> dict[str, float]:
+def measure(history: pd.DataFrame, asked: argparse.Namespace, processes: int) -> dict[str, float]:
     """Return the figures of a search."""
+    shard = math.ceil(open_dataset(asked.data).num_rows["train"] / processes)
+    steps = math.ceil(shard / asked.batch_size)
     unwell = history[history["status"] != "done"]
     if len(unwell):
         sys.exit(f"evaluation {unwell['evaluation_id'].iloc[0]}: {unwell['traceback'].iloc[0]}")
@@ -94,8 +100,10 @@ def measure(history: pd.DataFrame) -> dict[str, float]:
     later = history.iloc[1:]
     epochs = later["curve"].map(lambda curve: [epoch["seconds"] for epoch in curve[1:]])
     usual = epochs.map(lambda seconds: float(pd.Series(seconds).median()))
+    trained = later["seconds_train"] / (asked.epochs - 1)
     overhead = later["ended"] - later["started"] - usual * later["curve"].map(len)
     return {
+        "step": float(trained.median() / steps),
         "epoch": float(usual.median()),
         "overhead": float(overhead.median()),
         "memory_mib": float(history["peak_memory"].max() / 2**20),

@@ -1,13 +1,15 @@
 """Speed of training: ours, Keras's `fit`, `fit` with Horovod, and PyTorch, on the same networks.
 
     python scripts/bench/bench_training.py DATA.h5 [--architectures 20] [--batches 32,256,1024]
-        [--seconds 1.0] [--windows 3] [--contenders ours,fit,ours-2,fit-2] [--torch-python PYTHON]
+        [--seconds 1.0] [--windows 3] [--rows ALL] [--contenders ours,fit,ours-2,fit-2]
+        [--torch-python PYTHON]
 
 Random architectures of the v1 space, plus networks of 96 units in every node for the share of this
 machine's sgemm rate. Each contender lives in a process of its own, with one thread for each rank,
 and works only when asked: contenders take turns, window by window, and the best window of each
 counts, so that a load that comes and goes disturbs none more than another. `ours-2` and `fit-2`
-are two ranks with half of the rows each. Quick form: --architectures 2 --seconds 0.3 --windows 1.
+are two ranks with half of the rows each. A window is one epoch at least: on few rows (--rows) all
+cases take less time. Quick form: --architectures 2 --seconds 0.3 --windows 1 --rows 16384.
 """
 
 import argparse
@@ -77,7 +79,7 @@ def main() -> None:
     sgemm = max(sgemm_rate() for _ in range(3))
     figures = {
         "data": dataset.name,
-        "rows": dataset.num_rows["train"],
+        "rows": min(dataset.num_rows["train"], asked.rows or sys.maxsize),
         "sgemm_gflops": round(sgemm / 1e9, 1),
         **ratios(cases),
         **shares(cases, sgemm),
@@ -100,6 +102,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batches", default="32,256,1024", help="rows of a step of one rank")
     parser.add_argument("--seconds", type=float, default=1.0, help="least length of a window")
     parser.add_argument("--windows", type=int, default=3, help="of each contender and case")
+    parser.add_argument("--rows", type=int, help="first so many training rows; all if not given")
     parser.add_argument("--contenders", default="ours,fit,ours-2,fit-2")
     parser.add_argument("--torch-python", help="a Python with PyTorch and NumPy")
     parser.add_argument("--evaluations", type=int, default=20, help="for the overhead; 0: none")
@@ -138,7 +141,7 @@ def start_contenders(
 ) -> dict[str, Contender]:
     """Start a process, or a job of two ranks, for every contender."""
     arrays = place / "training.npz"
-    np.savez(arrays, x=dataset.train.x, y=dataset.train.y)
+    np.savez(arrays, x=dataset.train.x[: asked.rows], y=dataset.train.y[: asked.rows])
     commands: dict[str, Sequence[Any]] = {}
     for name in asked.contenders:
         kind, _, ranks = name.partition("-")
@@ -163,16 +166,21 @@ def measure(case: Case, contenders: dict[str, Contender], asked: argparse.Namesp
 
 
 def print_case(case: Case, *, header: bool) -> None:
-    """Print a row: samples per second, and each as a multiple of `fit`."""
+    """Print a row: samples per second of each contender, then the ratios of `PAIRS`."""
+    pairs = [pair for pair in PAIRS if set(pair) <= set(case.rates)]
     if header:
-        titles = " ".join(f"{name:>11}" for name in case.rates)
-        print(f"{'network':>10} {'parameters':>10} {'batch':>6} {titles}  samples per second")
-    rates = " ".join(f"{rate:11.0f}" for rate in case.rates.values())
+        print("samples per second of all ranks together; ratios of them")
+        titles = [f"{name:>8}" for name in case.rates]
+        titles += [f"{f'{mine}/{other}':>12}" for mine, other in pairs]
+        print(f"{'network':>10} {'parameters':>10} {'batch':>6} {' '.join(titles)}")
+    cells = [f"{rate:8.0f}" for rate in case.rates.values()]
+    cells += [f"{case.rates[mine] / case.rates[other]:12.2f}" for mine, other in pairs]
     number = case.graph.num_parameters
-    print(f"{case.name:>10} {number:10d} {case.batch_size:6d} {rates}", flush=True)
+    print(f"{case.name:>10} {number:10d} {case.batch_size:6d} {' '.join(cells)}", flush=True)
 
 
 PAIRS = (("ours", "fit"), ("ours-2", "fit-2"), ("ours", "torch"), ("ours-2", "ours"))
+"""What is compared: the first one's rate over the second one's."""
 
 
 def ratios(cases: Sequence[Case]) -> dict[str, float]:

@@ -41,7 +41,7 @@ class DoomedTraining:
             curve.append({"epoch": epoch, "validation_metric": 0.5, "threads": self._threads})
             if stop(curve[-1]) and epoch < 3:
                 return Outcome(Status.CUT, curve=tuple(curve))
-        times = {"process": float(os.getpid())}
+        times = {"process": float(os.getpid()), "cores": float(len(os.sched_getaffinity(0)))}
         return Outcome(Status.DONE, 0.5, tuple(curve), times, 7)
 
 

@@ -1,5 +1,6 @@
 """Trainings in child processes: their deaths cost one evaluation each, ranks live on."""
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,6 +52,32 @@ def test_deaths_in_children_of_ranks_leave_the_ranks_alone(mpirun, tmp_path):
     late = history[history["evaluation_id"] == 5].iloc[0]
     assert late["status"] == "timed_out"
     check_deaths(history[history["evaluation_id"] != 5])
+
+
+def test_threads_and_cores_follow_n_where_an_evaluation_has_its_group_for_itself(mpirun, tmp_path):
+    cores = sorted(os.sched_getaffinity(0))
+    script = f"""
+import os, sys
+rank = int(os.environ.get("OMPI_COMM_WORLD_RANK") or os.environ["PMI_RANK"])
+# As a launcher does that binds each rank to a core.
+os.sched_setaffinity(0, [{cores}[rank % {len(cores)}]])
+from agebo_hpc.__main__ import main
+sys.argv[1:] = ["search", "--out", {str(tmp_path)!r} + "/" + sys.argv[1],
+                "--problem", {f"{PROBLEMS}:doomed"!r}, "--isolation", "child", "--processes", "1",
+                "--max-processes", "2", "--threads-per-slot", "1", "--max-evals", "1",
+                "--allocation", sys.argv[1]]
+main()
+"""
+    path = tmp_path / "rank.py"
+    path.write_text(script)
+    found = {}
+    for allocation in ("packed", "exclusive"):
+        done = mpirun(3, [path, allocation])
+        assert done.returncode == 0, done.stderr
+        row = read_history(tmp_path / allocation).iloc[0]
+        assert row["status"] == "done", row["traceback"]
+        found[allocation] = (row["curve"][0]["threads"], row["seconds_cores"])
+    assert found == {"packed": (1, 1), "exclusive": (2, min(2, len(cores)))}
 
 
 def test_a_trainer_that_cannot_be_made_is_said_before_the_search_starts(agebo, tmp_path):

@@ -187,3 +187,15 @@ Path({str(tmp_path)!r}, "rank_" + rank).write_text(f"{{code}} {{len(heavy)}}")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "rank_0").read_text() == "0 0"
     assert (tmp_path / "rank_1").read_text() == "0 3"
+
+
+def test_a_rank_that_grows_too_large_ends_the_life_and_what_runs_is_not_cut(mpirun, tmp_path):
+    run = tmp_path / "run"
+    words = ["-m", "agebo_hpc", "search", "--out", run, "--processes", "1"]
+    words += ["--problem", problem("unhurried"), "--max-evals", "4000"]
+    done = mpirun(3, [*words, "--max-memory", "0.001", "--heartbeat-timeout", "10s"])
+    assert json.loads((run / "status.json").read_text())["exit_code"] == 75, done.stderr
+    assert "GiB of memory of its own" in done.stderr
+    history = read_history(run)
+    assert 2 <= len(history) < 4000
+    assert set(history["status"]) == {"done"}

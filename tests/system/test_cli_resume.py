@@ -265,3 +265,26 @@ def test_a_configuration_of_another_layout_is_refused(run, agebo, change):
     done = agebo("resume", run.out, "--max-evals", "6", timeout=60)
     assert done.returncode == 65, done.stderr
     assert "Resume with the version that wrote it" in done.stderr
+
+
+def test_a_process_that_grows_too_large_ends_its_life_and_the_next_one_goes_on(agebo, tmp_path):
+    out = tmp_path / "run"
+    words = ["--simulate", "lognormal:mean=0.01", "--max-evals", "5"]
+    done = agebo("search", "--out", out, *words, "--max-memory", "0.001")
+    assert done.returncode == 75, done.stderr
+    assert "GiB of memory of its own" in done.stderr and "agebo-hpc resume" in done.stderr
+    begun = len(read_history(out))
+    assert 0 < begun < 5
+    done = agebo("resume", out, "--max-memory", "0.001")
+    assert done.returncode == 75, done.stderr
+    assert begun < len(read_history(out)) < 5
+    done = agebo("resume", out)
+    assert done.returncode == 0, done.stderr
+    assert list(read_history(out)["status"]) == ["done"] * 5
+
+
+def test_no_memory_at_all_is_refused(agebo, tmp_path):
+    words = ["--simulate", "lognormal:mean=0.01", "--max-memory", "0"]
+    done = agebo("search", "--out", tmp_path / "run", *words)
+    assert done.returncode == 2
+    assert "--max-memory" in done.stderr and "Traceback" not in done.stderr

@@ -227,3 +227,40 @@ say([crc32(trained.parameters), trained.metric, in_memory["accuracy"]])
     assert first == second
     _, streamed, in_memory = first
     assert streamed == in_memory > 0.6
+
+
+def test_compiled_functions_serve_later_groups_whatever_each_member_has_seen_between(found):
+    everyone = found(
+        3,
+        """
+from zlib import crc32
+from agebo_hpc.training.programs import Programs
+programs = Programs()
+checksums = []
+for size in (2, 3, 2, 1, 3, 2):
+    comm = first_ranks(size)
+    if comm is None:
+        # Meanwhile this rank trains alone: what it keeps is not what the others keep.
+        train_network(plan("classification", 1, batch_size=16), rows(500, "classification", 0),
+                      rows(101, "classification", 1), start_group(None), programs=programs)
+        checksums.append(None)
+        continue
+    group = start_group(comm)
+    trained = train_network(
+        plan("classification", size), rows(500, "classification", 0),
+        rows(101, "classification", 1), group, programs=programs,
+    )
+    group.stop()
+    comm.Free()
+    checksums.append(crc32(trained.parameters))
+say([checksums, [program.shapes.group_size for program in programs._kept],
+     [program.train.experimental_get_tracing_count() for program in programs._kept]])
+""",
+    )
+    turns = list(zip(*(checksums for checksums, _, _ in everyone), strict=True))
+    by_size = {}
+    for size, members in zip((2, 3, 2, 1, 3, 2), turns, strict=True):
+        assert members == (*[members[0]] * size, *[None] * (3 - size))
+        assert by_size.setdefault(size, members[0]) == members[0]
+    assert sorted(everyone[0][1]) == [1, 2, 3]
+    assert all(count == 1 for _, _, counts in everyone for count in counts)
