@@ -6,6 +6,7 @@ Trainings sleep, so that the jobs and not the networks take the time. Those with
 
 import json
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def check_whole(env, count):
     history = read_history(run_of(env))
     replay = read_replay(run_of(env))
     ends = [(life.end or {}).get("reason", "killed") for life in replay.lives]
-    print(f"history: {len(history)} rows, lives: {len(ends)} {ends}", flush=True)
+    sys.stdout.write(f"history: {len(history)} rows, lives: {len(ends)} {ends}\n")
     assert sorted(history.evaluation_id) == list(range(count))
     assert (history.status == "done").all()
     events = read_journal(RunDirectory.open(run_of(env)).journal_path).events
@@ -111,8 +112,8 @@ def test_the_gpu_script_stops_where_there_are_no_gpus(cluster, desk, tiny_datase
 
 @pytest.mark.slurm
 def test_a_job_that_meets_its_limit_is_requeued_until_the_search_is_complete(cluster, desk):
-    # A life has 60 s at most, four slots 240 s: 110 trainings of 5 s need three, however fast ranks
-    # start.
+    # A life has 60 s at most, its four slots 240 s: 110 trainings of 5 s need three lives, however
+    # fast ranks start.
     place, env = desk
     number = cluster.submit("--time=2", CPU, *LONG, "--max-evals", "110", env=env, cwd=place)
     job = cluster.wait(number, ALL_LIVES)
