@@ -99,6 +99,23 @@ def test_srun_starts_the_ranks_too(cluster, desk):
 
 
 @pytest.mark.slurm
+def test_a_signal_to_the_script_reaches_ranks_that_srun_started(cluster, desk):
+    place, env = desk
+    env |= {"AGEBO_LAUNCHER": "srun", "AGEBO_SLOTS_PER_NODE": "1", "AGEBO_CONTINUE": "none"}
+    words = ("--simulate", "lognormal:mean=2", "--epochs", "20", "--processes", "1")
+    number = cluster.submit(CPU, *words, "--max-evals", "9999", env=env, cwd=place)
+    known = wait_for_evaluations(env, 2)
+    done = cluster.run(["scancel", "--batch", "--signal=USR2", str(number)])
+    assert done.returncode == 0, done.stderr
+    job = cluster.wait(number, START)
+    text = output_of(job)
+    assert (job["JobState"], job["ExitCode"]) == ("FAILED", "75:0"), text
+    assert "the search stopped in order" in text and "submit again with AGEBO_RUN=" in text
+    assert status_of(env)["exit_code"] == 75
+    assert len(read_replay(run_of(env)).results) >= known
+
+
+@pytest.mark.slurm
 def test_the_gpu_script_stops_where_there_are_no_gpus(cluster, desk, tiny_dataset):
     place, env = desk
     script = ROOT / "slurm" / "gpu.sbatch"
