@@ -102,8 +102,8 @@ def make_layout(
         raise UsageError(f"--nodes is {nodes} but {site.name} has no batch system; give 1.")
     if executor == "steps" and site.launcher not in STEP_LAUNCHERS:
         raise UsageError(
-            f"--executor is steps but {site.launcher} of {site.name} cannot start several steps on "
-            f"a node; use --executor mpi, or --launcher {', '.join(STEP_LAUNCHERS)}."
+            f"--executor is steps but {site.launcher} of {site.name} cannot start several steps "
+            f"on a node; use --executor mpi, or --launcher {', '.join(STEP_LAUNCHERS)}."
         )
     slots = slots or site.slots or site.gpus or min(DEFAULT_SLOTS, site.cores)
     if site.gpus and slots > site.gpus:

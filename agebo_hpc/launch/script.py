@@ -113,12 +113,18 @@ def _settings(job: Job) -> dict[str, str]:
 
 
 def _remarks(site: Site, job: Job, layout: Layout) -> list[str]:
-    return [
+    remarks = [
         f"site         {site.name}: {site.description}",
         *layout_lines(
             layout, job.walltime, job.evaluation_minutes, site.memory_gib, job.data_bytes
         ),
     ]
+    if site.is_generic:
+        gpus = f" and {site.gpus} GPUs" if site.gpus else ""
+        remarks.append(
+            f"example      a node of {site.cores} cores{gpus}; the job counts what its nodes have"
+        )
+    return remarks
 
 
 def _slurm(site: Site, job: Job) -> list[str]:

@@ -121,8 +121,8 @@ class Site:
         order = self.device_order
         whole = isinstance(order, tuple) and all(type(device) is int for device in order)
         if not whole or (order and sorted(order) != list(range(self.gpus))):
-            allowed = f"each of 0 to {self.gpus - 1} once" if self.gpus else "none: there is no GPU"
-            raise self._wrong("device_order", allowed)
+            devices = f"each of 0 to {self.gpus - 1} once"
+            raise self._wrong("device_order", devices if self.gpus else "none: there is no GPU")
 
     def _check_directives(self) -> None:
         try:
@@ -242,7 +242,7 @@ def site_of(record: Mapping[str, Any]) -> Site:
     if "environment" in values:
         if not isinstance(values["environment"], Mapping):
             raise ConfigurationError(
-                f"Site {name}: environment is {values['environment']!r}; give a table of variables."
+                f"Site {name}: environment is {values['environment']!r}; give a table."
             )
         values["environment"] = {key: str(item) for key, item in values["environment"].items()}
     return Site(**values)

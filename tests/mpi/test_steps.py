@@ -24,7 +24,7 @@ def test_a_death_of_any_kind_costs_exactly_its_evaluation(agebo, mpirun, tmp_pat
     out = tmp_path / "run"
     done = agebo(
         *("search", "--problem", f"{HERE / 'fragile.py'}:fragile", "--out", out, *STEPS),
-        *("--processes", "1,2", "--max-evals", "7", "--eval-timeout", "10s"),
+        *("--processes", "1,2", "--max-evals", "7", "--eval-timeout", "5s"),
         env=TWO_SLOTS,
     )
     assert done.returncode == 0, done.stderr
@@ -35,7 +35,7 @@ def test_a_death_of_any_kind_costs_exactly_its_evaluation(agebo, mpirun, tmp_pat
         assert history.status[number] == expected.get(number, "done"), number
     assert "SIGSEGV" in history.traceback[1]
     assert "SIGKILL" in history.traceback[2]
-    assert "did not end within 10 s" in history.traceback[3]
+    assert "did not end within 5 s" in history.traceback[3]
     assert "MemoryError" in history.traceback[4]
     assert "no way" in history.traceback[5]
     assert set(history.num_processes) == {1, 2}

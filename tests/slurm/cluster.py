@@ -213,7 +213,8 @@ class SlurmCluster:
             raise TimeoutError(f"job {job} after {timeout:g} s: {known}\n{output}")
         facts = ("JobState", "ExitCode", "Restarts", "RunTime", "NodeList")
         # Shown by pytest -s, or when a test fails.
-        print(f"job {job}:", *(f"{name}={known.get(name)}" for name in facts), flush=True)
+        words = " ".join(f"{name}={known.get(name)}" for name in facts)
+        sys.stdout.write(f"\njob {job}: {words}\n")
         return known
 
     def set_node(self, node: str, state: str) -> None:

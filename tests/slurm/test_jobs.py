@@ -6,6 +6,7 @@ Trainings sleep, so that the jobs and not the networks take the time. Those with
 
 import json
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def check_whole(env, count):
     history = read_history(run_of(env))
     replay = read_replay(run_of(env))
     ends = [(life.end or {}).get("reason", "killed") for life in replay.lives]
-    print(f"history: {len(history)} rows, lives: {len(ends)} {ends}", flush=True)
+    sys.stdout.write(f"history: {len(history)} rows, lives: {len(ends)} {ends}\n")
     assert sorted(history.evaluation_id) == list(range(count))
     assert (history.status == "done").all()
     events = read_journal(RunDirectory.open(run_of(env)).journal_path).events
@@ -98,6 +99,23 @@ def test_srun_starts_the_ranks_too(cluster, desk):
 
 
 @pytest.mark.slurm
+def test_a_signal_to_the_script_reaches_ranks_that_srun_started(cluster, desk):
+    place, env = desk
+    env |= {"AGEBO_LAUNCHER": "srun", "AGEBO_SLOTS_PER_NODE": "1", "AGEBO_CONTINUE": "none"}
+    words = ("--simulate", "lognormal:mean=2", "--epochs", "20", "--processes", "1")
+    number = cluster.submit(CPU, *words, "--max-evals", "9999", env=env, cwd=place)
+    known = wait_for_evaluations(env, 2)
+    done = cluster.run(["scancel", "--batch", "--signal=USR2", str(number)])
+    assert done.returncode == 0, done.stderr
+    job = cluster.wait(number, START)
+    text = output_of(job)
+    assert (job["JobState"], job["ExitCode"]) == ("FAILED", "75:0"), text
+    assert "the search stopped in order" in text and "submit again with AGEBO_RUN=" in text
+    assert status_of(env)["exit_code"] == 75
+    assert len(read_replay(run_of(env)).results) >= known
+
+
+@pytest.mark.slurm
 def test_the_gpu_script_stops_where_there_are_no_gpus(cluster, desk, tiny_dataset):
     place, env = desk
     script = ROOT / "slurm" / "gpu.sbatch"
@@ -111,8 +129,8 @@ def test_the_gpu_script_stops_where_there_are_no_gpus(cluster, desk, tiny_datase
 
 @pytest.mark.slurm
 def test_a_job_that_meets_its_limit_is_requeued_until_the_search_is_complete(cluster, desk):
-    # A life has 60 s at most, four slots 240 s: 110 trainings of 5 s need three, however fast ranks
-    # start.
+    # A life has 60 s at most, its four slots 240 s: 110 trainings of 5 s need three lives, however
+    # fast ranks start.
     place, env = desk
     number = cluster.submit("--time=2", CPU, *LONG, "--max-evals", "110", env=env, cwd=place)
     job = cluster.wait(number, ALL_LIVES)

@@ -91,7 +91,7 @@ def test_what_the_environment_has_set_wins_over_the_site():
 
 
 def test_the_shell_gets_the_very_text_of_a_variable_and_replaces_variables_in_it():
-    values = {"Q": "a \"b\" `c` {d} it's", "S": "/scratch/$WHO", "P": r"c:\d"}
+    values = {"Q": 'a "b" `c` {d} it\'s', "S": "/scratch/$WHO", "P": r"c:\d"}
     site = site_of({**GOOD, "environment": values})
     code = site.shell_text() + 'printf "%s\\n" "$Q" "$S" "$P"'
     done = subprocess.run(

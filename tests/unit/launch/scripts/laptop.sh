@@ -6,6 +6,7 @@
 # evaluations  about 5 in 0.50 h, if one takes one process 10 min and slots are busy 94%
 # memory       about 2.1 of 16 GiB on a node (0.7 a rank, data set not known)
 # disk         about 5 MiB of run directory
+# example      a node of 4 cores; the job counts what its nodes have
 set -euo pipefail
 
 # laptop: One machine without a batch system: the script is run as it is

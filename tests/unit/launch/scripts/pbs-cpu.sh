@@ -12,6 +12,7 @@
 # evaluations  about 42 in 1.00 h, if one takes one process 10 min and slots are busy 94%
 # memory       about 3.5 of 128 GiB on a node (0.7 a rank, data set not known)
 # disk         about 6 MiB of run directory
+# example      a node of 32 cores; the job counts what its nodes have
 set -euo pipefail
 
 # pbs-cpu: Any CPU cluster with PBS; cores are counted on the node

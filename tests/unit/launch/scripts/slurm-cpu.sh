@@ -15,6 +15,7 @@
 # evaluations  about 532 in 3.00 h, if one takes one process 10 min and slots are busy 94%
 # memory       about 6.3 of 128 GiB on a node (0.7 a rank, data set not known)
 # disk         about 13 MiB of run directory
+# example      a node of 32 cores; the job counts what its nodes have
 set -euo pipefail
 
 # slurm-cpu: Any CPU cluster with Slurm; cores are counted on the node

@@ -16,6 +16,7 @@
 # evaluations  about 175 in 2.00 h, if one takes one process 10 min and slots are busy 94%
 # memory       about 6.3 of 512 GiB on a node (0.7 a rank, data set not known)
 # disk         about 8 MiB of run directory
+# example      a node of 64 cores and 8 GPUs; the job counts what its nodes have
 set -euo pipefail
 
 # slurm-gpu: Any GPU cluster with Slurm, here with 8 A100 a node; what there is is counted on the node
