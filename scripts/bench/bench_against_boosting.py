@@ -83,14 +83,17 @@ def search(asked: argparse.Namespace, run: Path) -> Path:
         *("--seed", asked.seed, "--epochs", asked.epochs),
         *("--population", 20, "--sample-size", 5, "--max-processes", max(1, asked.ranks - 1)),
     ]
-    agebo(*words, launch=launch)
+    agebo(*words, *(() if launch else ("--processes", 1)), launch=launch)
     return run
 
 
 def agebo(*words: object, launch: list[str] | None = None) -> str:
     """Run a command of agebo-hpc and return what it printed."""
     command = [*(launch or []), sys.executable, "-m", "agebo_hpc", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    # mpirun lies beside this Python where it came with the environment.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    env = {**os.environ, "PATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
     if done.returncode:
         sys.exit(done.stderr)
     return done.stdout
