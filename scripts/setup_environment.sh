@@ -104,7 +104,7 @@ check_installed() { # what SYSTEM_… promises must be there
 
 install_packages() {
     local pip=("$vpython" -m pip install --no-input --disable-pip-version-check)
-    local extras=mpi,plot,export,test,docs constrain=(-c constraints.txt)
+    local extras=mpi,plot,export,bench,test,docs constrain=(-c constraints.txt)
     if [ "$SYSTEM_TENSORFLOW" = 1 ]; then constrain=(); else extras+=,tensorflow; fi
     if [ "$SYSTEM_MPI" = 1 ]; then
         # A ready-made mpi4py may have been made for another MPI. -O1: one huge file of thin calls.

@@ -216,7 +216,9 @@ def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> 
     description = model.description
     scores = dict(description.scores)
     if as_json:
-        click.echo(json.dumps({"model": str(out), "seconds": seconds, "scores": scores}))
+        told = {"model": str(out), "seconds": seconds, "scores": scores}
+        seeds = description.training.get("seeds")
+        click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
         return
     speed, single = scores.pop("rows_per_second"), scores.pop("single", None)
     for part, values in scores.items():

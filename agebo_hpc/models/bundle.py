@@ -90,7 +90,7 @@ class Model:
 
     def _outputs(self, x: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         # A single row is multiplied by another kernel, which rounds otherwise: filled up, a row's
-        # prediction does not depend on how many come with it.
+        # prediction hardly depends on how many come with it (1e-7; so with the threads).
         filled = np.zeros((len(x) + -len(x) % FULL_ROWS, x.shape[1]), np.float32)
         filled[: len(x)] = x
         return tuple(value.numpy()[: len(x)] for value in self._compiled(tf.constant(filled)))

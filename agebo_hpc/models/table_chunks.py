@@ -155,7 +155,8 @@ def _open_parquet(path: Path) -> TableFile:
     check_unique(names, path)
 
     def chunks(text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        # Mapped, a row group need not fit into memory: the system takes pages back as it goes.
+        with pyarrow.parquet.ParquetFile(path, memory_map=True) as file:
             for batch in file.iter_batches(batch_size=rows):
                 # Without pandas's notes a named index stays the column that it is in the file.
                 table = pyarrow.Table.from_batches([batch]).replace_schema_metadata(None)

@@ -1,12 +1,16 @@
 """A searched network and an ensemble beside gradient boosting: test score and rows per second.
 
-All see the same split of a prepared data set. The boosted trees run with their default settings,
-LightGBM (extra ``bench``) and scikit-learn's HistGradientBoosting, trained on training and
-validation rows together; what is left of the search's time they do not need. Text columns reach
-them encoded as the networks get them.
+All see the same split of a prepared data set. A search of `--walltime` seconds on `--ranks` ranks
+(or one that is there, `--run`) gives the networks; the trees are LightGBM (extra ``bench``) and
+scikit-learn's HistGradientBoosting with their default settings, and the latter once more with
+settings drawn at random for as long as the search and the training of the best network took
+together, the best on the validation part. All trees end up trained on training and validation
+rows together, and so does one of the networks. Text columns reach the trees encoded as the
+networks get them.
 
+    python scripts/bench/bench_against_boosting.py DATA.h5
+    python scripts/bench/bench_against_boosting.py DATA.h5 --walltime 60 --tune 30
     python scripts/bench/bench_against_boosting.py DATA.h5 --run RUN
-    python scripts/bench/bench_against_boosting.py DATA.h5 --walltime 600
 """
 
 from __future__ import annotations
@@ -18,127 +22,170 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+RANKS = Path(__file__).parents[1] / "ranks.sh"
 PASSES = 3
+Row = dict[str, Any]
 
 
 def main() -> None:
     """Train all, print one row for each, and one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="prepared data set")
     parser.add_argument("--run", type=Path, help="a finished search of this data set")
     parser.add_argument("--walltime", type=float, default=600, help="seconds of a new search")
+    parser.add_argument("--ranks", type=int, default=3, help="of it; 1: without mpirun")
+    parser.add_argument("--epochs", type=int, default=20, help="of its trainings")
     parser.add_argument("--size", type=int, default=10, help="candidates of the ensemble")
+    parser.add_argument("--tune", type=float, help="seconds for the trees; default: the same")
     parser.add_argument("--seed", type=int, default=42)
-    arguments = parser.parse_args()
+    asked = parser.parse_args()
+    if not asked.data.is_file():
+        parser.error(f"there is no data set {asked.data}; make one with `agebo-hpc data prepare`")
+    if find_spec("lightgbm") is None:
+        parser.error("LightGBM is not installed; `pip install 'agebo_hpc[bench]'`")
     with tempfile.TemporaryDirectory() as own:
         home = Path(own)
-        run, searched = arguments.run, None
-        if run is None:
-            run = home / "run"
-            began = time.perf_counter()
-            agebo(
-                "search", arguments.data, "--out", run, "--max-time", f"{arguments.walltime}s",
-                "--seed", arguments.seed, "--executor", "serial", "--processes", "1",
-            )  # fmt: skip
-            searched = time.perf_counter() - began
-        rows = networks(run, arguments.data, arguments.size, home)
-        rows += boosters(arguments.data, arguments.seed)
-    metric = next(iter(rows))["metric"]
-    print(f"{'model':<28}{metric:>12}{'fit s':>10}{'rows/s':>14}")
+        run = asked.run or search(asked, home / "run")
+        stands = json.loads(agebo("status", run, "--json"))
+        size = min(asked.size, stands["counts"]["done"])
+        rows = list(networks(run, asked.data, size, home))
+    budget = stands["seconds"] + rows[0]["seconds"] if asked.tune is None else asked.tune
+    rows += boosters(asked.data, asked.seed, budget)
+    print(f"{'model':<40}{rows[0]['metric']:>10}{'fit s':>9}{'rows/s':>12}")
     for row in rows:
-        print(f"{row['model']:<28}{row['score']:>12.5f}{row['seconds']:>10.1f}", end="")
-        print(f"{row['rows_per_second']:>14,.0f}")
-    print(
-        json.dumps(
-            {
-                "data": str(arguments.data),
-                "search_seconds": searched,
-                "cores": len(os.sched_getaffinity(0)),
-                "results": rows,
-            }
+        print(
+            f"{row['model']:<40}{row['score']:>10.5f}{row['seconds']:>9.1f}"
+            f"{row['rows_per_second']:>12,.0f}"
         )
-    )
+    facts = {
+        "data": str(asked.data),
+        "search_seconds": stands["seconds"],
+        "evaluations": stands["counts"]["done"],
+        "cores": len(os.sched_getaffinity(0)),
+    }
+    print(json.dumps({**facts, "results": rows}))
 
 
-def agebo(*words: object) -> str:
+def search(asked: argparse.Namespace, run: Path) -> Path:
+    """Search for as long as was asked; its population suits a few dozen evaluations."""
+    launch = [str(RANKS), str(asked.ranks)] if asked.ranks > 1 else []
+    words = [
+        *("search", asked.data, "--out", run, "--max-time", f"{asked.walltime}s"),
+        *("--seed", asked.seed, "--epochs", asked.epochs),
+        *("--population", 20, "--sample-size", 5, "--max-processes", max(1, asked.ranks - 1)),
+    ]
+    agebo(*words, *(() if launch else ("--processes", 1)), launch=launch)
+    return run
+
+
+def agebo(*words: object, launch: list[str] | None = None) -> str:
     """Run a command of agebo-hpc and return what it printed."""
-    command = [sys.executable, "-m", "agebo_hpc", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [*(launch or []), sys.executable, "-m", "agebo_hpc", *map(str, words)]
+    # mpirun lies beside this Python where it came with the environment.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    env = {**os.environ, "PATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
     if done.returncode:
         sys.exit(done.stderr)
     return done.stdout
 
 
-def networks(run: Path, data: Path, size: int, home: Path) -> list[dict[str, Any]]:
-    """Return the rows of the single network and of the ensemble."""
-    rows = []
-    size = min(size, json.loads(agebo("status", run, "--json"))["counts"]["done"])
-    calls = {
-        "single network": ("retrain", run, "--out", home / "single"),
-        f"ensemble of up to {size}": ("ensemble", run, "--size", size, "--out", home / "many"),
+def networks(run: Path, data: Path, size: int, home: Path) -> Iterator[Row]:
+    """Give the rows of the best network, trained in two ways, and of the ensemble."""
+    calls: dict[str, tuple[object, ...]] = {
+        "network": ("retrain",),
+        "network, validation rows too": ("retrain", "--include-validation"),
+        f"ensemble of up to {size}": ("ensemble", "--size", size),
     }
-    for name, words in calls.items():
-        told = json.loads(agebo(*words, "--data", data, "--json"))
+    for number, (name, (command, *options)) in enumerate(calls.items()):
+        place = ("--data", data, "--out", home / str(number), "--json")
+        told = json.loads(agebo(command, run, *options, *place))
         metric = "accuracy" if "accuracy" in told["scores"]["test"] else "r2"
-        rows.append(
-            {
-                "model": name,
-                "metric": metric,
-                "score": told["scores"]["test"][metric],
-                "seconds": told["seconds"],
-                "rows_per_second": told["scores"]["rows_per_second"],
-            }
-        )
-    return rows
+        yield {
+            "model": name,
+            "metric": metric,
+            "score": told["scores"]["test"][metric],
+            "seconds": told["seconds"],
+            "rows_per_second": told["scores"]["rows_per_second"],
+        }
 
 
-def boosters(data: Path, seed: int) -> list[dict[str, Any]]:
-    """Return the rows of the boosted trees."""
+def boosters(data: Path, seed: int, budget: float) -> Iterator[Row]:
+    """Give the rows of the boosted trees."""
     import lightgbm
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     from agebo_hpc import open_dataset
 
     dataset = open_dataset(data)
-    parts = (dataset.train, dataset.validation)
-    x = np.concatenate([part.x for part in parts])
-    y = np.concatenate([part.y for part in parts])
-    test = np.asarray(dataset.test.x)
+    parts = [(np.asarray(p.x), np.asarray(p.y)) for p in (dataset.train, dataset.validation)]
+    x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    test = np.asarray(dataset.test.x), np.asarray(dataset.test.y)
     if dataset.task == "classification":
         kinds = (lightgbm.LGBMClassifier, HistGradientBoostingClassifier)
     else:
         kinds = (lightgbm.LGBMRegressor, HistGradientBoostingRegressor)
-    silent = {"verbose": -1}
     models = {
-        "LightGBM": kinds[0](random_state=seed, **silent),
+        "LightGBM": kinds[0](random_state=seed, verbose=-1),
         "HistGradientBoosting": kinds[1](random_state=seed),
     }
-    rows = []
     for name, model in models.items():
         began = time.perf_counter()
         model.fit(x, y)
-        seconds = time.perf_counter() - began
-        predict = getattr(model, "predict_proba", model.predict)
-        predict(test[:4096])
-        began = time.perf_counter()
-        for _ in range(PASSES):
-            predict(test)
-        speed = PASSES * len(test) / (time.perf_counter() - began)
-        rows.append(
-            {
-                "model": name,
-                "metric": "accuracy" if dataset.task == "classification" else "r2",
-                "score": float(model.score(test, dataset.test.y)),
-                "seconds": seconds,
-                "rows_per_second": speed,
-            }
-        )
-    return rows
+        yield score(name, model, test, time.perf_counter() - began)
+    began = time.perf_counter()
+    settings, tried = tune(kinds[1], parts, seed, began + budget)
+    model = kinds[1](random_state=seed, **settings).fit(x, y)
+    name = f"HistGradientBoosting, best of {tried}"
+    yield {**score(name, model, test, time.perf_counter() - began), "settings": settings}
+
+
+def tune(kind: Any, parts: list[Any], seed: int, end: float) -> tuple[dict[str, Any], int]:
+    """Return the settings that are best on the validation part, and how many were tried.
+
+    The default ones come first; what was begun before the end is finished.
+    """
+    rng = np.random.default_rng(seed)
+    best: dict[str, Any] = {}
+    settings, tried, highest = best, 0, -np.inf
+    while not tried or time.perf_counter() < end:
+        found = float(kind(random_state=seed, **settings).fit(*parts[0]).score(*parts[1]))
+        tried += 1
+        if found > highest:
+            best, highest = settings, found
+        settings = {
+            "learning_rate": float(np.exp(rng.uniform(*np.log([0.02, 0.3])))),
+            "max_iter": int(np.exp(rng.uniform(*np.log([50, 1000])))),
+            "max_leaf_nodes": int(np.exp(rng.uniform(*np.log([8, 256])))),
+            "min_samples_leaf": int(np.exp(rng.uniform(*np.log([5, 100])))),
+            "l2_regularization": float(np.exp(rng.uniform(*np.log([1e-3, 10])))),
+        }
+    return best, tried
+
+
+def score(name: str, model: Any, test: tuple[Any, Any], seconds: float) -> Row:
+    """Return the row of fitted trees: their score on the test part and their speed there."""
+    predict = getattr(model, "predict_proba", model.predict)
+    predict(test[0][:4096])
+    began = time.perf_counter()
+    for _ in range(PASSES):
+        predict(test[0])
+    return {
+        "model": name,
+        "metric": "accuracy" if hasattr(model, "classes_") else "r2",
+        "score": float(model.score(*test)),
+        "seconds": seconds,
+        "rows_per_second": PASSES * len(test[0]) / (time.perf_counter() - began),
+    }
 
 
 if __name__ == "__main__":

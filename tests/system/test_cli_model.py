@@ -136,7 +136,8 @@ def test_ranks_of_mpirun_train_one_model_together(agebo, run, mpirun, tmp_path):
     assert [entry["seed"] for entry in seeds] == [1, 2]
     best = max(seeds, key=lambda entry: entry["validation"]["accuracy"])
     assert told["training"]["seed"] == best["seed"]
-    assert json.loads(done.stdout)["scores"]["test"] == best["test"]
+    printed = json.loads(done.stdout)
+    assert printed["scores"]["test"] == best["test"] and printed["seeds"] == seeds
     assert best["test"]["accuracy"] > 0.6
 
 
@@ -222,3 +223,24 @@ def test_export_writes_each_format(agebo, retrained, kind, name, tmp_path):
     again = agebo("export", retrained[0], "--format", kind, "--out", tmp_path / name)
     assert "--force" in error_of(again, 2)
     assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.slow
+def test_the_benchmark_against_boosting_ranks_all_on_the_same_test_rows(run, tiny_dataset):
+    bench = Path(__file__).parents[2] / "scripts" / "bench" / "bench_against_boosting.py"
+    done = subprocess.run(
+        [sys.executable, bench, tiny_dataset, "--run", run, "--size", "2", "--tune", "0"],
+        capture_output=True, text=True, timeout=480,
+        env={**os.environ, "PYTHONPATH": str(bench.parents[2])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    names = [row["model"] for row in report["results"]]
+    assert names == [
+        *("network", "network, validation rows too", "ensemble of up to 2"),
+        *("LightGBM", "HistGradientBoosting", "HistGradientBoosting, best of 1"),
+    ]
+    assert report["evaluations"] == 3 and report["search_seconds"] > 0
+    assert all(0.5 < row["score"] <= 1 and row["rows_per_second"] > 0 for row in report["results"])
+    # Without time to tune, the default settings are the best of one.
+    assert report["results"][4]["score"] == report["results"][5]["score"]
