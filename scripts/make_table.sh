@@ -4,8 +4,8 @@
 #
 # Random search and AgEBO in turn, each on one manager and two trainer ranks with one thread, n = 1
 # and 2; each search has a seed of its own, for the same seed begins with the same configurations.
-# The run directories stay beside the table, in TABLE-runs/. `touch TABLE-runs/*/STOP` stops it with
-# code 75; the same command goes on.
+# The run directories stay beside the table, in TABLE-runs/. A file STOP in that of the search that
+# runs stops all with code 75; the same command goes on.
 #
 # Settings: METHODS, SEARCHES by each, EVALUATIONS of each search, EPOCHS of a training, MINUTES in
 # all, NOTE (what else ran on the machine) and SOURCE (where the data came from, its licence).
@@ -38,7 +38,7 @@ while [ $seed -lt $((${#methods[@]} * SEARCHES)) ]; do
     for method in "${methods[@]}"; do
         seed=$((seed + 1))
         run=$runs/$method-$seed
-        printf '\n== %s, seed %s\n' "$method" "$seed"
+        printf '\n== %s, seed %s (to stop: touch %s/STOP)\n' "$method" "$seed" "$run"
         "$here/ranks.sh" 3 python -m agebo_hpc search "$data" --out "$run" --resume \
             --method "$method" --seed "$seed" --epochs "$EPOCHS" \
             --population 20 --sample-size 5 --processes 1,2 --max-processes 2 \
