@@ -53,11 +53,12 @@ def test_table_figures_and_findings_are_written(finished):
     place = out / "sync-async"
     runs = pd.read_csv(place / "runs.csv").set_index(["method", "seed"])
     assert len(runs) == 4
-    # Four workers whose evaluations last 60 seconds more or less wait for the slowest.
+    # Waiting for the slowest of four costs the same evaluations more time.
     share = runs["utilisation"]
-    assert share["AgEBO synchronous"].max() < share["AgEBO"].min() <= 1
+    for seed in (1, 2):
+        assert 0 < share["AgEBO synchronous", seed] < share["AgEBO", seed] <= 1
     findings = pd.read_csv(place / "findings.csv").set_index("measure")
-    assert findings.loc["utilisation", "verdict"] == "tends to show"
+    assert findings.loc["utilisation", "effect"] > 0
     assert "asynchronous search keeps the workers busy (lognormal)" in done.stdout
     page = (place / "summary.md").read_text()
     assert "published: 95 % and 26 %" in page and "| lognormal | AgEBO | 2 |" in page

@@ -12,7 +12,7 @@ from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.experiments.extras import ByProblem
 from agebo_hpc.experiments.measures import Searched, measure, minutes_to, spread
 from agebo_hpc.experiments.plan import Planned
-from agebo_hpc.experiments.separation import separation, separation_test
+from agebo_hpc.experiments.separation import separation
 from agebo_hpc.experiments.settings import Settings
 from agebo_hpc.experiments.summary import markdown, number
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
@@ -24,14 +24,14 @@ SETTINGS = Settings(workers=2, max_processes=4, walltime=100.0)
 
 def searched(objectives, problem="p", method="m", seed=1, learning_rate=0.01, n=1):
     """Return a search of one evaluation of ten seconds after the other, on two workers of four."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, *problem.encode()])
     results = []
     for i, objective in enumerate(objectives):
         rate = learning_rate * float(np.exp(rng.normal(0, 0.1)))
         values = {"batch_size": 64, "learning_rate": rate, "num_processes": n}
         results.append(
             Result(
-                Evaluation(i, Configuration((i, seed), values)),
+                Evaluation(i, Configuration((i, int(rng.integers(2))), values)),
                 Status.DONE,
                 objective,
                 submitted=10.0 * i,
@@ -41,7 +41,7 @@ def searched(objectives, problem="p", method="m", seed=1, learning_rate=0.01, n=
             )
         )
     history = frame_of(columns_of(results))
-    life = Life(0.0, 100.0, {"slots": 8}, {})
+    life = Life(0.0, max(100.0, 10.0 * len(objectives)), {"slots": 8}, {})
     run = Run(Path("x"), "x", {}, None, history, {}, [life], {})
     planned = Planned(problem, method, seed, Path("x"), 2, (), ())
     return Searched(planned, run, trajectory(history, run.intervals))
@@ -107,11 +107,13 @@ def both(rates):
 
 def test_problems_with_other_hyperparameters_are_told_apart_and_equal_ones_are_not():
     apart = separation(both({"p": 0.001, "q": 0.1}))
-    test = separation_test(apart)
-    assert test["share"] == 1.0 and test["p"] < 0.01
-    assert test["chance"] == pytest.approx(3 / 7)
-    alike = separation_test(separation(both({"p": 0.01, "q": 0.01})))
-    assert alike["share"] < 0.8 and alike["p"] > 0.05
+    assert apart.shares["same_problem"].mean() > 0.8
+    # Of the 70 ways to give four searches of eight a name, two are these.
+    assert apart.p == pytest.approx(2 / 70, rel=0.5)
+    assert apart.chance == pytest.approx(3 / 7, abs=0.1)
+    alike = [separation(both({"p": 0.01, other: 0.01})) for other in "qrst"]
+    assert max(found.shares["same_problem"].mean() for found in alike) < 0.7
+    assert np.median([found.p for found in alike]) > 0.1
 
 
 def test_what_the_best_of_each_problem_have_in_common_is_shown():
