@@ -180,13 +180,13 @@ def _settings(usual: Usual, options: dict[str, Any], is_table: bool) -> Settings
     from agebo_hpc.experiments.settings import Settings
 
     has_end = options["walltime"] is not None or options["max_evals"] is not None
-    executor = options["executor"]
+    executor = usual.executor if options["executor"] == "auto" else options["executor"]
     return Settings(
-        executor=usual.executor if executor == "auto" else executor,
+        executor=executor,
         workers=options["workers"] or usual.workers,
         max_processes=options["max_processes"] or usual.max_processes,
         allocation=options["allocation"] or usual.allocation,
-        walltime=HOURS if is_table and not has_end else options["walltime"],
+        walltime=HOURS if executor == "simulated" and not has_end else options["walltime"],
         max_evals=options["max_evals"],
         epochs=options["epochs"] or (EPOCHS_OF_TABLES if is_table else None),
         population=options["population"],

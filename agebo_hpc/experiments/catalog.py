@@ -320,7 +320,6 @@ _EXPERIMENTS = (
         "AgEBO-Tabular, Table 3 and the principal components of the best",
         (AGEBO,),
         columns=(*OF_RUNS, "n", "batch_size", "learning_rate"),
-        figures=("comparison", "map"),
         extra="separation",
     ),
 )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.experiments.backing import Backing
-from agebo_hpc.experiments.findings import ABOVE, Finding, evaluate
+from agebo_hpc.experiments.findings import ABOVE, Finding, evaluate, quartiles
 from agebo_hpc.experiments.measures import Searched
 from agebo_hpc.experiments.plan import PROGRAM, Planned
 from agebo_hpc.experiments.runner import Job
@@ -22,7 +22,6 @@ from agebo_hpc.experiments.separation import (
     hyperparameters_of_best,
     plane_of_best,
     separation,
-    separation_test,
 )
 from agebo_hpc.models.description import DESCRIPTION_NAME, read_description
 
@@ -225,24 +224,24 @@ class ByProblem:
         """Return the best five, a summary of the best per cent, the plane and the separation."""
         from agebo_hpc.analysis.figures.findings import map_figure
 
-        shares = separation(searches)
-        test = separation_test(shares)
+        found = separation(searches)
+        low, middle, high = quartiles(found.shares["same_problem"].to_numpy(dtype=float))
         plane = plane_of_best(searches)
         figures = {} if plane.empty else {"map": map_figure(plane, searches[0].run.metric)}
         return Shown(
             {
                 "best": best_of_problems(searches),
                 "hyperparameters_of_best": hyperparameters_of_best(searches),
-                "separation": shares,
+                "separation": found.shares,
             },
             figures,
             remarks=[
                 "Published: in the plane of two principal components the best per cent of "
                 "different data sets lie apart.",
                 f"Of a search's best, the nearest neighbour among the best of all other searches "
-                f"is of the same data set in {test['share']:.0%} of cases (quartiles "
-                f"{test['low']:.0%} to {test['high']:.0%} over searches; by chance "
-                f"{test['chance']:.0%}; Wilcoxon's p = {test['p']:.2g}).",
+                f"is of the same data set in {middle:.0%} of cases (quartiles {low:.0%} to "
+                f"{high:.0%} over searches; by chance {found.chance:.0%}; permutation test "
+                f"p = {found.p:.2g}).",
             ],
         )
 

@@ -96,8 +96,12 @@ def pairwise(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def quartiles(values: np.ndarray) -> tuple[float, float, float]:
     """Return 25 %, the median and 75 %; where some are infinite, those of the values at hand."""
-    method = "nearest" if np.isinf(values).any() else "linear"
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], method=method).tolist()
+    places = [0.25, 0.5, 0.75]
+    finite = bool(np.isfinite(values).all())
+    found = (
+        np.quantile(values, places) if finite else np.quantile(values, places, method="nearest")
+    )
+    low, middle, high = found.tolist()
     return low, middle, high
 
 

@@ -24,6 +24,9 @@ from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.progress import format_seconds
 
 POLL_SECONDS = 0.05
+_PROMPT = "\n$ "
+"""Before each command in a log."""
+
 END_SECONDS = 120.0
 """How long a search may take to save and leave when it is told to."""
 
@@ -140,7 +143,7 @@ def _start(job: Job, threads: int | None) -> _Running:
     command = job.command
     tied = [sys.executable, "-S", "-E", str(tether.__file__), str(os.getpid()), *command]
     with job.log.open("ab") as log:
-        log.write(f"$ {' '.join(command)}\n".encode())
+        log.write(f"{_PROMPT}{' '.join(command)}\n".encode())
         log.flush()
         try:
             process = subprocess.Popen(
@@ -161,7 +164,8 @@ def _check(one: _Running) -> None:
     code = one.process.returncode
     if code == EXIT_COMPLETE and one.job.is_complete:
         return
-    said = [line for line in one.job.log.read_text(errors="replace").splitlines() if line.strip()]
+    text = one.job.log.read_text(errors="replace").rpartition(_PROMPT)[2]
+    said = [line for line in text.splitlines()[1:] if line.strip()]
     raise AgeboError(
         f"{one.job.name}: ended with code {code} before it was complete: "
         f"{said[-1].strip() if said else 'it said nothing'} (see {one.job.log}). Mend the cause "

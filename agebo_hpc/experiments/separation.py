@@ -8,6 +8,7 @@ of the same data set.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from agebo_hpc.experiments.measures import Searched
 
 AT_LEAST = 10
 """Configurations of each search, where the best per cent are fewer."""
+NUM_SHUFFLES = 1999
 
 
 def best_of_problems(searches: Sequence[Searched], num: int = 5) -> pd.DataFrame:
@@ -52,62 +54,69 @@ def plane_of_best(searches: Sequence[Searched]) -> pd.DataFrame:
     return map_of_best(pooled, searches[0].run.space)
 
 
-def separation(searches: Sequence[Searched]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Separation:
+    """Whether problems can be told apart by their best.
+
+    Attributes
+    ----------
+    shares
+        One row for each search: ``problem``, ``seed``, ``same_problem`` (share of its best whose
+        nearest neighbour is of its own problem).
+    chance
+        The mean share when the problems' names are shuffled among the searches.
+    p
+        Of a permutation test of the mean share, one-sided. Searches share neighbours, so their
+        shares do not count as independent.
+    """
+
+    shares: pd.DataFrame
+    chance: float
+    p: float
+
+
+def separation(searches: Sequence[Searched]) -> Separation:
     """Say for each search how many of its best have a nearest neighbour of their own problem.
 
     Parameters
     ----------
     searches
         Of problems with one space, several of each.
-
-    Returns
-    -------
-    DataFrame
-        ``problem``, ``seed``, ``same_problem`` (share, 0 to 1), ``chance`` (what it would be if
-        the problems could not be told apart).
     """
     best = [best_share(s.run.history, at_least=AT_LEAST) for s in searches]
     owner = np.repeat(np.arange(len(best)), [len(rows) for rows in best])
     matrix = features(pd.concat(best, ignore_index=True), searches[0].run.space).matrix
     deviation = matrix.std(axis=0)
     matrix = matrix[:, deviation > 0] / deviation[deviation > 0]
+    neighbours = [_neighbours(matrix, owner, number) for number in range(len(searches))]
     problems = np.asarray([s.planned.problem for s in searches])
-    rows = []
-    for number, search in enumerate(searches):
-        mine, others = owner == number, np.flatnonzero(owner != number)
-        nearest = [
-            others[np.argmin(((matrix[others] - point) ** 2).sum(axis=1))]
-            for point in matrix[mine]
-        ]
-        same = problems[owner[nearest]] == search.planned.problem
-        chance = (problems[owner[others]] == search.planned.problem).mean()
-        rows.append(
-            (search.planned.problem, search.planned.seed, float(same.mean()), float(chance))
-        )
-    return pd.DataFrame(rows, columns=["problem", "seed", "same_problem", "chance"])
+
+    def shares(names: np.ndarray) -> np.ndarray:
+        pairs = zip(neighbours, names, strict=True)
+        return np.asarray([float((names[found] == name).mean()) for found, name in pairs])
+
+    rng = np.random.default_rng(0)
+    shuffled = [float(shares(rng.permutation(problems)).mean()) for _ in range(NUM_SHUFFLES)]
+    measured = shares(problems)
+    at_least = sum(value >= measured.mean() - 1e-12 for value in shuffled)
+    table = pd.DataFrame(
+        {
+            "problem": problems,
+            "seed": [s.planned.seed for s in searches],
+            "same_problem": measured,
+        }
+    )
+    return Separation(table, float(np.mean(shuffled)), (1 + at_least) / (1 + NUM_SHUFFLES))
 
 
-def separation_test(table: pd.DataFrame) -> dict[str, float]:
-    """Test whether the share is above chance, over all searches: Wilcoxon's signed-rank test.
-
-    Returns
-    -------
-    dict
-        ``share`` and ``chance`` (medians), ``low`` and ``high`` (quartiles of the share), ``p``
-        (one-sided; NaN with fewer than two searches or no difference).
-    """
-    from scipy.stats import wilcoxon
-
-    above = (table["same_problem"] - table["chance"]).to_numpy(dtype=float)
-    usable = len(above) > 1 and bool(above.any())
-    low, middle, high = np.quantile(table["same_problem"], [0.25, 0.5, 0.75])
-    return {
-        "share": float(middle),
-        "low": float(low),
-        "high": float(high),
-        "chance": float(table["chance"].median()),
-        "p": float(wilcoxon(above, alternative="greater").pvalue) if usable else float("nan"),
-    }
+def _neighbours(matrix: np.ndarray, owner: np.ndarray, number: int) -> np.ndarray:
+    """Return for each of a search's points the search of the nearest point of all others."""
+    others = np.flatnonzero(owner != number)
+    nearest = [
+        others[np.argmin(((matrix[others] - point) ** 2).sum(axis=1))]
+        for point in matrix[owner == number]
+    ]
+    return owner[nearest]
 
 
 def _by_problem(searches: Sequence[Searched]) -> Mapping[str, list[Searched]]:

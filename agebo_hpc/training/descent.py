@@ -99,7 +99,7 @@ class Adagrad(VectorOptimizer):
 
 
 class Adadelta(VectorOptimizer):
-    """Adadelta (Zeiler 2012), its step times the learning rate; parameters as of `VectorOptimizer`."""
+    """Adadelta (Zeiler 2012), steps times the rate; parameters as of `VectorOptimizer`."""
 
     rho = 0.95
 
