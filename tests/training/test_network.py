@@ -138,7 +138,7 @@ def test_inputs_that_share_a_sub_graph_go_through_the_same_function(tmp_path):
     model = keras_model(graph, parameters, "classification")
     # Exchanged inputs leave the sub-graph exchanged: the joint one sees the same columns swapped.
     join = [op.name for op in graph.operations].index("join")
-    inner = tf.keras.Model(model.inputs, model.get_layer("join").output)
+    inner = tf.keras.Model(model.inputs[0], model.get_layer("join").output)
     swapped = x[:, [0, 4, 5, 6, 1, 2, 3]]
     before, after = inner(x).numpy(), inner(swapped).numpy()
     own, first, second = (graph.operations[p].width for p in graph.operations[join].inputs)
