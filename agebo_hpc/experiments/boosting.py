@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from agebo_hpc.data.dataset import open_dataset
-from agebo_hpc.space.problem import METRICS
+from agebo_hpc.space.recipe import METRICS
 from agebo_hpc.storage.atomic import write_atomically
 
 PASSES = 3
