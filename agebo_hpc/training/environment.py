@@ -29,6 +29,9 @@ def prepare_environment(threads: int) -> None:
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": "1",
         "KMP_BLOCKTIME": "0",
+        # By itself TensorFlow does so only on processors with instructions for networks; steps
+        # were 5 to 16 % faster on another one, too.
+        "TF_ENABLE_ONEDNN_OPTS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         # Without it Horovod bakes the first group's size into cached functions, and the
         # next group of another size hangs.
