@@ -16,6 +16,7 @@ COMMANDS = {
     "status": ("history", "Show how a search stands; works while it runs."),
     "history": ("history", "Write one row per evaluation as CSV."),
     "analyze": ("analyze", "Draw the trajectory of one or more runs and list the best."),
+    "experiment": ("experiment", "Repeat a comparison of the papers: searches, table, figures."),
     "retrain": ("model", "Train a found configuration again and save the model."),
     "ensemble": ("model", "Train several found configurations and save their ensemble."),
     "evaluate": ("model", "Score a model on a prepared data set."),

@@ -46,8 +46,9 @@ class FCNet:
 
     The architecture is two dense layers without skips; the decision for no layer stands for the
     narrowest. n processes behave as one with the global batch and learning rate, see
-    `agebo_hpc.training.linear_scaling`. The objective is the negative decimal logarithm of the validation error of one of
-    the four trainings, drawn for the evaluation; the duration is that training's.
+    `agebo_hpc.training.linear_scaling`. The objective is the negative decimal logarithm of the
+    validation error of one of the four trainings, drawn for the evaluation; the duration is that
+    training's.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """What a table that knows no n says of a training with n processes.
 
-By the linear scaling rule (AgEBO-Tabular, section 3.1), n processes with a batch of b rows each and
-the learning rate lr are one process with a batch of n * b rows and the rate n * lr. So the
+By the linear scaling rule (AgEBO-Tabular, section 3.1), n processes with a batch of b rows each
+and the learning rate lr are one process with a batch of n * b rows and the rate n * lr. So the
 accuracy is that of the table's entry for the global batch and rate, and what data parallelism
 costs in accuracy comes out of trainings that were made. The time is that of the table's entry for
 the batch of each process, divided by n to the power of an efficiency.

@@ -21,9 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-PASSES = 3
+from agebo_hpc.experiments.boosting import boosters
 
 
 def main() -> None:
@@ -92,50 +90,6 @@ def networks(run: Path, data: Path, size: int, home: Path) -> list[dict[str, Any
                 "score": told["scores"]["test"][metric],
                 "seconds": told["seconds"],
                 "rows_per_second": told["scores"]["rows_per_second"],
-            }
-        )
-    return rows
-
-
-def boosters(data: Path, seed: int) -> list[dict[str, Any]]:
-    """Return the rows of the boosted trees."""
-    import lightgbm
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    from agebo_hpc import open_dataset
-
-    dataset = open_dataset(data)
-    parts = (dataset.train, dataset.validation)
-    x = np.concatenate([part.x for part in parts])
-    y = np.concatenate([part.y for part in parts])
-    test = np.asarray(dataset.test.x)
-    if dataset.task == "classification":
-        kinds = (lightgbm.LGBMClassifier, HistGradientBoostingClassifier)
-    else:
-        kinds = (lightgbm.LGBMRegressor, HistGradientBoostingRegressor)
-    silent = {"verbose": -1}
-    models = {
-        "LightGBM": kinds[0](random_state=seed, **silent),
-        "HistGradientBoosting": kinds[1](random_state=seed),
-    }
-    rows = []
-    for name, model in models.items():
-        began = time.perf_counter()
-        model.fit(x, y)
-        seconds = time.perf_counter() - began
-        predict = getattr(model, "predict_proba", model.predict)
-        predict(test[:4096])
-        began = time.perf_counter()
-        for _ in range(PASSES):
-            predict(test)
-        speed = PASSES * len(test) / (time.perf_counter() - began)
-        rows.append(
-            {
-                "model": name,
-                "metric": "accuracy" if dataset.task == "classification" else "r2",
-                "score": float(model.score(test, dataset.test.y)),
-                "seconds": seconds,
-                "rows_per_second": speed,
             }
         )
     return rows

@@ -32,6 +32,8 @@ FCNET = (
     "slice_localization",
 )
 LCBENCH = ("covertype", "airlines", "albert", "dionis", "helena")
+
+
 @dataclass(frozen=True)
 class Problem:
     """Something to search.

@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 COLUMNS = (
     {"__main__"},
     {"cli"},
+    {"experiments"},
     {"launch", "analysis", "models", "execution"},
     {"training", "search", "storage", "data", "scheduling"},
     {"space"},

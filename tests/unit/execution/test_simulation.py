@@ -82,7 +82,7 @@ def test_the_curve_ends_at_the_objective_and_takes_the_whole_time():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("uniform", "uniform; choose among lognormal, fcnet"),
+        ("uniform", "uniform; choose among lognormal, fcnet, lcbench"),
         ("lognormal:mena=3", "'mena'; choose among efficiency, mean, noise, sigma"),
         ("lognormal:mean=long", "mean=long; give a number"),
         ("lognormal:mean=0", "mean=0.0; give more than 0"),
@@ -142,6 +142,32 @@ def test_a_tabulated_training_has_its_rows_time_error_and_size(table):
         assert (found.objective, found.num_parameters) == (training, 7)
         seen.add(training)
     assert seen == {0, 1, 2, 3}
+
+
+def test_n_processes_have_the_error_of_the_global_batch_and_rate_and_the_time_of_their_own(
+    tmp_path,
+):
+    # One architecture is enough; error and time tell which row was looked up.
+    spaces = [BATCH_SIZES, LEARNING_RATES, SCHEDULES, DROPOUTS, DROPOUTS]
+    rows = [(16, "relu", 16, "relu", *rest) for rest in itertools.product(*spaces)]
+    frame = pd.DataFrame(rows, columns=COLUMNS).assign(dataset="made", model_size=1.0)
+    for name in MEASURED:
+        error = 10.0 ** -(frame["batch_size"] / 100 + frame["init_lr"])
+        frame[name] = error if name.startswith("val_loss") else 640.0 / frame["batch_size"]
+    frame.to_parquet(tmp_path / "made.parquet")
+    simulation = parse_simulation(f"fcnet:{tmp_path / 'made.parquet'},efficiency=1")
+
+    def found(n, batch_size, learning_rate):
+        values = {"lr_schedule": "const", "dropout_1": 0.0, "dropout_2": 0.0}
+        chosen = evaluation(0, n, batch_size, learning_rate).configuration.hyperparameters
+        return simulation.simulate(Evaluation(0, Configuration((0, 0), {**chosen, **values})), 1)
+
+    assert found(1, 16, 0.001).objective == pytest.approx(0.16 + 0.001)
+    assert found(4, 16, 0.001).objective == pytest.approx(0.64 + 0.005)
+    assert found(4, 16, 0.001).seconds == 640 / 16 / 4
+    # Beyond the table: as eight processes of eight rows, and no faster.
+    assert found(8, 64, 0.1).objective == pytest.approx(0.64 + 0.1)
+    assert found(8, 64, 0.1).seconds == 640 / 8 / 8
 
 
 def test_every_architecture_and_hyperparameter_of_the_space_is_in_the_table(table):

@@ -1,0 +1,213 @@
+"""`agebo-hpc experiment`: a comparison of the papers, from the searches to the summary."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agebo_hpc.cli.search import Duration, parse_fixed
+from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from agebo_hpc.experiments.backing import Backing
+    from agebo_hpc.experiments.settings import Settings
+
+HOURS = 3 * 3600.0
+"""Of search time, as in the papers."""
+EPOCHS_OF_TABLES = 10
+"""A search that is at its end cuts what runs at the end of an epoch."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What options are where they are not given, for tables and for data sets."""
+
+    executor: str
+    workers: int
+    max_processes: int
+    allocation: str
+    jobs: int
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--list", "is_list", is_flag=True, help="List the experiments and what they show.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Directory of searches and results. Experiments in one directory share their searches.",
+)
+@click.option(
+    "--backing",
+    "backings",
+    multiple=True,
+    metavar="DATA.h5|fcnet:FILE[:DATASET]|lcbench:DIR[:DATASET]|recorded:FILE",
+    help="What is trained: a prepared data set for real, or a table of trainings (as for "
+    "`search --simulate`; without a data set all of the table). May be given several times.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Searches of each method on each problem; seeds 1 to this.",
+)
+@click.option("--walltime", type=Duration(), help="Time of each search.  [default for tables: 3h]")
+@click.option(
+    "--max-evals", type=click.IntRange(min=1), help="Evaluations of each search.  [default: any]"
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help=f"Epochs of a training.  [default: {EPOCHS_OF_TABLES} for tables, else the preset's]",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["auto", "simulated", "serial", "mpi", "steps"]),
+    default="auto",
+    show_default=True,
+    help="Where searches run. auto: simulated for tables; serial with one worker of one slot, "
+    "else mpi.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Worker groups of a search.  [default: 128 for tables, else 1]",
+)
+@click.option(
+    "--max-processes",
+    type=click.IntRange(min=1),
+    help="Slots of each, the largest n; methods with a larger one are left out.  "
+    "[default: 8 for tables, else 1]",
+)
+@click.option(
+    "--allocation",
+    type=click.Choice(["exclusive", "packed"]),
+    help="exclusive: a worker trains one network at a time; packed: as many as its slots hold.  "
+    "[default: exclusive for tables, else packed]",
+)
+@click.option("--preset", default="v1", show_default=True, help="Spaces, where a table has none.")
+@click.option("--population", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--sample-size", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option(
+    "--fix",
+    "fixed",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Let no method tune this hyperparameter; may be given several times.",
+)
+@click.option(
+    "--methods",
+    metavar="NAME,NAME,...",
+    help="Run these methods in place of the experiment's.",
+)
+@click.option(
+    "--launch",
+    default="mpirun -n {ranks}",
+    show_default=True,
+    help="What starts the ranks of a search with --executor mpi.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Searches at the same time.  [default: the cores for tables, else 1]",
+)
+@click.option("--dry-run", is_flag=True, help="Print the command of each search; run nothing.")
+def experiment(
+    name: str | None, is_list: bool, out: Path | None, dry_run: bool, **options: Any
+) -> int:
+    """Repeat the papers' comparison NAME: run its searches, write its table and figures.
+
+    A killed experiment goes on by the same command; complete searches are skipped.
+    """
+    from agebo_hpc.experiments.catalog import EXPERIMENTS, find_experiment
+    from agebo_hpc.experiments.conduct import Conduct
+
+    if is_list:
+        for each in EXPERIMENTS.values():
+            methods = ", ".join(variant.name for variant in each.variants).format(n="n")
+            click.echo(f"{each.name:<22}{each.title}: {each.shows}\n{'':<22}{methods}")
+        return EXIT_COMPLETE
+    if name is None or out is None or not options["backings"]:
+        raise UsageError(
+            "experiment needs a NAME, --out DIR and --backing, such as `experiment mixed --out "
+            "DIR --backing fcnet:fcnet.parquet`; `experiment --list` shows the names."
+        )
+    chosen = find_experiment(name)
+    if options["methods"]:
+        chosen = chosen.with_methods([text.strip() for text in options["methods"].split(",")])
+    backings = _backings(options["backings"], options["preset"])
+    usual = _usual(backings, options)
+    conduct = Conduct(
+        chosen,
+        backings,
+        _settings(usual, options, is_table=backings[0].simulate is not None),
+        range(1, options["seeds"] + 1),
+        out,
+    )
+    planned = conduct.planned
+    extra = conduct.extra_jobs(planned)
+    if dry_run:
+        for job in [*planned, *extra]:
+            click.echo(shlex.join(job.command))
+        return EXIT_COMPLETE
+    code = conduct.run(options["jobs"] or usual.jobs, lambda line: click.echo(line, err=True))
+    if code == EXIT_AGAIN:
+        click.echo("stopped; the same command goes on", err=True)
+        return code
+    results, files = conduct.show()
+    _print_findings(results.findings)
+    for remark in results.shown.remarks:
+        click.echo(remark)
+    click.echo(f"summary: {files[0]}, with {len(files) - 1} tables and figures beside it")
+    return code
+
+
+def _backings(texts: tuple[str, ...], preset: str) -> list[Backing]:
+    from agebo_hpc.experiments.backing import parse_backings
+
+    return [backing for text in texts for backing in parse_backings(text, preset)]
+
+
+def _usual(backings: list[Backing], options: dict[str, Any]) -> Usual:
+    if backings[0].simulate is not None and options["executor"] in ("auto", "simulated"):
+        return Usual("simulated", 128, 8, "exclusive", len(os.sched_getaffinity(0)))
+    is_alone = (options["workers"] or 1) * (options["max_processes"] or 1) == 1
+    return Usual("serial" if is_alone else "mpi", 1, 1, "packed", 1)
+
+
+def _settings(usual: Usual, options: dict[str, Any], is_table: bool) -> Settings:
+    from agebo_hpc.experiments.settings import Settings
+
+    has_end = options["walltime"] is not None or options["max_evals"] is not None
+    executor = usual.executor if options["executor"] == "auto" else options["executor"]
+    return Settings(
+        executor=executor,
+        workers=options["workers"] or usual.workers,
+        max_processes=options["max_processes"] or usual.max_processes,
+        allocation=options["allocation"] or usual.allocation,
+        walltime=HOURS if executor == "simulated" and not has_end else options["walltime"],
+        max_evals=options["max_evals"],
+        epochs=options["epochs"] or (EPOCHS_OF_TABLES if is_table else None),
+        population=options["population"],
+        sample_size=options["sample_size"],
+        fixed=parse_fixed(options["fixed"]),
+        launch=options["launch"],
+    )
+
+
+def _print_findings(findings: pd.DataFrame) -> None:
+    from agebo_hpc.experiments.summary import number
+
+    for row in findings.itertuples(index=False):
+        click.echo(
+            f"{row.verdict:>22}  {row.finding} ({row.problem}): {row.method} "
+            f"{number(row.median)}, {row.other} {number(row.other_median)}, p = {row.p:.2g}"
+        )

@@ -1,0 +1,183 @@
+"""What an experiment's searches train: a data set for real, or the trainings of a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc.errors import InputMissingError, UsageError
+from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.space.problem import Problem
+from agebo_hpc.training.simulation import SIMULATIONS
+
+PAPERS = ("covertype", "airlines", "albert", "dionis")
+"""The data sets of AgEBO-Tabular."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table of which much is known.
+
+    Attributes
+    ----------
+    datasets
+        From its file or directory to the data sets to take where none is named.
+    defaults
+        Hyperparameters of AgE, in place of the space's own.
+    factors
+        By data set, what durations are multiplied with, so that a training by one process with
+        these hyperparameters takes about the 27 minutes of AgEBO-Tabular's AgE-1.
+    """
+
+    datasets: Callable[[str], tuple[str, ...]]
+    defaults: Mapping[str, Any]
+    factors: Mapping[str, float] = field(default_factory=dict)
+
+
+def _of_fcnet(file: str) -> tuple[str, ...]:
+    import pandas as pd
+
+    if not Path(file).is_file():
+        raise InputMissingError(f"There is no table {file!r}; check the path in --backing.")
+    read = pd.read_csv if file.endswith(".csv") else pd.read_parquet
+    return tuple(sorted(read(file)["dataset"].astype(str).unique()))
+
+
+def _of_lcbench(directory: str) -> tuple[str, ...]:
+    from agebo_hpc.training.lcbench import read_names
+
+    known = read_names(Path(directory))
+    return tuple(name for name in PAPERS if name in known) or tuple(sorted(known))
+
+
+KINDS = {
+    # The smallest batch: with n = 8 the global one is the table's largest. Adam's usual rate.
+    "fcnet": Kind(
+        _of_fcnet,
+        {"batch_size": 8, "learning_rate": 0.001},
+        {
+            "naval_propulsion": 11,
+            "parkinsons_telemonitoring": 21,
+            "protein_structure": 3,
+            "slice_localization": 1.6,
+        },
+    ),
+    # An eighth of the largest batch.
+    "lcbench": Kind(
+        _of_lcbench,
+        {"batch_size": 64, "learning_rate": 0.01},
+        {"covertype": 1.5, "airlines": 1.8, "albert": 1.4, "dionis": 0.5},
+    ),
+}
+"""By the name of the simulation."""
+
+
+@dataclass(frozen=True)
+class Backing:
+    """What the searches of one problem train.
+
+    Attributes
+    ----------
+    label
+        Of the problem, in tables and as the name of a directory.
+    data
+        The prepared data set; None for a table.
+    simulate
+        As for ``agebo-hpc search --simulate``; None for a data set.
+    preset
+        Whose spaces are searched, where the table has none of its own.
+    defaults
+        Hyperparameters of AgE, in place of the space's own.
+    """
+
+    label: str
+    data: str | None = None
+    simulate: str | None = None
+    preset: str = "v1"
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> list[str]:
+        """What names it on the command line of a search."""
+        if self.data is not None:
+            return [self.data, "--preset", self.preset]
+        return ["--simulate", str(self.simulate), "--preset", self.preset]
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem that its searches have."""
+        machine: dict[str, Any] = {"executor": "simulated", "groups": 1} if self.simulate else {}
+        request = SearchRequest(
+            data=self.data, out="", preset=self.preset, simulate=self.simulate, **machine
+        )
+        return request.load_problem()
+
+    @property
+    def space_text(self) -> str:
+        """What is equal for problems with the same spaces."""
+        spaces = self.problem.architecture.to_json(), self.problem.hyperparameters.to_dict()
+        return json.dumps(spaces)
+
+    def values_without(self, tuned: tuple[str, ...]) -> dict[str, Any]:
+        """Return the default of every hyperparameter but n and those that are tuned."""
+        space = self.problem.hyperparameters
+        values = {**space.defaults, **self.defaults}
+        kept = [name for name in space.names if name not in (*tuned, "num_processes")]
+        return {name: values[name] for name in kept}
+
+
+def parse_backings(text: str, preset: str = "v1") -> list[Backing]:
+    """Return what ``--backing`` names: a data set, one data set of a table, or all of a table.
+
+    Parameters
+    ----------
+    text
+        ``DATA.h5``, or as for ``--simulate``, where the data set may be left out.
+    preset
+        Whose spaces are searched, where a table has none of its own.
+
+    Raises
+    ------
+    UsageError, ConfigurationError, DataError
+        If it cannot be understood or used.
+    InputMissingError
+        If a file is not there.
+    """
+    name, colon, rest = text.partition(":")
+    if name not in SIMULATIONS or not colon and Path(text).exists():
+        return [_data_set(text, preset)]
+    kind = KINDS.get(name)
+    if kind is None:
+        return [Backing(_label(name, rest), simulate=text, preset=preset)]
+    place, *options = rest.split(",")
+    file, _, dataset = place.partition(":")
+    if not file:
+        raise UsageError(f"--backing is {text}; name the table's file, as in {name}:FILE.")
+    whole = str(Path(file).resolve())
+    found = []
+    has_factor = any(word.strip().startswith("factor=") for word in options)
+    for each in (dataset,) if dataset else kind.datasets(whole):
+        scaled = [] if has_factor else [f"factor={kind.factors.get(each, 1):g}"]
+        simulate = ",".join([f"{name}:{whole}:{each}", *options, *scaled])
+        found.append(Backing(each, None, simulate, preset, kind.defaults))
+    return found
+
+
+def _data_set(text: str, preset: str) -> Backing:
+    path = Path(text)
+    if not path.is_file():
+        raise InputMissingError(
+            f"--backing is {text}: there is no such data set, and no table of that kind; give "
+            f"DATA.h5, or one of {', '.join(f'{name}:…' for name in SIMULATIONS)}."
+        )
+    return Backing(path.stem, str(path.resolve()), None, preset)
+
+
+def _label(name: str, rest: str) -> str:
+    """Return a table's file without directory and ending, or the simulation's name."""
+    place = next((word for word in rest.split(",") if word and "=" not in word), "")
+    return Path(place.partition(":")[0]).stem or name

@@ -1,0 +1,156 @@
+"""On which machine and for how long an experiment's searches run: the same for all of them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc.analysis.csv_text import write_text
+from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.execution.request import ALLOCATIONS
+
+SETTINGS_NAME = "settings.json"
+
+EXECUTORS = ("simulated", "serial", "mpi", "steps")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the searches of a directory have in common.
+
+    Attributes
+    ----------
+    executor
+        One of `EXECUTORS`.
+    workers
+        Worker groups of a search, >= 1.
+    max_processes
+        Slots of each, the largest n.
+    allocation
+        ``exclusive``: a worker trains one network at a time, as the nodes of the first paper;
+        ``packed``: as many as its slots hold.
+    walltime
+        Seconds of search, over all lives; None: no limit.
+    max_evals
+        Evaluations; None: no limit.
+    epochs
+        Of a training; None: the problem's.
+    population, sample_size
+        Of aging evolution.
+    fixed
+        Hyperparameters that no method tunes, with their values.
+    launch
+        Words before each search of the MPI executor, with ``{ranks}`` for their number.
+    """
+
+    executor: str = "simulated"
+    workers: int = 128
+    max_processes: int = 8
+    allocation: str = "exclusive"
+    walltime: float | None = None
+    max_evals: int | None = None
+    epochs: int | None = None
+    population: int = 100
+    sample_size: int = 10
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    launch: str = "mpirun -n {ranks}"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("executor", EXECUTORS), ("allocation", ALLOCATIONS)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise UsageError(f"--{name} is {value}; choose among {', '.join(allowed)}.")
+        if self.walltime is None and self.max_evals is None:
+            raise UsageError("Searches need an end: give --walltime, --max-evals or both.")
+        if self.executor == "serial" and self.workers * self.max_processes > 1:
+            raise UsageError(
+                f"--executor serial trains one network by one process; --workers is "
+                f"{self.workers} and --max-processes {self.max_processes}. Give 1 for both, or "
+                "--executor mpi."
+            )
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether searches run on a virtual clock."""
+        return self.executor == "simulated"
+
+    def launcher(self, workers: int) -> list[str]:
+        """Return the words that start the ranks of a search; none where there is one process.
+
+        Parameters
+        ----------
+        workers
+            Of this search.
+        """
+        if self.executor != "mpi":
+            return []
+        ranks = 1 + workers * self.max_processes
+        return shlex.split(self.launch.replace("{ranks}", str(ranks)))
+
+    def words(self, workers: int) -> list[str]:
+        """Return the options of a search on so many workers."""
+        options: dict[str, Any] = {
+            "executor": self.executor,
+            "allocation": self.allocation,
+            "max-processes": self.max_processes,
+            "max-time": self.walltime,
+            "max-evals": self.max_evals,
+            "epochs": self.epochs,
+            "population": self.population,
+            "sample-size": self.sample_size,
+        }
+        if self.is_simulated:
+            # Without a charge for the manager's work the same seed gives the same search.
+            options |= {
+                "groups": workers,
+                "slots-per-group": self.max_processes,
+                "manager-charge": 0,
+            }
+        return option_words(options)
+
+
+def option_words(options: dict[str, Any]) -> list[str]:
+    """Return options as words; True stands for one without a value, None is left out."""
+    words: list[str] = []
+    for name, value in options.items():
+        if value is None:
+            continue
+        words += [f"--{name}"] if value is True else [f"--{name}", _plain(value)]
+    return words
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def keep_settings(out: Path, settings: Settings) -> None:
+    """Store the settings of a directory, or check that they are those it has.
+
+    Raises
+    ------
+    UsageError
+        If the directory's searches were run with other settings; the message names one.
+    DataError
+        If the stored ones cannot be read.
+    """
+    path = out / SETTINGS_NAME
+    now = asdict(settings)
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(now, indent=1) + "\n")
+        return
+    try:
+        stored = dict(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise DataError(f"Cannot read {str(path)!r}: {error}; give another --out.") from error
+    different = [name for name in now if stored.get(name) != now[name] and name != "launch"]
+    if different:
+        name = different[0]
+        raise UsageError(
+            f"The searches in {out} have {name.replace('_', '-')} {stored.get(name)}; now it is "
+            f"{now[name]}. What is compared must be alike: give another --out."
+        )
