@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agebo_hpc.cli.search import Duration
+from agebo_hpc.cli.search import Duration, parse_fixed
 from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
 
 if TYPE_CHECKING:
@@ -96,6 +96,13 @@ class Usual:
 @click.option("--preset", default="v1", show_default=True, help="Spaces, where a table has none.")
 @click.option("--population", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--sample-size", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option(
+    "--fix",
+    "fixed",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Let no method tune this hyperparameter; may be given several times.",
+)
 @click.option(
     "--methods",
     metavar="NAME,NAME,...",
@@ -191,6 +198,7 @@ def _settings(usual: Usual, options: dict[str, Any], is_table: bool) -> Settings
         epochs=options["epochs"] or (EPOCHS_OF_TABLES if is_table else None),
         population=options["population"],
         sample_size=options["sample_size"],
+        fixed=parse_fixed(options["fixed"]),
         launch=options["launch"],
     )
 

@@ -389,10 +389,10 @@ def search(resume_: bool, force: bool, fixed: tuple[str, ...], **options: Any) -
     if resume_ and holds_search(out):
         asked = {name: value for name, value in options.items() if _was_given(name)}
         if fixed:
-            asked["fixed"] = _parse_fixed(fixed)
+            asked["fixed"] = parse_fixed(fixed)
         return _resume(str(out), asked, force)
     given = {name: value for name, value in options.items() if value is not None}
-    request = SearchRequest(data=given.pop("data", None), fixed=_parse_fixed(fixed), **given)
+    request = SearchRequest(data=given.pop("data", None), fixed=parse_fixed(fixed), **given)
     return run_search(Life(request))
 
 
@@ -426,7 +426,8 @@ def _resume(run: str, given: dict[str, Any], force: bool) -> int:
     return run_search(Life(request, directory, force, has_new_limit))
 
 
-def _parse_fixed(pairs: tuple[str, ...]) -> dict[str, Any]:
+def parse_fixed(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Read hyperparameters that are not tuned from texts NAME=VALUE."""
     values: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")

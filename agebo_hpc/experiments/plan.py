@@ -114,6 +114,7 @@ def search_words(variant: Variant, backing: Backing, settings: Settings, seed: i
     """Return the words of ``agebo-hpc search`` for a variant, without ``--out``."""
     choices = variant.choices_of_n(settings.max_processes)
     fixed = {} if variant.tuned is None else backing.values_without(variant.tuned)
+    fixed |= settings.fixed
     words = [*backing.words, "--method", variant.method, "--seed", str(seed)]
     words += ["--processes", ",".join(map(str, choices))]
     words += settings.words(variant.workers(settings.workers))

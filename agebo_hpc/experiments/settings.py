@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class Settings:
         Of a training; None: the problem's.
     population, sample_size
         Of aging evolution.
+    fixed
+        Hyperparameters that no method tunes, with their values.
     launch
         Words before each search of the MPI executor, with ``{ranks}`` for their number.
     """
@@ -53,6 +56,7 @@ class Settings:
     epochs: int | None = None
     population: int = 100
     sample_size: int = 10
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     launch: str = "mpirun -n {ranks}"
 
     def __post_init__(self) -> None:

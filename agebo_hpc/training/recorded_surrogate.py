@@ -76,7 +76,7 @@ def graph_features(graph: Graph) -> list[float]:
     dense = graph.dense_operations[:-1]
     longest, shortest = [0], [0]
     for op in graph.operations[1:]:
-        bends = op.kind == "merge" or op.activation != "linear"
+        bends = op.kind == "merge" or op.activation not in ("", "linear")
         longest.append(max(longest[i] for i in op.inputs) + bends)
         shortest.append(min(shortest[i] for i in op.inputs) + bends)
     return [

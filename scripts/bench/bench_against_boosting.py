@@ -27,10 +27,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from agebo_hpc.experiments.boosting import boosters, tuned_booster
 
 RANKS = Path(__file__).parents[1] / "ranks.sh"
-PASSES = 3
 Row = dict[str, Any]
 
 
@@ -45,7 +44,7 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=3, help="of it; 1: without mpirun")
     parser.add_argument("--epochs", type=int, default=20, help="of its trainings")
     parser.add_argument("--size", type=int, default=10, help="candidates of the ensemble")
-    parser.add_argument("--tune", type=float, help="seconds for the trees; default: the same")
+    parser.add_argument("--tune", type=float, help="seconds for the trees, 0: none; default: the same")
     parser.add_argument("--seed", type=int, default=42)
     asked = parser.parse_args()
     if not asked.data.is_file():
@@ -59,7 +58,9 @@ def main() -> None:
         size = min(asked.size, stands["counts"]["done"])
         rows = list(networks(run, asked.data, size, home))
     budget = stands["seconds"] + rows[0]["seconds"] if asked.tune is None else asked.tune
-    rows += boosters(asked.data, asked.seed, budget)
+    rows += boosters(asked.data, asked.seed)
+    if budget > 0:
+        rows.append(tuned_booster(asked.data, asked.seed, budget))
     print(f"{'model':<40}{rows[0]['metric']:>10}{'fit s':>9}{'rows/s':>12}")
     for row in rows:
         print(
@@ -117,75 +118,6 @@ def networks(run: Path, data: Path, size: int, home: Path) -> Iterator[Row]:
             "seconds": told["seconds"],
             "rows_per_second": told["scores"]["rows_per_second"],
         }
-
-
-def boosters(data: Path, seed: int, budget: float) -> Iterator[Row]:
-    """Give the rows of the boosted trees."""
-    import lightgbm
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    from agebo_hpc import open_dataset
-
-    dataset = open_dataset(data)
-    parts = [(np.asarray(p.x), np.asarray(p.y)) for p in (dataset.train, dataset.validation)]
-    x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    test = np.asarray(dataset.test.x), np.asarray(dataset.test.y)
-    if dataset.task == "classification":
-        kinds = (lightgbm.LGBMClassifier, HistGradientBoostingClassifier)
-    else:
-        kinds = (lightgbm.LGBMRegressor, HistGradientBoostingRegressor)
-    models = {
-        "LightGBM": kinds[0](random_state=seed, verbose=-1),
-        "HistGradientBoosting": kinds[1](random_state=seed),
-    }
-    for name, model in models.items():
-        began = time.perf_counter()
-        model.fit(x, y)
-        yield score(name, model, test, time.perf_counter() - began)
-    began = time.perf_counter()
-    settings, tried = tune(kinds[1], parts, seed, began + budget)
-    model = kinds[1](random_state=seed, **settings).fit(x, y)
-    name = f"HistGradientBoosting, best of {tried}"
-    yield {**score(name, model, test, time.perf_counter() - began), "settings": settings}
-
-
-def tune(kind: Any, parts: list[Any], seed: int, end: float) -> tuple[dict[str, Any], int]:
-    """Return the settings that are best on the validation part, and how many were tried.
-
-    The default ones come first; what was begun before the end is finished.
-    """
-    rng = np.random.default_rng(seed)
-    best: dict[str, Any] = {}
-    settings, tried, highest = best, 0, -np.inf
-    while not tried or time.perf_counter() < end:
-        found = float(kind(random_state=seed, **settings).fit(*parts[0]).score(*parts[1]))
-        tried += 1
-        if found > highest:
-            best, highest = settings, found
-        settings = {
-            "learning_rate": float(np.exp(rng.uniform(*np.log([0.02, 0.3])))),
-            "max_iter": int(np.exp(rng.uniform(*np.log([50, 1000])))),
-            "max_leaf_nodes": int(np.exp(rng.uniform(*np.log([8, 256])))),
-            "min_samples_leaf": int(np.exp(rng.uniform(*np.log([5, 100])))),
-            "l2_regularization": float(np.exp(rng.uniform(*np.log([1e-3, 10])))),
-        }
-    return best, tried
-
-
-def score(name: str, model: Any, test: tuple[Any, Any], seconds: float) -> Row:
-    """Return the row of fitted trees: their score on the test part and their speed there."""
-    predict = getattr(model, "predict_proba", model.predict)
-    predict(test[0][:4096])
-    began = time.perf_counter()
-    for _ in range(PASSES):
-        predict(test[0])
-    return {
-        "model": name,
-        "metric": "accuracy" if hasattr(model, "classes_") else "r2",
-        "score": float(model.score(*test)),
-        "seconds": seconds,
-        "rows_per_second": PASSES * len(test[0]) / (time.perf_counter() - began),
-    }
 
 
 if __name__ == "__main__":

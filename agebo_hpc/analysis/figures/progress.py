@@ -117,7 +117,8 @@ def high_performers_figure(
     texts = {label: f"{label}: {len(table)}" for label, table in tables.items()}
     series = series_of(texts, methods)
     figure, axes = new_figure(4.4, columns=2, sharey=True)
-    unit, unit_name = time_unit(max(float(t["seconds"].max()) for t in tables.values() if len(t)))
+    longest = max((float(t["seconds"].max()) for t in tables.values() if len(t)), default=0.0)
+    unit, unit_name = time_unit(longest)
     for label, table in tables.items():
         unique = np.concatenate([[0], table["unique"]])
         for ax, places in zip(axes, (table["seconds"] / unit, table["number"]), strict=True):

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
@@ -28,6 +29,7 @@ from agebo_hpc.training.recorded_table import (
 )
 from agebo_hpc.training.simulation import num_epochs_of, parse_simulation, with_whole_path
 
+TABLES = Path(__file__).parents[3] / "scripts" / "tables"
 EPOCHS = 3
 SPACE = preset("v1-small")
 HYPERPARAMETERS = SPACE.hyperparameters.with_processes([1, 2])
@@ -294,3 +296,22 @@ def test_what_is_no_table_is_refused(table, tmp_path):
 def test_a_replay_that_is_not_said_right_is_refused(text, said):
     with pytest.raises(UsageError, match=said):
         parse_simulation(text)
+
+
+@pytest.mark.parametrize("file", sorted(TABLES.glob("*.parquet")), ids=lambda file: file.stem)
+def test_a_table_of_the_project_is_small_says_its_source_and_can_be_replayed(file):
+    assert file.stat().st_size < 500_000
+    table = read_table(file)
+    assert table.facts["source"] and table.facts["note"]
+    assert {t.configuration.num_processes for t in table.trainings} == {1, 2}
+    simulation = Recorded(str(file))
+    problem = simulation.problem(preset("v1"))
+    assert problem.architecture == preset("v1").architecture
+    first = table.trainings[0]
+    found = simulation.simulate(Evaluation(0, first.configuration), seed=1)
+    assert found.objective == first.metric[-1]
+    rng = np.random.default_rng(1)
+    [values] = problem.hyperparameters.sample(1, rng)
+    other = Configuration(problem.architecture.random(rng), values)
+    best = max(t.metric[-1] for t in table.trainings)
+    assert 0 < simulation.simulate(Evaluation(1, other), seed=1).objective <= best

@@ -11,7 +11,7 @@ from agebo_hpc.experiments.extras import EXTRAS
 from agebo_hpc.experiments.figures import FIGURES
 from agebo_hpc.experiments.plan import plan, search_words, slug
 from agebo_hpc.experiments.settings import Settings, keep_settings
-from agebo_hpc.experiments.variants import VARIANTS, age
+from agebo_hpc.experiments.variants import VARIANTS, Variant, age
 
 LOGNORMAL = Backing("lognormal", simulate="lognormal:mean=60")
 SETTINGS = Settings(walltime=3600.0)
@@ -65,6 +65,14 @@ def test_what_is_not_tuned_has_the_defaults_of_the_backing():
     backing = Backing("x", simulate="lognormal:mean=60", defaults={"batch_size": 64})
     _, fixed = request_of(search_words(age(4), backing, SETTINGS, seed=1))
     assert fixed == {"batch_size": "64", "learning_rate": "0.01"}
+
+
+def test_what_is_fixed_is_fixed_for_every_method():
+    settings = Settings(walltime=60.0, fixed={"batch_size": 32})
+    for variant in (age(4), Variant("AgEBO")):
+        _, fixed = request_of(search_words(variant, LOGNORMAL, settings, seed=1))
+        assert fixed["batch_size"] == "32"
+        assert ("learning_rate" in fixed) == (variant.tuned is not None)
 
 
 def test_methods_that_need_more_slots_than_a_worker_has_are_left_out():

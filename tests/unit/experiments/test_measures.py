@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from agebo_hpc.analysis.figures.style import figure_bytes
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.experiments.extras import ByProblem
+from agebo_hpc.experiments.figures import FIGURES, Subject
 from agebo_hpc.experiments.measures import Searched, measure, minutes_to, spread
 from agebo_hpc.experiments.plan import Planned
 from agebo_hpc.experiments.separation import separation
@@ -133,3 +135,12 @@ def test_a_table_is_said_in_markdown():
         "| a | 0.1235 | 4,221 |",
     ]
     assert (number(math.inf), number(float("nan"))) == ("never", "–")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("objectives", [np.linspace(0, 1, 12).tolist(), [0.5] * 3])
+def test_every_figure_can_be_drawn_also_where_nothing_stands_out(name, objectives):
+    searches = [searched(objectives, method=m, seed=s) for m in ("a", "b") for s in range(2)]
+    runs = measure(searches, SETTINGS, baseline="a")
+    figure = FIGURES[name](Subject(searches, runs, SETTINGS))
+    assert len(figure_bytes(figure, "png")) > 1000
