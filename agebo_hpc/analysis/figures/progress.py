@@ -19,7 +19,6 @@ from agebo_hpc.analysis.figures.style import (
 )
 from agebo_hpc.analysis.tables import visible_floor
 
-
 SIDE_BY_SIDE = 4
 """Names of more methods than that are written upwards."""
 
