@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -147,10 +147,12 @@ def keep_settings(out: Path, settings: Settings) -> None:
         stored = dict(json.loads(path.read_text()))
     except (OSError, ValueError) as error:
         raise DataError(f"Cannot read {str(path)!r}: {error}; give another --out.") from error
-    different = [name for name in now if stored.get(name) != now[name] and name != "launch"]
+    # A field that was not there yet had its usual value.
+    stored = {**{f.name: f.default for f in fields(Settings)}, "fixed": {}, **stored}
+    different = [name for name in now if stored[name] != now[name] and name != "launch"]
     if different:
         name = different[0]
         raise UsageError(
-            f"The searches in {out} have {name.replace('_', '-')} {stored.get(name)}; now it is "
+            f"The searches in {out} have {name.replace('_', '-')} {stored[name]}; now it is "
             f"{now[name]}. What is compared must be alike: give another --out."
         )

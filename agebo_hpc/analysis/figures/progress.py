@@ -20,6 +20,9 @@ from agebo_hpc.analysis.figures.style import (
 )
 from agebo_hpc.analysis.tables import visible_floor
 
+SIDE_BY_SIDE = 4
+"""Names of more methods than that are written upwards."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -175,6 +178,8 @@ def comparison_figure(
     axes[0].set_xlabel(f"search time ({unit_name})")
     axes[0].set_ylabel(f"best {objective} so far")
     axes[1].set_xticks(range(len(finals)), [name.replace(", ", "\n") for name in finals])
+    if len(finals) > SIDE_BY_SIDE:
+        axes[1].tick_params("x", labelrotation=90)
     axes[1].set_xlim(-0.6, len(finals) - 0.4)
     axes[1].set_xlabel("best of each search when the shortest ended")
     axes[1].grid(axis="x", visible=False)
