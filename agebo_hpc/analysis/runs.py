@@ -94,7 +94,14 @@ class Run:
             lines = self.space.describe(architecture).splitlines()
         except ConfigurationError:
             return decisions_text(architecture)
-        return "; ".join(line.partition(": ")[2] for line in lines)
+        return "; ".join(_node_text(line) for line in lines)
+
+
+def _node_text(line: str) -> str:
+    """Return what a node is, without its number; with several sub-graphs, in which it is."""
+    place, _, text = line.partition(": ")
+    subgraph = place.partition(", node")[0] if place.startswith("sub-graph") else ""
+    return f"{subgraph}: {text}" if subgraph else text
 
 
 def read_run(path: str | Path) -> Run:

@@ -41,7 +41,7 @@ BY_FORCE = (
     "synchronous",
     *("epochs", "warmup_epochs", "early_stopping", "objective", "span_nodes"),
     *("optimizer", "accumulate_steps", "precision", "xla", "input"),
-    *("loss", "metric", "class_weights"),
+    *("loss", "class_weights"),
 )
 """Options that a later life may change if it says so: later evaluations differ from earlier."""
 

@@ -140,14 +140,19 @@ class ConfigurationPoints:
 
     def encode(self, columns: Columns) -> np.ndarray:
         """Return what a surrogate sees: one column for each choice but the first, then numbers."""
-        parts = [
-            (column[:, None] == np.arange(1, choices)).astype(np.float64)
-            for column, choices in zip(columns, self._choices, strict=False)
-        ]
         values = columns[len(self._choices) :]
-        if len(values):
-            parts.append(self._hyperparameters.encode(values))
-        return np.concatenate(parts, axis=1)
+        numbers = self._hyperparameters.encode(values) if len(values) else None
+        width = sum(choices - 1 for choices in self._choices)
+        encoded = np.zeros((len(columns[0]), width + (0 if numbers is None else numbers.shape[1])))
+        start = 0
+        # Where the ones are is written alone: with hundreds of choices there is little else.
+        for column, choices in zip(columns, self._choices, strict=False):
+            rows = np.flatnonzero(column)
+            encoded[rows, start + column[rows] - 1] = 1.0
+            start += choices - 1
+        if numbers is not None:
+            encoded[:, start:] = numbers
+        return encoded
 
     def point(self, columns: Columns, row: int) -> Configuration:
         """Return one row of columns as a configuration."""

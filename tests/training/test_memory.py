@@ -39,6 +39,19 @@ def registered_gradients():
     return len(ops.gradient_registry._registry)
 
 
+def train_for_ranks():
+    """Train a network for a metric that needs the scores of all rows, with class weights."""
+    rng = np.random.default_rng(6)
+    rows = Rows.of(
+        rng.normal(size=(128, 8)).astype(np.float32), rng.integers(0, 2, 128).astype(np.int32)
+    )
+    graph = SPACE.decode(SPACE.random(rng), 8, 2)
+    hyperparameters = {"batch_size": 64, "learning_rate": 0.01, "num_processes": 1}
+    recipe = Recipe(1, 0, metric="average_precision")
+    plan = TrainingPlan(graph, "classification", hyperparameters, recipe, class_weights=(0.5, 2.0))
+    train_network(plan, rows, rows, SingleProcess())
+
+
 def train_otherwise(optimizer, loss):
     """Train a network of three inputs for a few steps by another optimizer and loss."""
     rng = np.random.default_rng(5)
@@ -61,6 +74,7 @@ def test_after_a_training_no_traced_graph_is_alive_and_no_gradient_was_registere
         train_once(number)
     for optimizer, loss in zip(OPTIMIZERS[:7], (*LOSSES["regression"], "mse"), strict=True):
         train_otherwise(optimizer, loss)
+    train_for_ranks()
     assert living_graphs() == graphs == 0
     assert registered_gradients() == gradients
 

@@ -168,3 +168,23 @@ def test_a_synchronous_search_has_nothing_ready_ahead():
     assert proposals_ahead(request(), 64) == 8
     with pytest.raises(UsageError, match="--ahead is 2, but with --synchronous"):
         request(synchronous=True, ahead=2)
+
+
+def test_class_weights_are_read_by_label():
+    recipe = request(class_weights="no=0.52,a=b=13.87").load_problem().recipe
+    assert recipe.class_weights == {"no": 0.52, "a=b": 13.87}
+    assert request(class_weights="balanced").load_problem().recipe.class_weights == "balanced"
+
+
+@pytest.mark.parametrize("text", ["even", "no=", "no=0,yes=1", "no=nan", "=1"])
+def test_class_weights_that_make_no_sense_are_a_usage_error(text):
+    with pytest.raises(UsageError, match="--class-weights is"):
+        request(class_weights=text).load_problem()
+
+
+def test_what_a_problem_tunes_is_fixed_by_name_and_not_by_an_option():
+    with pytest.raises(UsageError, match="--fix early_stopping_patience=3"):
+        request(preset="combo-like", early_stopping=3).load_problem()
+    chosen = request(preset="combo-like", fixed={"early_stopping_patience": 3})
+    space = chosen.hyperparameters(chosen.load_problem(), 1)
+    assert space.fixed["early_stopping_patience"] == 3
