@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.preprocessing import StandardScaler, TargetEncoder
 
 from agebo_hpc.data.values import as_levels, as_numbers, as_times
+
+if TYPE_CHECKING:
+    # Only fitting needs it; trainings open data sets that are prepared.
+    from sklearn.model_selection import KFold, StratifiedKFold
 
 CLIP = 20.0
 """Standardised values are kept within this many deviations: rare or wrong cells stay harmless."""
@@ -56,6 +58,8 @@ class NumericEncoder:
     @classmethod
     def fit_numbers(cls, name: str, numbers: NDArray[np.float64]) -> NumericEncoder:
         """Fit to numbers of shape (rows,); NaN is missing."""
+        from sklearn.preprocessing import StandardScaler
+
         missing = np.isnan(numbers)
         median = float(np.median(numbers[~missing])) if not missing.all() else 0.0
         scaler = StandardScaler().fit(np.where(missing, median, numbers)[:, None])
@@ -186,6 +190,8 @@ class TargetMeanEncoder:
         crossfitted : ndarray of shape (rows, features), float32
             Each row encoded by the four other fifths: its own target is not in its features.
         """
+        from sklearn.preprocessing import StandardScaler, TargetEncoder
+
         codes, levels = as_levels(column)
         encoder = TargetEncoder(target_type=_target_type(target), cv=_folds(target, seed))
         crossfitted = encoder.fit_transform(codes[:, None], target)
@@ -274,6 +280,8 @@ def _target_type(target: NDArray[Any]) -> str:
 
 
 def _folds(target: NDArray[Any], seed: int) -> KFold | StratifiedKFold:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     count = min(5, len(target))
     stratify = target.dtype.kind != "f" and np.bincount(target).min() >= count
     return (StratifiedKFold if stratify else KFold)(count, shuffle=True, random_state=seed)

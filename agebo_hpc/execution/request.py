@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import InitVar, asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import LaunchError, UsageError
@@ -102,6 +102,8 @@ class SearchRequest:
         Seconds of the virtual clock for a second in which the manager works; 0: none.
     rank_lifetime
         Mean seconds after which a simulated rank dies; 0: never.
+    is_checked
+        Whether another process has found all this allowed; not kept.
     """
 
     data: str | None
@@ -152,7 +154,11 @@ class SearchRequest:
     manager_charge: float = 1.0
     rank_lifetime: float = 0.0
 
-    def __post_init__(self) -> None:
+    is_checked: InitVar[bool] = False
+
+    def __post_init__(self, is_checked: bool) -> None:
+        if is_checked:
+            return
         self._check_choices()
         self._check_numbers()
         self._check_processes()
@@ -368,7 +374,7 @@ class SearchRequest:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SearchRequest:
+    def from_dict(cls, data: Mapping[str, Any], is_checked: bool = False) -> SearchRequest:
         """Read what `to_dict` gave; names that this version does not know are an error.
 
         Raises
@@ -384,7 +390,7 @@ class SearchRequest:
         values = {"data": None, **data}
         if "processes" in values:
             values["processes"] = tuple(values["processes"])
-        return cls(**values)
+        return cls(**values, is_checked=is_checked)
 
 
 def parse_class_weights(text: str) -> str | dict[str, float]:

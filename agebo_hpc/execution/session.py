@@ -127,7 +127,8 @@ def _run_steps(life: Life, interrupt: Interrupt) -> int:
 
     request = life.request
     problem = _checked_problem(life)
-    executor = StepsExecutor(request, find_site(available_cores(), request.threads_per_slot))
+    site = find_site(available_cores(), request.threads_per_slot)
+    executor = StepsExecutor(request, problem, site)
     space = life.hyperparameters(problem, executor.max_processes)
     sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
     with closing(executor):

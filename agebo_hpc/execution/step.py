@@ -25,8 +25,10 @@ from agebo_hpc.execution.serial import make_result
 from agebo_hpc.execution.session import make_trainer
 from agebo_hpc.execution.startup import check_shared_memory
 from agebo_hpc.execution.step_files import StepFiles
+from agebo_hpc.execution.step_problem import problem_from_dict
 from agebo_hpc.execution.tether import PR_SET_PDEATHSIG
 from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.preload import load_tensorflow
 from agebo_hpc.training.trainer import Slot
 
 
@@ -67,9 +69,13 @@ def take_part(files: StepFiles, size: int) -> None:
     rank = 0 if comm is None else comm.Get_rank()
     keep_to_cores(order.first_core + rank * order.threads, order.threads)
     prepare_environment(order.threads)
-    request = SearchRequest.from_dict(order.request)
+    request = SearchRequest.from_dict(order.request, is_checked=True)
     slot = Slot(order.threads, order.positions[rank], with_group=comm is not None)
-    trainer = make_trainer(request, slot)
+    problem = None
+    if order.problem is not None:
+        problem = problem_from_dict(order.problem, order.evaluation.configuration.hyperparameters)
+        load_tensorflow(with_group=comm is not None)
+    trainer = make_trainer(request, slot, problem)
     launch_seconds = time.time() - order.started
     if rank == 0:
         files.say({"begun": launch_seconds})

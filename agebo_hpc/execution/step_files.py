@@ -32,6 +32,8 @@ class Order:
         The configuration and its id.
     request
         The search's request, as plain data.
+    problem
+        What `agebo_hpc.execution.step_problem` says of its problem; None: the request names it.
     slots
         The slots that the evaluation has, leader first; they are the result's ranks.
     positions
@@ -46,6 +48,7 @@ class Order:
 
     evaluation: Evaluation
     request: Mapping[str, Any]
+    problem: Mapping[str, Any] | None
     slots: tuple[int, ...]
     positions: tuple[int, ...]
     first_core: int

@@ -36,8 +36,10 @@ from agebo_hpc.execution.step_launch import (
     step_environment,
     step_words,
 )
+from agebo_hpc.execution.step_problem import problem_to_dict
 from agebo_hpc.execution.world import carve
 from agebo_hpc.space.configuration import Evaluation, Result, Status
+from agebo_hpc.space.problem import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -85,15 +87,18 @@ class StepsExecutor(Executor):
     ----------
     request
         Of the search; the steps make their trainers from it.
+    problem
+        What the request asks to be searched.
     site
         Hosts, slots and launcher.
     """
 
     runs_elsewhere = True
 
-    def __init__(self, request: SearchRequest, site: StepSite) -> None:
+    def __init__(self, request: SearchRequest, problem: Problem, site: StepSite) -> None:
         groups = carve(site.nodes(), request.max_processes)
         self._request = request
+        self._problem = problem_to_dict(problem)
         self._site = site
         self._exclusive = request.allocation == "exclusive"
         self._group_of = {slot: group for group in groups for slot in group}
@@ -211,6 +216,7 @@ class StepsExecutor(Executor):
         order = Order(
             evaluation=waiting.evaluation,
             request=self._request.to_dict(),
+            problem=self._problem,
             slots=block,
             positions=tuple(site.position(slot) for slot in block),
             first_core=site.position(first_slot) * site.threads,

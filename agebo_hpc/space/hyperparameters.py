@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from skopt.space import Categorical, Dimension, Integer, Real
 
 from agebo_hpc.errors import ConfigurationError, LaunchError
+
+if TYPE_CHECKING:
+    # It brings scikit-learn and SciPy, which a process that trains one configuration need not
+    # load: its space has no dimensions.
+    from skopt.space import Categorical, Dimension
 
 REQUIRED = ("batch_size", "learning_rate", "num_processes")
 """Every configuration has these."""
@@ -41,6 +45,7 @@ class HyperparameterSpace:
 
     Examples
     --------
+    >>> from skopt.space import Real
     >>> space = HyperparameterSpace([Real(1e-3, 1e-1, prior="log-uniform", name="learning_rate")])
     >>> sorted(space.sample(1, np.random.default_rng(0))[0])
     ['batch_size', 'learning_rate', 'num_processes']
@@ -109,6 +114,8 @@ class HyperparameterSpace:
 
     def with_processes(self, choices: Sequence[int]) -> HyperparameterSpace:
         """Return the space with these choices of ``num_processes``."""
+        from skopt.space import Categorical
+
         others = [d for d in self.dimensions if d.name != "num_processes"]
         fixed = {name: v for name, v in self.fixed.items() if name != "num_processes"}
         dimension = Categorical(list(choices), name="num_processes")
@@ -130,6 +137,8 @@ class HyperparameterSpace:
             )
         if choices == list(self.processes):
             return self
+        from skopt.space import Categorical
+
         fewer = Categorical(choices, name="num_processes")
         dimensions = [fewer if d.name == "num_processes" else d for d in self.dimensions]
         return self._changed(dimensions, self.fixed)
@@ -203,7 +212,7 @@ class HyperparameterSpace:
         return np.concatenate(encoded, axis=1)
 
     def _encode_column(self, dimension: Dimension, column: np.ndarray) -> np.ndarray:
-        if not isinstance(dimension, Categorical):
+        if not _is_categorical(dimension):
             values = column.astype(np.float64)
             return (np.log(values) if dimension.prior == "log-uniform" else values)[:, None]
         if _is_numeric(dimension) and dimension.name not in self.nominal:
@@ -237,17 +246,29 @@ class HyperparameterSpace:
         return "\n".join(lines)
 
 
+def _is_categorical(dimension: Dimension) -> bool:
+    from skopt.space import Categorical
+
+    return isinstance(dimension, Categorical)
+
+
+def _is_integer(dimension: Dimension) -> bool:
+    from skopt.space import Integer
+
+    return isinstance(dimension, Integer)
+
+
 def _is_constant(dimension: Dimension) -> bool:
-    return isinstance(dimension, Categorical) and len(dimension.categories) == 1
+    return _is_categorical(dimension) and len(dimension.categories) == 1
 
 
 def _draw(dimension: Dimension, num_points: int, rng: np.random.Generator) -> np.ndarray:
     """Draw from a prior, as ``dimension.rvs`` does, in a tenth of its time."""
-    if isinstance(dimension, Categorical):
+    if _is_categorical(dimension):
         number = len(dimension.categories)
         drawn = rng.choice(number, num_points, p=dimension.prior)
         return np.asarray(dimension.categories)[drawn]
-    whole = isinstance(dimension, Integer)
+    whole = _is_integer(dimension)
     low, high = dimension.low, dimension.high
     if dimension.prior == "uniform":
         return (
@@ -260,14 +281,14 @@ def _draw(dimension: Dimension, num_points: int, rng: np.random.Generator) -> np
 
 
 def _num_values(dimension: Dimension) -> float:
-    if isinstance(dimension, Categorical):
+    if _is_categorical(dimension):
         return len(dimension.categories)
-    return dimension.high - dimension.low + 1 if isinstance(dimension, Integer) else math.inf
+    return dimension.high - dimension.low + 1 if _is_integer(dimension) else math.inf
 
 
 def _holds(dimension: Dimension, value: Any) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not isinstance(dimension, Categorical) and not is_number:
+    if not _is_categorical(dimension) and not is_number:
         return False
     return value in dimension
 
@@ -283,29 +304,31 @@ def _default(dimension: Dimension) -> Any:
     default = DEFAULTS.get(dimension.name)
     if default is not None and default in dimension:
         return default
-    if isinstance(dimension, Categorical):
+    if _is_categorical(dimension):
         return min(dimension.categories) if _is_numeric(dimension) else dimension.categories[0]
     low, high = dimension.low, dimension.high
     middle = (low * high) ** 0.5 if dimension.prior == "log-uniform" else (low + high) / 2
-    return int(round(middle)) if isinstance(dimension, Integer) else float(middle)
+    return int(round(middle)) if _is_integer(dimension) else float(middle)
 
 
 def _describe_dimension(dimension: Dimension) -> str:
-    if isinstance(dimension, Categorical):
+    if _is_categorical(dimension):
         return "one of " + ", ".join(str(choice) for choice in dimension.categories)
     return f"{dimension.low} to {dimension.high} ({dimension.prior})"
 
 
 def _dimension_to_dict(dimension: Dimension) -> dict[str, Any]:
-    if isinstance(dimension, Categorical):
+    if _is_categorical(dimension):
         choices = [c.item() if isinstance(c, np.generic) else c for c in dimension.categories]
         return {"kind": "categorical", "name": dimension.name, "choices": choices}
-    kind = "integer" if isinstance(dimension, Integer) else "real"
+    kind = "integer" if _is_integer(dimension) else "real"
     bounds = {"low": dimension.low, "high": dimension.high, "prior": dimension.prior}
     return {"kind": kind, "name": dimension.name, **bounds}
 
 
 def _dimension_from_dict(entry: Mapping[str, Any]) -> Dimension:
+    from skopt.space import Categorical, Integer, Real
+
     if entry["kind"] == "categorical":
         return Categorical(entry["choices"], name=entry["name"])
     kind = Integer if entry["kind"] == "integer" else Real

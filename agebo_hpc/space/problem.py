@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from skopt.space import Categorical, Integer, Real
-
 from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
@@ -74,7 +72,7 @@ class Problem:
         tuned = [
             {d.name: choice}
             for d in space.dimensions
-            for choice in (d.categories if isinstance(d, Categorical) else (d.low, d.high))
+            for choice in getattr(d, "categories", None) or (d.low, d.high)
         ]
         return [change for change in fixed + tuned if set(change) <= set(OF_A_CONFIGURATION)]
 
@@ -107,6 +105,8 @@ class Problem:
 
 def v1_hyperparameters() -> HyperparameterSpace:
     """Return the hyperparameter space of AgEBO-Tabular (section 3.2)."""
+    from skopt.space import Categorical, Real
+
     return HyperparameterSpace(
         [
             Categorical([32, 64, 128, 256, 512, 1024], name="batch_size"),
@@ -128,6 +128,8 @@ def sc21_hyperparameters(losses: Sequence[str] = ()) -> HyperparameterSpace:
     losses
         To choose among; fewer than two: the loss is the recipe's.
     """
+    from skopt.space import Categorical, Integer, Real
+
     dimensions = [
         Integer(16, 2048, prior="log-uniform", name="batch_size"),
         Real(1e-4, 1e-2, prior="log-uniform", name="learning_rate"),
@@ -148,13 +150,13 @@ def sc21_hyperparameters(losses: Sequence[str] = ()) -> HyperparameterSpace:
     return HyperparameterSpace(dimensions, {"num_processes": 1}, defaults=defaults)
 
 
-PRESETS: dict[str, Problem] = {
-    "v1": Problem(),
-    "v1-small": Problem(
+PRESETS: dict[str, Callable[[], Problem]] = {
+    "v1": lambda: Problem(),
+    "v1-small": lambda: Problem(
         architecture=ArchitectureSpace(num_nodes=4),
         recipe=Recipe(epochs=5, warmup_epochs=1),
     ),
-    "combo-like": Problem(
+    "combo-like": lambda: Problem(
         architecture=ArchitectureSpace(
             num_nodes=3,
             units=SC21_UNITS,
@@ -166,7 +168,7 @@ PRESETS: dict[str, Problem] = {
         hyperparameters=sc21_hyperparameters(LOSSES["regression"]),
         recipe=Recipe(epochs=100, early_stopping_patience=10, metric="r2"),
     ),
-    "attn-like": Problem(
+    "attn-like": lambda: Problem(
         architecture=ArchitectureSpace(num_nodes=3, units=SC21_UNITS, num_joint=1),
         hyperparameters=sc21_hyperparameters(),
         recipe=Recipe(
@@ -177,7 +179,7 @@ PRESETS: dict[str, Problem] = {
         ),
     ),
 }
-"""Named problems; each is data."""
+"""Named problems, each made when it is asked for."""
 
 
 def preset(name: str) -> Problem:
@@ -194,7 +196,7 @@ def preset(name: str) -> Problem:
         raise ConfigurationError(
             f"There is no preset {name!r}; choose among {', '.join(PRESETS)}.{hint}"
         )
-    return PRESETS[name]
+    return PRESETS[name]()
 
 
 def load_problem(reference: str) -> Problem:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+OF_KERAS = ("pandas", "sklearn", "scipy", "joblib", "matplotlib", "PIL")
+"""What Keras imports if it is there, for uses that a training has none of."""
 
 
 def load_libraries() -> None:
@@ -18,3 +24,30 @@ def load_libraries() -> None:
     # What was loaded need not be looked through in each child.
     gc.collect()
     gc.freeze()
+
+
+def load_tensorflow(with_group: bool) -> None:
+    """Import TensorFlow, and Horovod for a group, without what only Keras' users need. Local.
+
+    For a process that trains one network and ends: half of the time of the import is that of
+    Keras and of what it looks for. Later imports of these are as ever.
+    """
+    # TensorFlow imports Keras at its end, if it is there; Horovod cannot do without.
+    with _without(*OF_KERAS, *(() if with_group else ("keras",))):
+        import tensorflow  # noqa: F401
+
+        if with_group:
+            import horovod.tensorflow  # noqa: F401
+
+
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Let imports of packages fail that are not loaded yet."""
+    blocked = [name for name in names if name not in sys.modules]
+    # Python's own way to say that there is no such module.
+    sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in blocked:
+            del sys.modules[name]

@@ -1,6 +1,7 @@
 """Metrics that rank all rows, by scikit-learn; they cannot be summed over batches or shards.
 
-Pure functions of arrays. What the rows do not allow is None: not every class occurs.
+Pure functions of arrays. What the rows do not allow is None: not every class occurs. scikit-learn
+is loaded by the first of them, not by every process that trains.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 def roc_auc(scores: NDArray[np.floating], y: NDArray[np.int32]) -> float | None:
@@ -25,6 +25,8 @@ def roc_auc(scores: NDArray[np.floating], y: NDArray[np.int32]) -> float | None:
     """
     if not _all_occur(scores, y):
         return None
+    from sklearn.metrics import roc_auc_score
+
     if scores.shape[1] == 1:
         return float(roc_auc_score(y, scores[:, 0]))
     shares = scores.astype(np.float64)
@@ -39,6 +41,8 @@ def average_precision(scores: NDArray[np.floating], y: NDArray[np.int32]) -> flo
     """
     if not _all_occur(scores, y):
         return None
+    from sklearn.metrics import average_precision_score
+
     if scores.shape[1] == 1:
         return float(average_precision_score(y, scores[:, 0]))
     of_each = [average_precision_score(y == k, scores[:, k]) for k in range(scores.shape[1])]

@@ -8,9 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.execution.step_files import Order, StepFiles
+from agebo_hpc.execution.step_problem import problem_to_dict
+from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.storage.reader import read_history, read_replay
 
 HERE = Path(__file__).parent
@@ -56,6 +61,39 @@ def test_a_real_training_gives_what_ranks_that_live_on_give(agebo, mpirun, tiny_
     assert list(steps.status) == ["done", "done"]
     assert list(steps.objective) == list(ranks.objective)
     assert list(steps.configuration_key) == list(ranks.configuration_key)
+
+
+def test_a_step_loads_nothing_that_only_searches_and_tables_need(
+    tiny_dataset, child_settings, tmp_path
+):
+    request = SearchRequest(str(tiny_dataset), str(tmp_path), preset="v1-small", epochs=1)
+    problem = request.load_problem()
+    chosen = {"batch_size": 256, "learning_rate": 0.01, "num_processes": 1}
+    architecture = problem.architecture.random(np.random.default_rng(1))
+    files = StepFiles(tmp_path / "step")
+    files.write_order(
+        Order(
+            evaluation=Evaluation(0, Configuration(architecture, chosen)),
+            request=request.to_dict(),
+            problem=problem_to_dict(problem),
+            slots=(1,),
+            positions=(0,),
+            first_core=0,
+            threads=1,
+            submitted=0.0,
+            started=0.0,
+        )
+    )
+    heavy = ("skopt", "sklearn", "scipy", "keras", "matplotlib", "mpi4py")
+    code = (
+        "import sys; from agebo_hpc.execution import step; step.main(); "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    words = [sys.executable, "-c", code, str(files.path), "1"]
+    done = subprocess.run(words, env=child_settings, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[-2] == "[]"
+    assert files.read_result().status is Status.DONE
 
 
 def searching(out: Path, *options: str) -> subprocess.Popen[str]:

@@ -18,7 +18,7 @@ SMALL = Problem(architecture=ArchitectureSpace(num_nodes=1), recipe=Recipe(epoch
 @pytest.fixture(scope="module", autouse=True)
 def tiny_preset():
     """Offer networks of one node: scikit-learn's checks train more than a hundred."""
-    PRESETS["tiny"] = SMALL
+    PRESETS["tiny"] = lambda: SMALL
     yield
     del PRESETS["tiny"]
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agebo_hpc.errors import LaunchError
@@ -18,7 +19,9 @@ from agebo_hpc.execution.step_launch import (
     step_environment,
     step_words,
 )
+from agebo_hpc.execution.step_problem import problem_from_dict, problem_to_dict
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.space.problem import PRESETS, preset
 
 EVALUATION = Evaluation(3, Configuration((1, 2), {"batch_size": 32, "num_processes": 2}))
 
@@ -124,9 +127,21 @@ def test_a_step_does_not_believe_to_be_a_rank_of_the_managers_world():
     assert not set(outer) & set(inner)
 
 
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_step_gets_the_problem_with_one_configurations_hyperparameters(name):
+    problem = preset(name)
+    chosen = problem.hyperparameters.sample(1, np.random.default_rng(0))[0]
+    # Through JSON, as an order goes.
+    data = json.loads(json.dumps(problem_to_dict(problem)))
+    found = problem_from_dict(data, chosen)
+    assert (found.architecture, found.recipe) == (problem.architecture, problem.recipe)
+    assert found.hyperparameters.defaults == chosen
+    assert problem_to_dict(replace(problem, trainer=len)) is None
+
+
 def test_both_sides_read_what_the_other_wrote(tmp_path):
     files = StepFiles(tmp_path / "step")
-    order = Order(EVALUATION, {"out": "run"}, (5, 6), (0, 1), 4, 2, 12.5, 13.0)
+    order = Order(EVALUATION, {"out": "run"}, None, (5, 6), (0, 1), 4, 2, 12.5, 13.0)
     files.write_order(order)
     assert files.read_order() == order
     assert files.words(0) == ([], 0) and files.read_result() is None
