@@ -21,7 +21,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=3, help="of it; 1: without mpirun")
     parser.add_argument("--epochs", type=int, default=20, help="of its trainings")
     parser.add_argument("--size", type=int, default=10, help="candidates of the ensemble")
-    parser.add_argument("--tune", type=float, help="seconds for the trees, 0: none; default: the same")
+    parser.add_argument("--tune", type=float, help="seconds for the trees; 0: none")
     parser.add_argument("--seed", type=int, default=42)
     asked = parser.parse_args()
     if not asked.data.is_file():
