@@ -167,7 +167,7 @@ def measure(history: pd.DataFrame, run: Run, seconds: float) -> Figures:
 def real_seconds(run: Path) -> float:
     """Return the time from the first line of a run's log to the last."""
     lines = (run / "log.txt").read_text().splitlines()
-    first, last = (datetime.fromisoformat(lines[i][:23].replace(",", ".")) for i in (0, -1))
+    first, last = (datetime.fromisoformat(" ".join(lines[i].split()[:2])) for i in (0, -1))
     return (last - first).total_seconds()
 
 
