@@ -203,7 +203,7 @@ _EXPERIMENTS = (
     Experiment(
         "vs-automl",
         "One network against gradient boosting",
-        "AgEBO-Tabular, Table 4: AgEBO against AutoGluon",
+        "AgEBO-Tabular: AgEBO against AutoGluon",
         (AGEBO,),
         extra="boosting",
     ),
