@@ -140,7 +140,7 @@ class Driver:
     def _take_proposal(self) -> bool:
         """Put the next proposal in line; False if there will be none."""
         if not self.bookkeeper.num_open:
-            if not self.limits.has_time_to_ask():
+            if not self.limits.may_ask():
                 return False
             self._request(1)
         while self.bookkeeper.num_open and not self.limits.must_stop():

@@ -172,8 +172,8 @@ class Limits:
         """Tell whether running evaluations must end now."""
         return bool(self.order) or self.remaining <= 0
 
-    def has_time_to_ask(self) -> bool:
-        """Tell whether the shortest of evaluations would still end in time."""
+    def may_ask(self) -> bool:
+        """Tell whether this life has use for a proposal: nothing ends it, and there is time."""
         is_over = self.must_stop() or bool(self.drain_reason)
         return not is_over and self._durations.shortest <= self.remaining
 

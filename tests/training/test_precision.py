@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agebo_hpc.space import problem
+from agebo_hpc.space.recipe import PRECISIONS
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.training.metrics import TASKS
 from agebo_hpc.training.network import initial_parameters
@@ -50,4 +50,4 @@ def test_the_scale_doubles_after_many_steps_that_were_finite(monkeypatch):
 
 
 def test_every_precision_that_a_recipe_may_name_is_there():
-    assert tuple(COMPUTE_TYPES) == problem.PRECISIONS
+    assert tuple(COMPUTE_TYPES) == PRECISIONS

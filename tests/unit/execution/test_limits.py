@@ -49,9 +49,9 @@ def test_an_evaluation_that_would_outlast_the_wall_time_is_not_started():
     clock.now += 2.0
     assert limits.remaining == pytest.approx(29.0)
     assert not limits.may_start(evaluation(n=1))
-    assert limits.has_time_to_ask(), "the shortest took 20 s"
+    assert limits.may_ask(), "the shortest took 20 s"
     clock.now += 10.0
-    assert not limits.has_time_to_ask()
+    assert not limits.may_ask()
 
 
 def test_a_smaller_or_more_parallel_evaluation_may_start_when_another_may_not():
@@ -78,7 +78,7 @@ def test_at_the_end_of_the_wall_time_running_evaluations_must_stop():
     assert not limits.must_stop()
     clock.now += 0.1
     assert limits.must_stop()
-    assert not limits.has_time_to_ask()
+    assert not limits.may_ask()
     assert not limits.may_start(evaluation())
 
 

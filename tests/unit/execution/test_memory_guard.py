@@ -62,10 +62,10 @@ def evaluation(number):
 def test_nothing_starts_once_a_reason_to_drain_is_there_and_a_life_got_on(walltime):
     reasons = [""]
     limits = Limits(walltime=walltime, drain=lambda: reasons[-1])
-    assert limits.may_start(evaluation(0)) and limits.may_ask(0)
+    assert limits.may_start(evaluation(0)) and limits.may_ask()
     reasons.append("too large")
-    assert limits.may_start(evaluation(0)) and limits.may_ask(0), "nothing was done yet"
+    assert limits.may_start(evaluation(0)) and limits.may_ask(), "nothing was done yet"
     limits.observe(Result(evaluation(0), Status.DONE, 0.5, started=0.0, ended=1.0))
-    assert not limits.may_start(evaluation(1)) and not limits.may_ask(1)
+    assert not limits.may_start(evaluation(1)) and not limits.may_ask()
     assert not limits.must_stop(), "what runs is not cut"
     assert limits.drain_reason == "too large"
