@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agebo_hpc.space.recipe import PRECISIONS
 from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.recipe import PRECISIONS
 from agebo_hpc.training.metrics import TASKS
 from agebo_hpc.training.network import initial_parameters
 from agebo_hpc.training.precision import COMPUTE_TYPES, LossScale
