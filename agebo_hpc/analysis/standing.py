@@ -108,7 +108,9 @@ def _state(run: Run) -> tuple[str, float]:
     if recorded in ENDED:
         return recorded, sign
     if life.end is not None:
-        return "stopped", sign
+        # The status follows when all is saved.
+        reason = str(life.end.get("reason"))
+        return (reason if reason in ENDED else "stopped"), sign
     if _is_alive(reported, sign):
         return recorded, sign
     return ("stopped" if recorded == "stopping" else "no sign of life"), sign

@@ -57,24 +57,36 @@ def mortal(victim, behaviour=None, **deaths):
 
 
 class MortalTensorFlow(TensorFlowTrainer):
-    """Dies so long after the beginning of a training on two processes."""
+    """Dies in the midst of an epoch of a training on two processes, after the third epoch."""
 
-    def __init__(self, victim, seconds, problem, slot):
+    def __init__(self, victim, problem, slot):
         super().__init__(problem, slot)
-        self._seconds = seconds if slot.local_rank == victim else None
+        self._is_victim = slot.local_rank == victim
 
     def prepare(self, evaluation, seed):
+        training = super().prepare(evaluation, seed)
         pair = evaluation.configuration.num_processes == 2
-        if self._seconds is not None and pair and evaluation.id > 1:
-            die_after(self._seconds)
-        return super().prepare(evaluation, seed)
+        if self._is_victim and pair and evaluation.id > 1:
+            training.run = partial(self._run, training.run)
+        return training
+
+    def _run(self, run, comm, stop):
+        epochs = []
+
+        def count(record=None):
+            epochs.append(record)
+            if len(epochs) == 3:
+                die_after(0.005)
+            return stop(record)
+
+        return run(comm, count)
 
 
-def trained(victim, seconds):
+def trained(victim):
     return Problem(
         architecture=ArchitectureSpace(num_nodes=3),
-        recipe=Recipe(epochs=30, warmup_epochs=1),
-        trainer=partial(MortalTensorFlow, victim, seconds),
+        recipe=Recipe(epochs=40, warmup_epochs=1),
+        trainer=partial(MortalTensorFlow, victim),
     )
 
 
@@ -87,5 +99,5 @@ follows = mortal(1, in_run=die)
 sends = mortal(0, LARGE, in_run=partial(die_after, 0.01))
 idles = mortal(3, at_birth=partial(die_after, 2.0))
 stops = mortal(1, in_prepare=partial(die, signal.SIGSTOP))
-trained_follower = trained(1, 1.5)
-trained_leader = trained(0, 2.5)
+trained_follower = trained(1)
+trained_leader = trained(0)

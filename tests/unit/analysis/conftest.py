@@ -53,7 +53,7 @@ def make_run(tmp_path: Path) -> Callable[..., RunDirectory]:
     """Return a maker of run directories: objectives, name, whether the life is ended."""
 
     def make(
-        objectives: Sequence[float | None], name: str = "run", ended: bool = True
+        objectives: Sequence[float | None], name: str = "run", ended: bool | str = True
     ) -> RunDirectory:
         config = {"search": {"max_evals": 9}, "problem": {"architecture": SPACE}}
         run = RunDirectory.create(tmp_path / name, config)
@@ -65,7 +65,7 @@ def make_run(tmp_path: Path) -> Callable[..., RunDirectory]:
         for result in results[:-1]:
             history.append(result)
         if ended:
-            history.life("end", {})
+            history.life("end", {"reason": ended} if isinstance(ended, str) else {})
         history.close()
         return run
 

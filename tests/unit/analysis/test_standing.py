@@ -61,6 +61,14 @@ def test_an_ended_life_is_stopped_whatever_an_older_status_says(make_run: Make) 
     assert stands(run)["state"] == "stopped"
 
 
+def test_a_life_that_says_why_it_ended_is_believed_before_the_status_follows(
+    make_run: Make,
+) -> None:
+    run = make_run([0.5], ended="complete")
+    run.write_status({"state": "running"})
+    assert stands(run)["state"] == "complete"
+
+
 def test_a_status_of_a_former_life_is_not_believed(make_run: Make) -> None:
     run = make_run([0.5], ended=False)
     run.write_status({"state": "complete", "time": "2001-01-01T00:00:00+00:00"})
