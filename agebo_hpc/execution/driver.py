@@ -158,7 +158,7 @@ class Driver:
         """
         if not self._may_propose:
             return
-        if not self.executor.has_room():
+        if not self.executor.has_room() and not self.executor.is_ending:
             self._num_at_once = self.executor.num_running
         in_hand = self._num_begun - self.num_told
         self._request(self._num_at_once + self.ahead - in_hand)

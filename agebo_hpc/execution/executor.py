@@ -89,6 +89,11 @@ class Executor(ABC):
         return False
 
     @property
+    def is_ending(self) -> bool:
+        """Whether no slot will be filled any more, because a rank died that is needed."""
+        return False
+
+    @property
     def drain_reason(self) -> str:
         """Why nothing more is to be started in this life of the search; empty: no reason."""
         return ""

@@ -135,6 +135,11 @@ class MPIExecutor(Executor):
         return len(self._starts) + len(self._ready)
 
     @property
+    def is_ending(self) -> bool:
+        """Whether a rank died without which the job cannot go on."""
+        return self._end is not None
+
+    @property
     def is_recovering(self) -> bool:
         """Whether a worker group that lost a rank is not whole again yet."""
         return not self._recovery.is_idle

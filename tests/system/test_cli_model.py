@@ -229,7 +229,7 @@ def test_export_writes_each_format(agebo, retrained, kind, name, tmp_path):
 def test_the_benchmark_against_boosting_ranks_all_on_the_same_test_rows(run, tiny_dataset):
     bench = Path(__file__).parents[2] / "scripts" / "bench" / "bench_against_boosting.py"
     done = subprocess.run(
-        [sys.executable, bench, tiny_dataset, "--run", run, "--size", "2", "--tune", "0"],
+        [sys.executable, bench, tiny_dataset, "--run", run, "--size", "2", "--tune", "0.01"],
         capture_output=True, text=True, timeout=480,
         env={**os.environ, "PYTHONPATH": str(bench.parents[2])},
     )  # fmt: skip

@@ -278,7 +278,7 @@ def test_a_process_that_grows_too_large_ends_its_life_and_the_next_one_goes_on(a
     done = agebo("resume", out, "--max-memory", "0.001")
     assert done.returncode == 75, done.stderr
     assert begun < len(read_history(out)) < 5
-    done = agebo("resume", out)
+    done = agebo("resume", out, "--max-memory", "8")
     assert done.returncode == 0, done.stderr
     assert list(read_history(out)["status"]) == ["done"] * 5
 
