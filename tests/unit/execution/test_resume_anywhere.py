@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from agebo_hpc.errors import RankDiedError
 from agebo_hpc.execution.bookkeeper import InlineBookkeeper
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.executor import Executor
@@ -69,6 +70,26 @@ class Ordered(Executor):
         pass
 
 
+class Dying(Ordered):
+    """Ends for the death of a rank: so many results are there by then, and one comes after it."""
+
+    def __init__(self, num_ended, order, dies_after):
+        super().__init__(num_ended, order)
+        self._dies_after = dies_after
+
+    @property
+    def is_ending(self):
+        return self._num_ended >= self._dies_after
+
+    def has_room(self):
+        return not self.is_ending and super().has_room()
+
+    def collect(self, stop, seconds):
+        if self._num_ended > self._dies_after:
+            raise RankDiedError("Rank 2 died.")
+        return super().collect(stop, seconds)
+
+
 class Lazy(InlineBookkeeper):
     """Works off what was handed over only when a proposal is missing, all in one go."""
 
@@ -89,11 +110,13 @@ class Lazy(InlineBookkeeper):
         self._tasks += tasks
 
 
-def go_on(run, on_recorded=lambda history, search: None, order=None, stop_after=None):
+def go_on(
+    run, on_recorded=lambda history, search: None, order=None, stop_after=None, dies_after=None
+):
     """Run a life of a search to its end; return what was found, in order of completion.
 
     With `stop_after` it is told to stop after so many results of all lives; what runs then goes
-    on as far as `order` has it.
+    on as far as `order` has it. With `dies_after` a rank dies then.
     """
     space = v1_hyperparameters().with_processes([1])
     settings = SearchSettings(seed=5, num_initial=SLOTS, population_size=5, sample_size=2)
@@ -105,14 +128,21 @@ def go_on(run, on_recorded=lambda history, search: None, order=None, stop_after=
         bookkeeper = Lazy(search, history, told, lambda: on_recorded(history, search), proposed)
         waiting = deque(sorted(search.pending.values(), key=lambda evaluation: evaluation.id))
         limits = Limits(EVALS)
-        driver = Driver(bookkeeper, Ordered(told, order), limits, waiting, AHEAD, told)
+        executor = Ordered(told, order)
+        if dies_after is not None:
+            executor = Dying(told, order, dies_after)
+        driver = Driver(bookkeeper, executor, limits, waiting, AHEAD, told)
 
         def on_change(results):
             if driver.num_told == stop_after:
                 limits.interrupt.received = signal.SIGUSR2
 
         driver.on_change = on_change
-        assert driver.run() == (len(driver.executor.ended) + told == EVALS)
+        if dies_after is None:
+            assert driver.run() == (len(driver.executor.ended) + told == EVALS)
+        else:
+            with pytest.raises(RankDiedError):
+                driver.run()
         bookkeeper.close()
         history.snapshot(search.state, force=True)
         return history.results
@@ -194,3 +224,13 @@ def read_events(run):
     from agebo_hpc.storage.journal_lines import read_journal
 
     return read_journal(run / "journal.jsonl").events
+
+
+@pytest.mark.parametrize("dies_after", [1, 4, 9])
+def test_a_search_that_a_death_ends_has_the_same_future(whole, tmp_path, dies_after):
+    expected = whole[3]
+    order = [result.id for result in expected]
+    run = RunDirectory.create(tmp_path / "run", {}).path
+    assert len(go_on(run, order=order, dies_after=dies_after)) == dies_after + 1
+    found = go_on(run, order=order)
+    assert [(r.id, r.evaluation) for r in found] == [(r.id, r.evaluation) for r in expected]
