@@ -117,6 +117,7 @@ def _run_simulated(life: Life, interrupt: Interrupt) -> int:
         VirtualClock(_virtual_start(life), request.manager_charge),
         request.seed,
         problem.recipe.epochs,
+        request.eval_timeout,
     )
     return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
 
