@@ -29,7 +29,10 @@ SURROGATES = ("forest", "scikit-optimize")
 """``forest`` is kept up to date; ``scikit-optimize`` is a new forest for each proposal."""
 
 ASKS_PER_POOL = 50
-"""So many proposals share their candidates at most."""
+"""So many proposals share their candidates at most, unless thousands are pending."""
+
+PENDING_PER_ASK = 32
+"""Where thousands are pending one more proposal shares its candidates for so many of them."""
 
 TOLD_PER_ASK = 50
 """One more proposal shares its candidates for so many observations: few observations cost little,
@@ -191,7 +194,8 @@ class BayesianOptimizer(Proposer[Value]):
     @property
     def _asks_per_pool(self) -> int:
         known = len(self._data) + PENDING_WEIGHT * self._num_initial
-        return max(1, min(ASKS_PER_POOL, known // TOLD_PER_ASK))
+        most = max(ASKS_PER_POOL, self._num_initial // PENDING_PER_ASK)
+        return max(1, min(most, known // TOLD_PER_ASK))
 
     def _draw_pool(self, evaluation_id: int) -> Pool:
         """Draw candidates from the priors; the generator is that of one evaluation."""

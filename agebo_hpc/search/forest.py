@@ -35,20 +35,22 @@ PENDING_WEIGHT = 4
 hundreds of observations a second, each of which says little."""
 
 SHARE = 0.1
-"""All trees are regrown at the least while the observations, up to MAX_ROWS, grow by this part."""
+"""All trees are regrown at the least while the known points, up to those that a tree holds, grow
+by this part."""
 
 
-def num_births(num_known: int, num_trees: int) -> int:
+def num_births(num_known: int, num_trees: int, num_held: int = MAX_ROWS) -> int:
     """Return how many trees have been grown once so many points are known.
 
     That is ``num_trees`` times the integral over the number of known points n of
-    min(1, max((FRESH / n)^2, 1 / (SHARE * min(n, MAX_ROWS)))).
+    min(1, max((FRESH / n)^2, 1 / (SHARE * min(n, num_held)))), where ``num_held`` >= MAX_ROWS is
+    how many points, observations and lies, a tree can hold.
     """
     meeting = SHARE * FRESH**2
     early = min(num_known, FRESH)
     square = FRESH - FRESH**2 / min(max(num_known, FRESH), meeting)
-    middle = math.log(max(min(num_known, MAX_ROWS) / meeting, 1.0)) / SHARE
-    late = max(num_known - MAX_ROWS, 0) / (SHARE * MAX_ROWS)
+    middle = math.log(max(min(num_known, num_held) / meeting, 1.0)) / SHARE
+    late = max(num_known - num_held, 0) / (SHARE * num_held)
     return int(num_trees * (early + square + middle + late))
 
 
@@ -143,7 +145,8 @@ class Forest:
             self.sync(num_told, {id: rows[id] for id in new}, oldest)
 
     def _births(self, num_told: int) -> int:
-        return num_births(num_told + PENDING_WEIGHT * self._num_pending, len(self._trees))
+        num_known = num_told + PENDING_WEIGHT * self._num_pending
+        return num_births(num_known, len(self._trees), MAX_ROWS + self._num_pending)
 
     def _take_in(self, num_told: int, refresh: bool) -> np.ndarray:
         """Learn observations; return all finite objectives if they were refreshed, else none."""

@@ -1,12 +1,15 @@
 """The two ends of the line between `bench_training.py` and a contender's process.
 
 One JSON object a line. A request is a network, a batch size and the least seconds of a window; an
-answer is the samples per second of all ranks together. Needs NumPy only, so that it also runs in
-the environment of another library.
+answer is the samples per second of all ranks together. The first answer, to no request, says that
+the contender has started. Needs NumPy only, so that it also runs in the environment of another
+library.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,7 +34,11 @@ MARK = "ANSWER "
 
 
 class Contender:
-    """A contender's process, seen from the benchmark."""
+    """A contender's processes, seen from the benchmark.
+
+    While nothing is asked of them they are suspended: threads that wait for other ranks keep a
+    core busy.
+    """
 
     def __init__(self, command: Sequence[Any]) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
@@ -43,12 +50,21 @@ class Contender:
             env=ONE_THREAD,
             text=True,
         )
+        self._answer()
+        self._signal(signal.SIGSTOP)
 
     def ask(self, request: Mapping[str, Any]) -> float:
         """Return the samples per second of one window."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        self._signal(signal.SIGCONT)
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
+        found = self._answer()
+        self._signal(signal.SIGSTOP)
+        return found
+
+    def _answer(self) -> float:
+        assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith(MARK):
                 return float(line.removeprefix(MARK))
@@ -56,13 +72,23 @@ class Contender:
         raise SystemExit(f"A contender ended: {self._process.args}\n{self._errors.read()[-3000:]}")
 
     def stop(self) -> None:
-        """End the process by the end of its input."""
+        """End the processes by the end of their input."""
         assert self._process.stdin is not None
+        self._signal(signal.SIGCONT)
         self._process.stdin.close()
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to all processes but a launcher."""
+        import psutil
+
+        process = psutil.Process(self._process.pid)
+        for rank in process.children(recursive=True) or [process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                rank.send_signal(number)
 
 
 def requests(comm: Any) -> Iterator[dict[str, Any]]:
@@ -74,6 +100,8 @@ def requests(comm: Any) -> Iterator[dict[str, Any]]:
         mpi4py communicator, or None for a single process. Rank 0 reads the input; the others wait
         for it without keeping a core busy.
     """
+    if comm is None or comm.Get_rank() == 0:
+        answer(0.0)
     while line := _next_line(comm):
         yield json.loads(line)
 

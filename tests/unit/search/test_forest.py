@@ -288,6 +288,15 @@ def test_the_part_of_trees_that_is_grown_falls_steadily():
     assert rates[-1] == pytest.approx(1000 / (0.1 * MAX_ROWS), abs=1)
 
 
+def test_trees_that_hold_many_pending_points_are_grown_more_rarely():
+    held = MAX_ROWS + 8192
+    assert num_births(MAX_ROWS, 10, held) == num_births(MAX_ROWS, 10)
+    known = 10 * held
+    assert num_births(known + held, 1000, held) - num_births(known, 1000, held) == pytest.approx(
+        10_000, abs=1
+    )
+
+
 def test_running_figures_agree_with_those_from_all_objectives():
     rng = np.random.default_rng(0)
     values = rng.normal(size=200)
