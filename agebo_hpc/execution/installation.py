@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc import __version__
+from agebo_hpc.execution.mpi import start_mpi
 
 DISTRIBUTIONS = (
     "numpy",
@@ -51,11 +52,7 @@ LAUNCHER_PREFIXES = ("OMPI_COMM_", "OMPI_MCA_orte", "PMIX_", "PMI_", "PRTE_LAUNC
 
 def mpi_library() -> dict[str, Any]:
     """Return vendor, version and thread level of MPI. Initialises MPI: for a child process."""
-    import mpi4py
-
-    mpi4py.rc.thread_level = "multiple"
-    from mpi4py import MPI
-
+    MPI = start_mpi()  # noqa: N806 (mpi4py's name)
     levels = ("single", "funneled", "serialized", "multiple")
     values = [getattr(MPI, f"THREAD_{level.upper()}") for level in levels]
     name, version = MPI.get_vendor()

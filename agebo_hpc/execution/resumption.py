@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from agebo_hpc.errors import AgeboError, ConfigurationError, DataError
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.space.recipe import Recipe
-from agebo_hpc.storage.checks import first_difference
+from agebo_hpc.storage.checks import check_config, first_difference
+from agebo_hpc.storage.journal_lines import read_journal
 from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.training.simulation import with_whole_path
 
@@ -100,8 +101,9 @@ def stored_request(run: RunDirectory) -> SearchRequest:
     """
     stored = run.config.get("request")
     if stored is None:
-        raise ConfigurationError(
-            f"{run.path}/config.toml has no [request]; it was not written by agebo-hpc search."
+        raise _refusal(
+            run,
+            f"{run.path}/config.toml has no [request]; it was not written by agebo-hpc search.",
         )
     try:
         request = SearchRequest.from_dict({**stored, "out": str(run.path)})
@@ -125,11 +127,24 @@ def _check_change(run: RunDirectory, name: str, values: tuple[Any, Any], force: 
     option = f"--{'fix' if name == 'fixed' else name.replace('_', '-')}"
     found = f"The search in {run.path} has {option} {before}; now it is {now}."
     if name not in BY_FORCE:
-        raise ConfigurationError(f"{found} That cannot change; start a new search with --out.")
+        raise _refusal(run, f"{found} That cannot change; start a new search with --out.")
     if not force:
-        raise ConfigurationError(
-            f"{found} Leave it out to go on as before, or add --force to change it from here on."
+        raise _refusal(
+            run,
+            f"{found} Leave it out to go on as before, or add --force to change it from here on.",
         )
+
+
+def _refusal(run: RunDirectory, text: str) -> ConfigurationError:
+    """Return the error for what differs from a run's configuration.
+
+    Raises
+    ------
+    DataError
+        If it is the configuration that was changed.
+    """
+    check_config(run, read_journal(run.journal_path).events)
+    return ConfigurationError(text)
 
 
 def check_problem(
@@ -169,17 +184,19 @@ def check_problem(
     )
     for name, before, after in spaces:
         if found := first_difference(_as_stored(before), _as_stored(after), name):
-            raise ConfigurationError(
+            raise _refusal(
+                run,
                 f"The problem of the search in {run.path} has {found.text}. That cannot change; "
-                "undo it, or start a new search with --out."
+                "undo it, or start a new search with --out.",
             )
     recipe = {"objective": problem.objective, "recipe": asdict(problem.recipe)}
     before = {name: stored.get(name) for name in recipe}
     found = first_difference(_as_stored(before), _as_stored(recipe), "")
     if found and not force:
-        raise ConfigurationError(
+        raise _refusal(
+            run,
             f"The problem of the search in {run.path} has {found.text}. Undo it to go on as "
-            "before, or add --force to change it from here on."
+            "before, or add --force to change it from here on.",
         )
 
 

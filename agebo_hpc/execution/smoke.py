@@ -24,6 +24,7 @@ import numpy as np
 from agebo_hpc.errors import EXIT_COMPLETE, EXIT_INTERNAL, EXIT_LAUNCH, LaunchError
 from agebo_hpc.execution.installation import probe
 from agebo_hpc.execution.launcher import announced_rank, announced_world, check_world
+from agebo_hpc.execution.mpi import start_mpi
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -94,18 +95,15 @@ def run_smoke(report: Callable[[Check], None], limit: float) -> int:
 
 def _start_mpi(limit: float) -> MPI.Intracomm:
     with _Watch("start of MPI", limit, EXIT_LAUNCH):
-        import mpi4py
-
-        mpi4py.rc.thread_level = "multiple"
-        from mpi4py import MPI
+        world: MPI.Intracomm = start_mpi().COMM_WORLD
     try:
-        check_world(MPI.COMM_WORLD.Get_size())
+        check_world(world.Get_size())
     except LaunchError:
         # Each rank is a world of its own and would say the same.
         if announced_rank() == 0:
             raise
         sys.exit(EXIT_LAUNCH)
-    return MPI.COMM_WORLD
+    return world
 
 
 def _run(step: Step, comm: MPI.Intracomm | None, limit: float) -> Check:

@@ -20,6 +20,7 @@ from agebo_hpc.errors import AgeboError, LaunchError
 from agebo_hpc.execution.binding import keep_to_cores
 from agebo_hpc.execution.guard import run_guarded
 from agebo_hpc.execution.launcher import check_world
+from agebo_hpc.execution.mpi import start_mpi
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.serial import make_result
 from agebo_hpc.execution.session import make_trainer
@@ -98,11 +99,7 @@ def take_part(files: StepFiles, size: int) -> None:
 
 def _join(size: int) -> Any:
     check_shared_memory()
-    import mpi4py
-
-    mpi4py.rc.thread_level = "multiple"
-    from mpi4py import MPI
-
+    MPI = start_mpi()  # noqa: N806 (mpi4py's name)
     world = MPI.COMM_WORLD
     check_world(world.Get_size())
     if world.Get_size() != size:

@@ -11,6 +11,7 @@ from typing import Any
 from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.faults import Place, job_survives
 from agebo_hpc.execution.launcher import announced_world, check_world
+from agebo_hpc.execution.mpi import start_mpi
 from agebo_hpc.execution.protocol import MANAGER
 from agebo_hpc.execution.startup import RankFacts, check_shared_memory
 
@@ -127,11 +128,7 @@ def join_world() -> Any:
         If the world has one rank.
     """
     check_shared_memory()
-    import mpi4py
-
-    mpi4py.rc.thread_level = "multiple"
-    from mpi4py import MPI
-
+    MPI = start_mpi()  # noqa: N806 (mpi4py's name)
     size = MPI.COMM_WORLD.Get_size()
     check_world(size)
     if size < 2:

@@ -8,8 +8,9 @@ Random architectures of the v1 space, plus networks of 96 units in every node fo
 machine's sgemm rate. Each contender lives in a process of its own, with one thread for each rank,
 and works only when asked: contenders take turns, window by window, and the best window of each
 counts, so that a load that comes and goes disturbs none more than another. `ours-2` and `fit-2`
-are two ranks with half of the rows each. A window is one epoch at least: on few rows (--rows) all
-cases take less time. Quick form: --architectures 2 --seconds 0.3 --windows 1 --rows 16384.
+are two ranks with half of the rows each, on a core each. A window is one epoch at least: on few
+rows (--rows) all cases take less time. Quick form: --architectures 2 --seconds 0.3 --windows 1
+--rows 16384.
 """
 
 import argparse

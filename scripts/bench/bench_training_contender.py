@@ -123,6 +123,13 @@ def answer(samples_per_second: float) -> None:
     print(f"{MARK}{samples_per_second!r}", flush=True)
 
 
+def keep_to_own_core(comm: Any) -> None:
+    """Let each of several ranks run on one core, as launchers bind them; before threads start."""
+    cores = sorted(os.sched_getaffinity(0))
+    if comm.Get_size() > 1:
+        os.sched_setaffinity(0, {cores[comm.Get_rank() % len(cores)]})
+
+
 def arrays() -> Any:
     """Return the training arrays ``x`` and ``y`` that the command line names."""
     return np.load(Path(sys.argv[1]))

@@ -12,7 +12,12 @@ import mpi4py
 mpi4py.rc.thread_level = "multiple"
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
-from bench_training_contender import answer, arrays, requests  # noqa: E402
+from bench_training_contender import (  # noqa: E402
+    answer,
+    arrays,
+    keep_to_own_core,
+    requests,
+)
 from mpi4py import MPI  # noqa: E402
 from tensorflow import keras  # noqa: E402
 
@@ -41,6 +46,7 @@ def main() -> None:
     """Train for a window for each request."""
     comm = MPI.COMM_WORLD
     rank, size = comm.Get_rank(), comm.Get_size()
+    keep_to_own_core(comm)
     if size > 1:
         import horovod.tensorflow as hvd
 

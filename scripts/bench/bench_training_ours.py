@@ -2,16 +2,13 @@
 
 import time
 
-import mpi4py
+from bench_training_contender import answer, arrays, keep_to_own_core, requests
 
-mpi4py.rc.thread_level = "multiple"
-from bench_training_contender import answer, arrays, requests  # noqa: E402
-from mpi4py import MPI  # noqa: E402
-
-from agebo_hpc.space.graph import Graph  # noqa: E402
-from agebo_hpc.space.problem import Recipe  # noqa: E402
-from agebo_hpc.training.runtime import configure_tensorflow  # noqa: E402
-from agebo_hpc.training.trainer import Slot  # noqa: E402
+from agebo_hpc.execution.mpi import start_mpi
+from agebo_hpc.space.graph import Graph
+from agebo_hpc.space.problem import Recipe
+from agebo_hpc.training.runtime import configure_tensorflow
+from agebo_hpc.training.trainer import Slot
 
 MANY = 100_000
 VALIDATION_ROWS = 256
@@ -20,7 +17,8 @@ VALIDATION_ROWS = 256
 
 def main() -> None:
     """Train for a window for each request."""
-    comm = MPI.COMM_WORLD
+    comm = start_mpi().COMM_WORLD
+    keep_to_own_core(comm)
     configure_tensorflow(Slot(1, comm.Get_rank(), with_group=comm.Get_size() > 1))
     from agebo_hpc.training.data_parallel import start_group
     from agebo_hpc.training.engine import TrainingPlan, train_network

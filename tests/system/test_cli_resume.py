@@ -195,6 +195,19 @@ def test_what_was_mended_is_said_on_the_screen_and_in_the_log(run, agebo):
     assert len(read_history(run.out)) == 7
 
 
+@pytest.mark.parametrize("lost", ["optimizer = ", '"linear",', "seed = "])
+def test_a_configuration_that_lost_a_line_is_not_taken_for_a_changed_problem(run, agebo, lost):
+    config = run.out / "config.toml"
+    text = config.read_text()
+    lines = [line for line in text.splitlines() if not line.strip().startswith(lost)]
+    config.write_text("\n".join(lines))
+    done = agebo("resume", run.out, "--max-evals", "6", "--seed", "0", timeout=60)
+    assert done.returncode == 65, done.stderr
+    assert "config.toml" in done.stderr and "in the search it is" in done.stderr
+    config.write_text(text)
+    assert agebo("resume", run.out, "--max-evals", "6", timeout=60).returncode == 0
+
+
 def test_a_stop_file_stops_it_and_has_to_go_before_it_goes_on(run, agebo):
     (run.out / "STOP").touch()
     for _ in range(2):
