@@ -201,7 +201,7 @@ def test_a_configuration_that_lost_a_line_is_not_taken_for_a_changed_problem(run
     text = config.read_text()
     lines = [line for line in text.splitlines() if not line.strip().startswith(lost)]
     config.write_text("\n".join(lines))
-    done = agebo("resume", run.out, "--max-evals", "6", "--seed", "0", timeout=60)
+    done = agebo("resume", run.out, "--max-evals", "6", timeout=60)
     assert done.returncode == 65, done.stderr
     assert "config.toml" in done.stderr and "in the search it is" in done.stderr
     config.write_text(text)

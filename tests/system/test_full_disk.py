@@ -89,3 +89,23 @@ def test_a_file_that_may_not_grow_ends_the_search_in_order(agebo, tmp_path):
     done = agebo("resume", out)
     assert done.returncode == 0, done.stderr
     check_same(agebo, out, tmp_path / "whole", 60)
+
+
+def test_a_full_disk_ends_a_job_of_several_ranks_in_order(agebo, mpirun, tmp_path):
+    disk = tmp_path / "disk"
+    words = ("--simulate", "lognormal:mean=0.02", "--seed", "3", "--max-evals", "60")
+    with small_disk(disk, 1024 * 1024):
+        out, ballast = disk / "run", disk / "ballast"
+        ballast.write_bytes(bytes(960 * 1024))
+        command = ["-m", "agebo_hpc", "search", "--out", out, "--processes", "1", *words]
+        done = mpirun(3, command)
+        assert done.returncode == 70, done.stderr
+        assert "All earlier results are safe; make room, then resume the run." in done.stderr
+        assert "Traceback" not in done.stderr
+        told = {result.id for result in read_replay(out).results}
+        assert 3 < len(told) < 60
+        ballast.unlink()
+        done = mpirun(3, ["-m", "agebo_hpc", "resume", out])
+        assert done.returncode == 0, done.stderr
+        ids = read_history(out)["evaluation_id"].tolist()
+        assert sorted(ids) == list(range(60)) and told <= set(ids)
