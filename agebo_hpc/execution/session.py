@@ -44,6 +44,7 @@ from agebo_hpc.execution.world import (
 )
 from agebo_hpc.storage.run_directory import RunDirectory, is_occupied
 from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.preload import load_tensorflow
 from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
 from agebo_hpc.training.sleep import SleepingTrainer
 from agebo_hpc.training.time_limit import TimeLimited
@@ -224,13 +225,14 @@ def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int
             threads = request.threads_per_slot or world.threads
             keep_to_cores(world.local_rank * threads, threads)
             prepare_environment(threads)
-            slot = Slot(threads, world.local_rank, with_group=True)
+            with_group = world.largest_group > 1 and request.processes != (1,)
+            slot = Slot(threads, world.local_rank, with_group=with_group)
             if request.isolation == "child":
                 shared = world.neighbours if request.allocation == "exclusive" else ()
                 cores = [world.facts[rank].cores for rank in shared]
                 trainer = ChildTrainer(nursery or Nursery(request), slot, cores)
             else:
-                trainer = make_trainer(request, slot)
+                trainer = make_trainer(request, slot, lean=True)
         except AgeboError as reason:
             error = reason
         tell_ready(world, error)
@@ -261,8 +263,23 @@ def _manage(
     return Manager(life, *found, executor, num_ranks).run(interrupt)
 
 
-def make_trainer(request: SearchRequest, slot: Slot, problem: Problem | None = None) -> Trainer:
-    """Return this process's trainer; the problem is loaded where it is needed and not given."""
+def make_trainer(
+    request: SearchRequest, slot: Slot, problem: Problem | None = None, lean: bool = False
+) -> Trainer:
+    """Return this process's trainer. Local.
+
+    Parameters
+    ----------
+    request
+        Of the search.
+    slot
+        Of this process.
+    problem
+        Loaded where it is needed and not given.
+    lean
+        Whether the process does nothing but train, so that the project's own trainer may load
+        TensorFlow without what only users of Keras need.
+    """
     if request.simulate is not None:
         # As the problem's trainer would be, without loading what a problem's spaces need.
         simulation = parse_simulation(request.simulate)
@@ -271,6 +288,8 @@ def make_trainer(request: SearchRequest, slot: Slot, problem: Problem | None = N
     problem = problem or request.load_problem()
     if problem.trainer is not None:
         return _limited(problem.trainer(problem, slot), request.eval_timeout)
+    if lean:
+        load_tensorflow(slot.with_group)
     return TensorFlowTrainer(problem, slot, request.eval_timeout)
 
 

@@ -29,7 +29,6 @@ from agebo_hpc.execution.step_files import StepFiles
 from agebo_hpc.execution.step_problem import problem_from_dict
 from agebo_hpc.execution.tether import PR_SET_PDEATHSIG
 from agebo_hpc.training.environment import prepare_environment
-from agebo_hpc.training.preload import load_tensorflow
 from agebo_hpc.training.trainer import Slot
 
 
@@ -75,8 +74,7 @@ def take_part(files: StepFiles, size: int) -> None:
     problem = None
     if order.problem is not None:
         problem = problem_from_dict(order.problem, order.evaluation.configuration.hyperparameters)
-        load_tensorflow(with_group=comm is not None)
-    trainer = make_trainer(request, slot, problem)
+    trainer = make_trainer(request, slot, problem, lean=True)
     launch_seconds = time.time() - order.started
     if rank == 0:
         files.say({"begun": launch_seconds})

@@ -29,8 +29,8 @@ def load_libraries() -> None:
 def load_tensorflow(with_group: bool) -> None:
     """Import TensorFlow, and Horovod for a group, without what only Keras' users need. Local.
 
-    For a process that trains one network and ends: half of the time of the import is that of
-    Keras and of what it looks for. Later imports of these are as ever.
+    For a process that only trains: half of the time of the import is that of Keras and of what it
+    looks for. Later imports of these are as ever.
     """
     # TensorFlow imports Keras at its end, if it is there; Horovod cannot do without.
     with _without(*OF_KERAS, *(() if with_group else ("keras",))):
