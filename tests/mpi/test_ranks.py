@@ -186,7 +186,8 @@ Path({str(tmp_path)!r}, "rank_" + rank).write_text(f"{{code}} {{len(heavy)}}")
     done = mpirun(2, script)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "rank_0").read_text() == "0 0"
-    assert (tmp_path / "rank_1").read_text() == "0 3"
+    # Alone in its group it needs neither Horovod nor Keras.
+    assert (tmp_path / "rank_1").read_text() == "0 1"
 
 
 def test_a_rank_that_grows_too_large_ends_the_life_and_what_runs_is_not_cut(mpirun, tmp_path):
