@@ -20,7 +20,7 @@ _HOMES = {
     "Recipe": "space.problem",
     "Result": "space.configuration",
     "Search": "search.search",
-    "SearchSettings": "search.methods",
+    "SearchSettings": "search.settings",
     "Status": "space.configuration",
     "load_model": "models.bundle",
     "make_search": "search.methods",

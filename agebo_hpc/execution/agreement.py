@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from agebo_hpc.errors import EXIT_INTERNAL, AgeboError
 from agebo_hpc.execution.faults import dead_ranks, is_death
@@ -27,21 +28,25 @@ Said = tuple[type[AgeboError], str, str] | None
 """An error as it travels: class, text, host."""
 
 
-def tell_verdict(world: World, error: AgeboError | None) -> None:
-    """Tell every trainer rank whether to go on. On the manager."""
+def tell_verdict(world: World, error: AgeboError | None, found: Any = None) -> None:
+    """Tell every trainer rank whether to go on, and what was found. On the manager."""
     outbox = Outbox(world.comm)
     for rank in range(world.comm.Get_size()):
         if rank != MANAGER:
-            outbox.send(_said(error), rank, Tag.VERDICT)
+            outbox.send((_said(error), found), rank, Tag.VERDICT)
     outbox.flush(LEAVE_SECONDS)
 
 
-def hear_verdict(world: World) -> AgeboError | None:
-    """Return the error for which the manager ends the search, if there is one. On a trainer."""
+def hear_verdict(world: World) -> tuple[AgeboError | None, Any]:
+    """Return the error for which the manager ends the search, or None, and what it found.
+
+    On a trainer.
+    """
     backoff = Backoff()
     while (received := try_receive(world.comm, MANAGER, Tag.VERDICT)) is None:
         backoff.sleep()
-    return _heard(received[0])
+    said, found = received[0]
+    return _heard(said), found
 
 
 def tell_ready(world: World, error: AgeboError | None) -> None:

@@ -8,12 +8,11 @@ from dataclasses import InitVar, asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import LaunchError, UsageError
-from agebo_hpc.execution.launcher import announced_rank
 from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
 
 if TYPE_CHECKING:
     # They bring scikit-learn, which a rank whose trainings only sleep need not load.
-    from agebo_hpc.search.methods import SearchSettings
+    from agebo_hpc.search.settings import SearchSettings
     from agebo_hpc.space.hyperparameters import HyperparameterSpace
     from agebo_hpc.space.problem import Problem, Recipe
 
@@ -168,9 +167,7 @@ class SearchRequest:
                 f"--ahead is {self.ahead}, but with --synchronous nothing is proposed before the "
                 "whole batch has ended; leave out one of them."
             )
-        # Where trainings only sleep, the manager alone looks at what it alone needs.
-        if self.simulate is None or announced_rank() == 0:
-            self.search_settings(num_initial=1)
+        self.search_settings(num_initial=1)
 
     def _check_choices(self) -> None:
         choices = {"executor": EXECUTORS, "allocation": ALLOCATIONS, "isolation": ISOLATIONS}
@@ -247,8 +244,8 @@ class SearchRequest:
         UsageError
             If the method is unknown or a setting is not allowed.
         """
-        from agebo_hpc.search.bayesian import BayesianSettings
-        from agebo_hpc.search.methods import METHODS, SearchSettings
+        from agebo_hpc.search.methods import METHODS
+        from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 
         if self.method not in METHODS:
             raise UsageError(f"--method is {self.method}; choose among {', '.join(METHODS)}.")

@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import (
     EXIT_COMPLETE,
@@ -28,6 +28,7 @@ from agebo_hpc.execution.child_trainer import ChildTrainer, Nursery
 from agebo_hpc.execution.launcher import announced_rank
 from agebo_hpc.execution.life import Life
 from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.plain_problem import problem_from_dict, problem_to_dict
 from agebo_hpc.execution.protocol import MANAGER
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.resumption import check_problem
@@ -44,7 +45,7 @@ from agebo_hpc.execution.world import (
 )
 from agebo_hpc.storage.run_directory import RunDirectory, is_occupied
 from agebo_hpc.training.environment import prepare_environment
-from agebo_hpc.training.preload import load_tensorflow
+from agebo_hpc.training.preload import load_tensorflow, uncollected
 from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
 from agebo_hpc.training.sleep import SleepingTrainer
 from agebo_hpc.training.time_limit import TimeLimited
@@ -193,7 +194,8 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
 def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace]:
     """Return what is searched when every rank is ready for it. On the manager."""
     try:
-        problem = _checked_problem(life)
+        with uncollected():
+            problem = _checked_problem(life)
         space = life.hyperparameters(problem, world.largest_group)
         if life.request.isolation == "child" and problem.trainer and max(space.processes) > 1:
             raise ConfigurationError(
@@ -203,12 +205,23 @@ def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace]:
     except AgeboError as error:
         tell_verdict(world, error)
         raise
-    tell_verdict(world, None)
+    tell_verdict(world, None, problem_to_dict(problem))
+    with uncollected():
+        _load_search(life, problem, space)
     unready = hear_ready(world)
     tell_verdict(world, unready)
     if unready is not None:
         raise unready
     return problem, space
+
+
+def _load_search(life: Life, problem: Problem, space: HyperparameterSpace) -> None:
+    """Load what only the manager needs, while the trainer ranks load what they need."""
+    from agebo_hpc.execution.lead import Manager  # noqa: F401
+    from agebo_hpc.search.methods import make_search
+
+    settings = life.request.search_settings(num_initial=1)
+    make_search(life.request.method, problem.architecture, space, settings)
 
 
 def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int:
@@ -217,29 +230,50 @@ def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int
 
     ignore_stop_signals()
     with leaving_without_manager(world):
-        if hear_verdict(world) is not None:
-            return EXIT_COMPLETE
-        trainer: Trainer | None = None
-        error: AgeboError | None = None
-        try:
-            threads = request.threads_per_slot or world.threads
-            keep_to_cores(world.local_rank * threads, threads)
-            prepare_environment(threads)
-            with_group = world.largest_group > 1 and request.processes != (1,)
-            slot = Slot(threads, world.local_rank, with_group=with_group)
-            if request.isolation == "child":
-                shared = world.neighbours if request.allocation == "exclusive" else ()
-                cores = [world.facts[rank].cores for rank in shared]
-                trainer = ChildTrainer(nursery or Nursery(request), slot, cores)
-            else:
-                trainer = make_trainer(request, slot, lean=True)
-        except AgeboError as reason:
-            error = reason
+        trainer, slot, error = None, None, None
+        with uncollected():
+            try:
+                slot = _prepare(world, request)
+            except AgeboError as reason:
+                error = reason
+            refusal, found = hear_verdict(world)
+            if refusal is not None:
+                return EXIT_COMPLETE
+            try:
+                if slot is not None:
+                    trainer = _trainer_of(slot, world, request, nursery, found)
+            except AgeboError as reason:
+                error = reason
         tell_ready(world, error)
-        if hear_verdict(world) is None and trainer is not None:
+        refusal, _ = hear_verdict(world)
+        if refusal is None and trainer is not None:
             has_losses = serve(world, trainer, request.seed, request.heartbeat_timeout)
             leave(world, EXIT_COMPLETE, has_losses)
     return EXIT_COMPLETE
+
+
+def _prepare(world: World, request: SearchRequest) -> Slot:
+    """Set a trainer rank's cores, and load what takes longer than the manager's checks."""
+    threads = request.threads_per_slot or world.threads
+    keep_to_cores(world.local_rank * threads, threads)
+    prepare_environment(threads)
+    with_group = world.largest_group > 1 and request.processes != (1,)
+    # A problem file may bring a trainer that needs none of it.
+    if request.isolation == "rank" and request.simulate is None and request.problem is None:
+        load_tensorflow(with_group)
+    return Slot(threads, world.local_rank, with_group=with_group)
+
+
+def _trainer_of(
+    slot: Slot, world: World, request: SearchRequest, nursery: Nursery | None, found: Any
+) -> Trainer:
+    """Return a trainer rank's trainer for the problem that the manager found."""
+    if request.isolation == "child":
+        shared = world.neighbours if request.allocation == "exclusive" else ()
+        cores = [world.facts[rank].cores for rank in shared]
+        return ChildTrainer(nursery or Nursery(request), slot, cores)
+    problem = None if found is None else problem_from_dict(found)
+    return make_trainer(request, slot, problem, lean=True)
 
 
 RUNNERS = {

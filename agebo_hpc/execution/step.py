@@ -21,14 +21,15 @@ from agebo_hpc.execution.binding import keep_to_cores
 from agebo_hpc.execution.guard import run_guarded
 from agebo_hpc.execution.launcher import check_world
 from agebo_hpc.execution.mpi import start_mpi
+from agebo_hpc.execution.plain_problem import problem_from_dict
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.serial import make_result
 from agebo_hpc.execution.session import make_trainer
 from agebo_hpc.execution.startup import check_shared_memory
 from agebo_hpc.execution.step_files import StepFiles
-from agebo_hpc.execution.step_problem import problem_from_dict
 from agebo_hpc.execution.tether import PR_SET_PDEATHSIG
 from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.preload import uncollected
 from agebo_hpc.training.trainer import Slot
 
 
@@ -74,7 +75,8 @@ def take_part(files: StepFiles, size: int) -> None:
     problem = None
     if order.problem is not None:
         problem = problem_from_dict(order.problem, order.evaluation.configuration.hyperparameters)
-    trainer = make_trainer(request, slot, problem, lean=True)
+    with uncollected():
+        trainer = make_trainer(request, slot, problem, lean=True)
     launch_seconds = time.time() - order.started
     if rank == 0:
         files.say({"begun": launch_seconds})

@@ -33,7 +33,7 @@ class Order:
     request
         The search's request, as plain data.
     problem
-        What `agebo_hpc.execution.step_problem` says of its problem; None: the request names it.
+        What `agebo_hpc.execution.plain_problem` says of its problem; None: the request names it.
     slots
         The slots that the evaluation has, leader first; they are the result's ranks.
     positions

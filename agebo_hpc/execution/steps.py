@@ -24,6 +24,7 @@ from agebo_hpc.errors import LaunchError, error_of
 from agebo_hpc.execution import tether
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.placement import Block, Placement
+from agebo_hpc.execution.plain_problem import problem_to_dict
 from agebo_hpc.execution.protocol import Backoff
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.startup import is_shown
@@ -36,7 +37,6 @@ from agebo_hpc.execution.step_launch import (
     step_environment,
     step_words,
 )
-from agebo_hpc.execution.step_problem import problem_to_dict
 from agebo_hpc.execution.world import carve
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 from agebo_hpc.space.problem import Problem

@@ -10,23 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.search.forest import PENDING_WEIGHT, Forest
-from agebo_hpc.search.objectives import LIES
 from agebo_hpc.search.observations import Observations
 from agebo_hpc.search.points import PointSpace
 from agebo_hpc.search.pool import Pool
 from agebo_hpc.search.proposers import Proposer, Value
-
-__all__ = ["LIES", "SURROGATES", "BayesianOptimizer", "BayesianSettings"]
-
-SURROGATES = ("forest", "scikit-optimize")
-"""``forest`` is kept up to date; ``scikit-optimize`` is a new forest for each proposal."""
+from agebo_hpc.search.settings import BayesianSettings
 
 ASKS_PER_POOL = 50
 """So many proposals share their candidates at most, unless thousands are pending."""
@@ -40,31 +34,6 @@ and fresh candidates then find better ones."""
 
 REPEATS = 0.1
 """No point is proposed twice until this part of all points of the space are known."""
-
-
-@dataclass(frozen=True)
-class BayesianSettings:
-    """How the surrogate and its acquisition work.
-
-    Attributes
-    ----------
-    kappa
-        Weight of the standard deviation in the bound, >= 0; small exploits.
-    lie
-        A key of `LIES`.
-    num_trees
-        Of the forest, >= 1; leaves hold one sample.
-    num_candidates
-        Points drawn to optimise the bound over, >= 1.
-    surrogate
-        One of `SURROGATES`.
-    """
-
-    kappa: float = 0.001
-    lie: str = "mean"
-    num_trees: int = 10
-    num_candidates: int = 10_000
-    surrogate: str = "forest"
 
 
 class BayesianOptimizer(Proposer[Value]):

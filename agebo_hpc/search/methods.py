@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
-from agebo_hpc.search.bayesian import (
-    LIES,
-    SURROGATES,
-    BayesianOptimizer,
-    BayesianSettings,
-)
 from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome, Genome
 from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints, PointSpace
 from agebo_hpc.search.proposers import (
@@ -23,63 +16,11 @@ from agebo_hpc.search.proposers import (
     RandomHyperparameters,
     Value,
 )
-from agebo_hpc.search.refit import RefittingOptimizer
 from agebo_hpc.search.search import Search
-from agebo_hpc.space.architecture import MUTATION_KINDS, ArchitectureSpace, MutationKind
+from agebo_hpc.search.settings import SearchSettings
+from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """What a method needs to know besides the spaces.
-
-    Attributes
-    ----------
-    seed
-        Of every draw, >= 0.
-    num_initial
-        W, the number of evaluations that can run at once, >= 1.
-    population_size, sample_size
-        P and S of aging evolution, 1 <= S <= P.
-    mutation
-        ``"any"`` variable or ``"nodes"`` only.
-    bayesian
-        Of the Bayesian optimizer.
-    """
-
-    seed: int = 42
-    num_initial: int = 1
-    population_size: int = 100
-    sample_size: int = 10
-    mutation: MutationKind = "any"
-    bayesian: BayesianSettings = field(default_factory=BayesianSettings)
-
-    def __post_init__(self) -> None:
-        checks = [
-            ("seed", self.seed, self.seed >= 0, "an integer >= 0"),
-            ("population", self.population_size, self.population_size >= 1, "at least 1"),
-            (
-                "sample-size",
-                self.sample_size,
-                1 <= self.sample_size <= self.population_size,
-                f"1 to the population's {self.population_size}",
-            ),
-            ("mutation", self.mutation, self.mutation in MUTATION_KINDS, "any or nodes"),
-            ("kappa", self.bayesian.kappa, self.bayesian.kappa >= 0, "a number >= 0"),
-            ("lie", self.bayesian.lie, self.bayesian.lie in LIES, "one of " + ", ".join(LIES)),
-            ("trees", self.bayesian.num_trees, self.bayesian.num_trees >= 1, "at least 1"),
-            (
-                "surrogate",
-                self.bayesian.surrogate,
-                self.bayesian.surrogate in SURROGATES,
-                "one of " + ", ".join(SURROGATES),
-            ),
-        ]
-        for name, value, holds, allowed in checks:
-            if not holds:
-                raise UsageError(f"--{name} is {value}; give {allowed}.")
-
 
 Builder = Callable[
     [ArchitectureSpace, HyperparameterSpace, SearchSettings], Proposer[Configuration]
@@ -133,8 +74,13 @@ def mixed_bo(
 
 
 def _bayesian(points: PointSpace[Value], s: SearchSettings) -> Proposer[Value]:
+    # The libraries of the surrogates take long to load, and trainers need none.
     if s.bayesian.surrogate == "forest":
+        from agebo_hpc.search.bayesian import BayesianOptimizer
+
         return BayesianOptimizer(points, s.seed, s.num_initial, s.bayesian)
+    from agebo_hpc.search.refit import RefittingOptimizer
+
     return RefittingOptimizer(points, s.seed, s.num_initial, s.bayesian)
 
 

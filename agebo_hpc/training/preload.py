@@ -41,6 +41,18 @@ def load_tensorflow(with_group: bool) -> None:
 
 
 @contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: what libraries make while they are loaded stays."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
 def _without(*names: str) -> Iterator[None]:
     """Let imports of packages fail that are not loaded yet."""
     blocked = [name for name in names if name not in sys.modules]

@@ -12,9 +12,9 @@ import numpy as np
 import psutil
 import pytest
 
+from agebo_hpc.execution.plain_problem import problem_to_dict
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.step_files import Order, StepFiles
-from agebo_hpc.execution.step_problem import problem_to_dict
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.storage.reader import read_history, read_replay
 

@@ -12,7 +12,8 @@ from agebo_hpc.execution.bookkeeper import InlineBookkeeper, ThreadedBookkeeper
 from agebo_hpc.execution.driver import MAX_LOSSES, Driver
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
-from agebo_hpc.search.methods import SearchSettings, make_search
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters

@@ -13,7 +13,8 @@ from agebo_hpc.execution.limits import Interrupt, Limits
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.simulated import Machine, SimulatedExecutor
 from agebo_hpc.execution.virtual_clock import VirtualClock
-from agebo_hpc.search.methods import SearchSettings, make_search
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.space.problem import v1_hyperparameters

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agebo_hpc.errors import LaunchError
+from agebo_hpc.execution.plain_problem import problem_from_dict, problem_to_dict
 from agebo_hpc.execution.step_ends import judge_end
 from agebo_hpc.execution.step_files import Order, StepFiles
 from agebo_hpc.execution.step_launch import (
@@ -19,7 +20,6 @@ from agebo_hpc.execution.step_launch import (
     step_environment,
     step_words,
 )
-from agebo_hpc.execution.step_problem import problem_from_dict, problem_to_dict
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.space.problem import PRESETS, preset
 

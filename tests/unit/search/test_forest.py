@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skopt.space import Categorical, Integer, Real
 
-from agebo_hpc.search.bayesian import ASKS_PER_POOL, BayesianOptimizer, BayesianSettings
+from agebo_hpc.search.bayesian import ASKS_PER_POOL, BayesianOptimizer
 from agebo_hpc.search.forest import FRESH, MAX_ROWS, num_births
-from agebo_hpc.search.methods import SearchSettings, make_search
+from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.objectives import Standing, finite_objectives
 from agebo_hpc.search.observations import Rows, row_keys
 from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.search.pool import Pool
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.search.tree import Tree
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from agebo_hpc.search.bayesian import BayesianSettings
-from agebo_hpc.search.methods import METHODS, SearchSettings, make_search
+from agebo_hpc.search.methods import METHODS, make_search
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import preset
 

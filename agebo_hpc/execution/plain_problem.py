@@ -1,0 +1,51 @@
+"""What a process that trains has to know of a problem, as plain data that travel.
+
+It trains configurations. Without the space that the search chooses them from it need not load
+scikit-optimize, scikit-learn and SciPy, which takes as long as half of TensorFlow does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.space.problem import Problem
+from agebo_hpc.space.recipe import Recipe
+
+
+def problem_to_dict(problem: Problem) -> dict[str, Any] | None:
+    """Say a problem that was checked; None where it has a trainer, which is code."""
+    if problem.trainer is not None:
+        return None
+    return {
+        "data": problem.data,
+        "architecture": problem.architecture.to_json(),
+        "recipe": asdict(problem.recipe),
+        "objective": problem.objective,
+        "hyperparameters": problem.hyperparameters.defaults,
+    }
+
+
+def problem_from_dict(
+    data: Mapping[str, Any], hyperparameters: Mapping[str, Any] | None = None
+) -> Problem:
+    """Return a problem that tunes nothing.
+
+    Parameters
+    ----------
+    data
+        What `problem_to_dict` returned.
+    hyperparameters
+        Of the one configuration that is trained; None: the defaults of the problem.
+    """
+    fixed = data["hyperparameters"] if hyperparameters is None else hyperparameters
+    return Problem(
+        data["data"],
+        ArchitectureSpace.from_json(data["architecture"]),
+        HyperparameterSpace([], fixed),
+        Recipe(**data["recipe"]),
+        data["objective"],
+    )
