@@ -64,12 +64,12 @@ class HyperparameterSpace:
                 f"The dimensions are named {names}; give each a name of its own."
             )
         self.nominal = tuple(nominal)
-        self._defaults = dict(defaults or {})
+        self._defaults = {name: _plain(value) for name, value in (defaults or {}).items()}
         constant = {d.name: d.categories[0] for d in dimensions if _is_constant(d)}
         self.dimensions = tuple(d for d in dimensions if d.name not in constant)
         self.names: tuple[str, ...] = tuple(d.name for d in self.dimensions)
         self.fixed: dict[str, Any] = {
-            name: value
+            name: _plain(value)
             for name, value in {**DEFAULTS, **constant, **(fixed or {})}.items()
             if name not in self.names
         }
@@ -305,10 +305,16 @@ def _default(dimension: Dimension) -> Any:
     if default is not None and default in dimension:
         return default
     if _is_categorical(dimension):
-        return min(dimension.categories) if _is_numeric(dimension) else dimension.categories[0]
+        choices = dimension.categories
+        return _plain(min(choices) if _is_numeric(dimension) else choices[0])
     low, high = dimension.low, dimension.high
     middle = (low * high) ** 0.5 if dimension.prior == "log-uniform" else (low + high) / 2
     return int(round(middle)) if _is_integer(dimension) else float(middle)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as Python's own, which travels as JSON; problem files may have NumPy's."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _describe_dimension(dimension: Dimension) -> str:
@@ -319,10 +325,11 @@ def _describe_dimension(dimension: Dimension) -> str:
 
 def _dimension_to_dict(dimension: Dimension) -> dict[str, Any]:
     if _is_categorical(dimension):
-        choices = [c.item() if isinstance(c, np.generic) else c for c in dimension.categories]
+        choices = [_plain(choice) for choice in dimension.categories]
         return {"kind": "categorical", "name": dimension.name, "choices": choices}
     kind = "integer" if _is_integer(dimension) else "real"
-    bounds = {"low": dimension.low, "high": dimension.high, "prior": dimension.prior}
+    low, high = _plain(dimension.low), _plain(dimension.high)
+    bounds = {"low": low, "high": high, "prior": dimension.prior}
     return {"kind": kind, "name": dimension.name, **bounds}
 
 

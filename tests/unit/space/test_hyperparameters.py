@@ -92,6 +92,26 @@ def test_a_space_survives_json():
     assert copy.sample(4, np.random.default_rng(1)) == space.sample(4, np.random.default_rng(1))
 
 
+def test_a_space_of_numpys_numbers_is_said_with_pythons():
+    space = HyperparameterSpace(
+        [
+            Categorical(np.array([32, 64]), name="batch_size"),
+            Integer(np.int64(1), np.int64(4), name="num_processes"),
+            Real(np.float32(0.25), np.float64(0.5), name="learning_rate"),
+        ],
+        fixed={"epochs": np.int64(3)},
+        defaults={"batch_size": np.int64(64)},
+    )
+    stored = json.loads(json.dumps(space.to_dict()))
+    assert HyperparameterSpace.from_dict(stored).to_dict() == space.to_dict()
+    assert json.loads(json.dumps(space.defaults)) == {
+        "batch_size": 64,
+        "num_processes": 1,
+        "learning_rate": 0.375,
+        "epochs": 3,
+    }
+
+
 def test_dimensions_without_names_or_named_alike_are_refused():
     for names in [("a", "a"), (None, "b")]:
         with pytest.raises(ConfigurationError, match="name"):
