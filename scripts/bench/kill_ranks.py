@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=1, help="in each run")
     parser.add_argument("--signal", choices=("KILL", "STOP"), default="KILL")
     parser.add_argument("--heartbeat-timeout", type=float, default=10.0, help="seconds")
-    parser.add_argument("--window", type=float, help="seconds in which ranks are killed")
+    parser.add_argument("--within", type=float, default=0.5, help="seconds, after some result")
     parser.add_argument("--limit", type=float, default=240.0, help="seconds: longer is hung")
     parser.add_argument("--keep", type=Path, help="directory for what is not complete")
     return parser.parse_args()
@@ -123,8 +124,11 @@ def one_run(asked: argparse.Namespace, words: list[str], out: Path, number: int)
         ) as search,
     ):
         await_first(search, out)
-        for moment in sorted(rng.uniform(0.0, window(asked), asked.kills)):
-            wait_until(search, time.monotonic() + moment / asked.kills)
+        # By results, for a kill in every run: how long a search lasts is the machine's affair.
+        for number_there in sorted(rng.integers(0, asked.evaluations - 1, asked.kills)):
+            wait_until(search, lambda least=number_there: num_results(out) >= least)
+            moment = time.monotonic() + rng.uniform(0.0, asked.within)
+            wait_until(search, lambda moment=moment: time.monotonic() > moment)
             kill_one(asked, rng, search, out, run)
         try:
             run.code = search.wait(max(1.0, began + asked.limit - time.monotonic()))
@@ -138,13 +142,6 @@ def one_run(asked: argparse.Namespace, words: list[str], out: Path, number: int)
     return run
 
 
-def window(asked: argparse.Namespace) -> float:
-    """Return the seconds in which ranks are killed: about as long as a search lasts."""
-    if asked.window is not None:
-        return float(asked.window)
-    return 1.2 * asked.evaluations / max(1, asked.ranks - 1) * 1.5
-
-
 def await_first(search: subprocess.Popen[bytes], out: Path) -> None:
     """Wait until the trainer ranks are about to start."""
     deadline = time.monotonic() + START_SECONDS
@@ -154,10 +151,16 @@ def await_first(search: subprocess.Popen[bytes], out: Path) -> None:
         time.sleep(0.02)
 
 
-def wait_until(search: subprocess.Popen[bytes], moment: float) -> None:
-    """Wait until a moment or the end of the search."""
-    while search.poll() is None and time.monotonic() < moment:
+def wait_until(search: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:
+    """Wait until something is so, or for the end of the search."""
+    while search.poll() is None and not is_so():
         time.sleep(0.001)
+
+
+def num_results(out: Path) -> int:
+    """Return how many results the journal has."""
+    journal = out / "journal.jsonl"
+    return journal.read_bytes().count(b'"event":"result"') if journal.exists() else 0
 
 
 def kill_one(
