@@ -11,6 +11,8 @@ import logging
 import os
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +25,9 @@ from agebo_hpc.execution.world import World
 
 LEAVE_SECONDS = 30.0
 """How long a last message may take."""
+
+FINALIZE_SECONDS = 5.0
+"""How long the ranks of a job that survives deaths wait for one another at their very end."""
 
 Said = tuple[type[AgeboError], str, str] | None
 """An error as it travels: class, text, host."""
@@ -111,6 +116,21 @@ def leave(world: World, code: int, has_losses: bool) -> None:
         # MPI_Finalize would wait for the dead now and then. Without it, Open MPI takes the exit
         # of a process of a job that survives for what it is.
         atexit.register(_exit_at_once, code)
+    else:
+        atexit.register(_finalize_in_time, code)
+
+
+def _finalize_in_time(code: int) -> None:
+    """Finalize MPI; exit without, should it take long: a rank may have died as all left."""
+    from mpi4py import MPI
+
+    threading.Thread(target=_exit_later, args=(code,), daemon=True).start()
+    MPI.Finalize()
+
+
+def _exit_later(code: int) -> None:
+    time.sleep(FINALIZE_SECONDS)
+    _exit_at_once(code)
 
 
 def _exit_at_once(code: int) -> None:

@@ -219,3 +219,37 @@ def test_without_ulfm_the_job_ends_at_once_and_says_who_died_and_how_to_go_on(tm
         assert the_dead(log) == {2}
         assert f"agebo-hpc resume {out}" in log + text
         assert sum(replay.losses.values()) == 1
+
+
+LEAVING = """
+import os, signal, sys
+sys.path.insert(0, {here!r})
+import made_up
+from agebo_hpc.execution.agreement import leave
+from agebo_hpc.execution.manager import MPIExecutor
+from agebo_hpc.execution.protocol import MANAGER, Outbox, Tag
+from agebo_hpc.execution.worker import serve
+from agebo_hpc.execution.world import form_groups, join_world
+from agebo_hpc.training.trainer import Slot
+
+world = form_groups(join_world(), 2)
+if world.is_manager:
+    MPIExecutor(world).close()
+else:
+    assert not serve(world, made_up.reports.trainer(None, Slot()), 1, 60.0)
+    if world.comm.Get_rank() == 2:
+        if {says_goodbye}:
+            outbox = Outbox(world.comm)
+            outbox.send(None, MANAGER, Tag.BYE)
+            outbox.flush(10.0)
+        os.kill(os.getpid(), signal.SIGKILL)
+leave(world, 0, has_losses=False)
+"""
+
+
+@needs_ulfm
+@pytest.mark.parametrize("says_goodbye", [True, False])
+def test_a_rank_that_dies_as_all_leave_keeps_nobody(mpirun, says_goodbye):
+    script = LEAVING.format(here=str(HERE), says_goodbye=says_goodbye)
+    done = mpirun(4, script, timeout=60, env={"AGEBO_FT": "1"})
+    assert done.returncode == 0, done.stderr
