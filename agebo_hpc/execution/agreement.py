@@ -12,7 +12,6 @@ import os
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -124,13 +123,10 @@ def _finalize_in_time(code: int) -> None:
     """Finalize MPI; exit without, should it take long: a rank may have died as all left."""
     from mpi4py import MPI
 
-    threading.Thread(target=_exit_later, args=(code,), daemon=True).start()
+    limit = threading.Timer(FINALIZE_SECONDS, _exit_at_once, (code,))
+    limit.daemon = True
+    limit.start()
     MPI.Finalize()
-
-
-def _exit_later(code: int) -> None:
-    time.sleep(FINALIZE_SECONDS)
-    _exit_at_once(code)
 
 
 def _exit_at_once(code: int) -> None:

@@ -1,7 +1,7 @@
 """What a process that trains has to know of a problem, as plain data that travel.
 
 It trains configurations. Without the space that the search chooses them from it need not load
-scikit-optimize, scikit-learn and SciPy, which takes as long as half of TensorFlow does.
+scikit-optimize, scikit-learn and SciPy, which takes more than half as long as TensorFlow.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from agebo_hpc.errors import LaunchError, UsageError
 from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
 
 if TYPE_CHECKING:
-    # They bring scikit-learn, which a rank whose trainings only sleep need not load.
+    # Every rank reads a request; few of the others load these.
     from agebo_hpc.search.settings import SearchSettings
     from agebo_hpc.space.hyperparameters import HyperparameterSpace
     from agebo_hpc.space.problem import Problem, Recipe

@@ -125,7 +125,7 @@ def one_run(asked: argparse.Namespace, words: list[str], out: Path, number: int)
     ):
         await_first(search, out)
         # By results, for a kill in every run: how long a search lasts is the machine's affair.
-        for number_there in sorted(rng.integers(0, asked.evaluations - 1, asked.kills)):
+        for number_there in sorted(rng.integers(0, max(1, asked.evaluations - 1), asked.kills)):
             wait_until(search, lambda least=number_there: num_results(out) >= least)
             moment = time.monotonic() + rng.uniform(0.0, asked.within)
             wait_until(search, lambda moment=moment: time.monotonic() > moment)
