@@ -7,6 +7,7 @@ keep a core busy where a rank takes long to load its libraries.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import logging
 import os
 import socket
@@ -126,7 +127,8 @@ def _finalize_in_time(code: int) -> None:
     limit = threading.Timer(FINALIZE_SECONDS, _exit_at_once, (code,))
     limit.daemon = True
     limit.start()
-    MPI.Finalize()
+    # mpi4py's Finalize holds the interpreter's lock, under which the timer could not end it.
+    ctypes.CDLL(MPI.__file__).MPI_Finalize()
 
 
 def _exit_at_once(code: int) -> None:

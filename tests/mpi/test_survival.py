@@ -253,3 +253,29 @@ def test_a_rank_that_dies_as_all_leave_keeps_nobody(mpirun, says_goodbye):
     script = LEAVING.format(here=str(HERE), says_goodbye=says_goodbye)
     done = mpirun(4, script, timeout=60, env={"AGEBO_FT": "1"})
     assert done.returncode == 0, done.stderr
+
+
+HOLDING = """
+import os, signal, sys
+import psutil
+from agebo_hpc.execution.agreement import leave
+from agebo_hpc.execution.protocol import MANAGER
+from agebo_hpc.execution.world import form_groups, join_world
+
+world = form_groups(join_world(), 1)
+manager = world.comm.bcast(os.getpid(), root=MANAGER)
+if world.is_manager:
+    leave(world, 0, has_losses=False)
+    sys.exit()
+psutil.wait_procs([psutil.Process(manager)], timeout=30)
+left = not psutil.pid_exists(manager) or psutil.Process(manager).status() == "zombie"
+print("the manager left" if left else "the manager waits", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@needs_ulfm
+def test_the_end_does_not_wait_for_a_rank_that_never_comes_to_it(mpirun):
+    done = mpirun(2, HOLDING, timeout=60, env={"AGEBO_FT": "1"})
+    assert done.stdout.split("\n")[0] == "the manager left", done.stderr
+    assert done.returncode == 0
