@@ -69,6 +69,7 @@ def ours(asked: argparse.Namespace, dataset: DataSet, graph: Graph, seed: int) -
 
 def fit(asked: argparse.Namespace, dataset: DataSet, graph: Graph, seed: int) -> float:
     """Return the same of Keras's `fit`."""
+    import tensorflow as tf
     from tensorflow import keras
 
     from agebo_hpc.training.network import initial_parameters, keras_model
@@ -91,11 +92,14 @@ def fit(asked: argparse.Namespace, dataset: DataSet, graph: Graph, seed: int) ->
         patience=recipe.plateau_patience,
         min_delta=LearningRateSchedule.min_delta,
     )
+    # Of arrays, `fit` would take the rows of every epoch in the first one's order, because
+    # TensorFlow's operations are made deterministic here.
+    arrays = np.array(dataset.train.x), np.array(dataset.train.y)
+    rows = tf.data.Dataset.from_tensor_slices(arrays)
+    rows = rows.shuffle(dataset.num_rows["train"], seed=seed, reshuffle_each_iteration=True)
     history: Any = model.fit(
-        np.array(dataset.train.x),
-        np.array(dataset.train.y),
-        asked.batch_size,
-        asked.epochs,
+        rows.batch(asked.batch_size),
+        epochs=asked.epochs,
         verbose=0,
         validation_data=(np.array(dataset.validation.x), np.array(dataset.validation.y)),
         validation_batch_size=4096,
