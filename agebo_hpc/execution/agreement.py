@@ -127,7 +127,8 @@ def _finalize_in_time(code: int) -> None:
     limit = threading.Timer(FINALIZE_SECONDS, _exit_at_once, (code,))
     limit.daemon = True
     limit.start()
-    # mpi4py's Finalize holds the interpreter's lock, under which the timer could not end it.
+    # By the module's own library: mpi4py's Finalize holds the interpreter's lock, and the timer's
+    # thread would wait for it.
     ctypes.CDLL(MPI.__file__).MPI_Finalize()
 
 

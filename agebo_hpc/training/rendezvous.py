@@ -159,13 +159,11 @@ def start_horovod(comm: Any) -> Any:
     """
     if isinstance(comm, Rendezvous):
         os.environ.update(comm.environment())
+        comm = None
     import horovod.tensorflow as hvd
 
     with exact_sleeps():
-        if isinstance(comm, Rendezvous):
-            hvd.init()
-        else:
-            hvd.init(comm=comm)
+        hvd.init(comm=comm)
     return hvd
 
 

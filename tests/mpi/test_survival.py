@@ -267,8 +267,7 @@ manager = world.comm.bcast(os.getpid(), root=MANAGER)
 if world.is_manager:
     leave(world, 0, has_losses=False)
     sys.exit()
-psutil.wait_procs([psutil.Process(manager)], timeout=30)
-left = not psutil.pid_exists(manager) or psutil.Process(manager).status() == "zombie"
+left, _ = psutil.wait_procs([psutil.Process(manager)], timeout=30)
 print("the manager left" if left else "the manager waits", flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

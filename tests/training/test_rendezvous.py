@@ -1,4 +1,4 @@
-"""Threads that Horovod starts sleep no longer than they ask for."""
+"""What Horovod finds when it starts: the threads it makes sleep no longer than they ask for."""
 
 import sys
 import threading
@@ -30,3 +30,39 @@ def test_threads_started_meanwhile_sleep_exactly_and_later_ones_as_before():
         raise ZeroDivisionError
     assert inside == 1
     assert slack() == slack_of_new_thread() == before
+
+
+RANKS = """
+import threading
+from pathlib import Path
+from agebo_hpc.execution.mpi import start_mpi
+MPI = start_mpi()
+import horovod.tensorflow
+from agebo_hpc.training.rendezvous import start_horovod
+
+def slack(thread):
+    return int(Path(f"/proc/{thread}/timerslack_ns").read_text())
+
+own = threading.get_native_id()
+before = {int(task.name) for task in Path("/proc/self/task").iterdir()}
+hvd = start_horovod(MPI.COMM_WORLD)
+new = {int(task.name) for task in Path("/proc/self/task").iterdir()} - before
+try:
+    found = {slack(thread) for thread in new}
+except PermissionError:
+    found = "not permitted"
+hvd.shutdown()
+everyone = MPI.COMM_WORLD.gather((found, slack(own) > 1))
+if MPI.COMM_WORLD.Get_rank() == 0:
+    print(everyone, flush=True)
+"""
+
+
+@pytest.mark.mpi
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) and /proc are Linux's")
+def test_the_threads_of_a_group_sleep_exactly(mpirun):
+    done = mpirun(2, RANKS)
+    assert done.returncode == 0, done.stderr
+    if "not permitted" in done.stdout:
+        pytest.skip("the slack of other threads may be read with CAP_SYS_NICE only")
+    assert done.stdout.strip() == "[({1}, True), ({1}, True)]"
