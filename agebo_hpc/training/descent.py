@@ -8,6 +8,7 @@ not Keras itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -27,27 +28,41 @@ class VectorOptimizer:
     """
 
     def __init__(self, parameters: np.ndarray, shapes: Sequence[tuple[int, ...]] = ()) -> None:
-        self.parameters = tf.Variable(parameters, name="parameters")
-        self._memory: list[tuple[tf.Variable, float]] = []
+        self._shape = tf.TensorShape(np.shape(parameters))
+        self.parameters = make_variable(parameters)
+        self._memory: list[tuple[tf.Variable, tf.TensorShape, float]] = []
+
+    def read(self) -> tf.Tensor:
+        """Return the parameters' values now, of the shape (num_parameters,) when traced, too."""
+        return tf.ensure_shape(self.parameters.read_value(), self._shape)
 
     def restart(self, parameters: tf.Tensor) -> None:
         """Begin anew from start values of the same shape."""
         self.parameters.assign(parameters)
-        for variable, value in self._memory:
-            variable.assign(tf.fill(variable.shape, value))
+        for variable, shape, value in self._memory:
+            variable.assign(tf.fill(shape, value))
 
     def _slot(self, value: float = 0.0) -> tf.Variable:
         """Return a number for each parameter that a step may remember."""
-        return self._remember(self.parameters.shape, value)
+        return self._remember(self._shape, value)
 
     def _number(self, value: float) -> tf.Variable:
         """Return one number that a step may remember."""
-        return self._remember((), value)
+        return self._remember(tf.TensorShape(()), value)
 
-    def _remember(self, shape: Sequence[int], value: float) -> tf.Variable:
-        variable = tf.Variable(tf.fill(shape, value))
-        self._memory.append((variable, value))
+    def _remember(self, shape: tf.TensorShape, value: float) -> tf.Variable:
+        variable = make_variable(tf.fill(shape, value))
+        self._memory.append((variable, shape, value))
         return variable
+
+
+def make_variable(value: Any) -> tf.Variable:
+    """Return a variable that says how many dimensions it has and not how long they are.
+
+    TensorFlow compiles the making of a variable for each new shape and keeps that for ever, some
+    60 KiB for each: a process that trains one network after the other would grow without end.
+    """
+    return tf.Variable(value, shape=tf.TensorShape([None] * np.ndim(value)))
 
 
 class GradientDescent(VectorOptimizer):

@@ -115,7 +115,7 @@ class Lars(VectorOptimizer):
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
-        ratios = self._norms.trust_ratios(self.parameters.read_value(), gradient)
+        ratios = self._norms.trust_ratios(self.read(), gradient)
         step = learning_rate * ratios * gradient
         self.parameters.assign_sub(self._velocity.assign(self.momentum * self._velocity + step))
 
@@ -155,7 +155,7 @@ class Lamb(VectorOptimizer):
         beta2_power = self._beta2_power.assign(self._beta2_power * self.beta2)
         root = tf.sqrt(second / (1 - beta2_power)) + self.epsilon
         direction = first / (1 - beta1_power) / root
-        ratios = self._norms.trust_ratios(self.parameters.read_value(), direction)
+        ratios = self._norms.trust_ratios(self.read(), direction)
         self.parameters.assign_sub(learning_rate * ratios * direction)
 
 
@@ -163,6 +163,10 @@ class Optimizer(Protocol):
     """Changes one flat vector of parameters, step by step."""
 
     parameters: tf.Variable
+
+    def read(self) -> tf.Tensor:
+        """Return the parameters' values now, of shape (num_parameters,)."""
+        ...
 
     def restart(self, parameters: tf.Tensor) -> None:
         """Begin anew from start values of the same shape."""

@@ -83,7 +83,7 @@ class Program:
         state = self.optimizer, self._scale
         self.train = compile_epoch(graph, task, recipe, shapes.batch, state, group)
         self.validate = compile_sums(
-            task, graph, lambda x: forward(graph, self.optimizer.parameters, x)
+            task, graph, lambda x: forward(graph, self.optimizer.read(), x)
         )
 
     def restart(self, start: tf.Tensor) -> None:

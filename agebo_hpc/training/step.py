@@ -55,9 +55,7 @@ def compile_epoch(
         backward = tf.function(backward, autograph=False, jit_compile=True)
 
     def step(x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        loss, gradient = backward(
-            optimizer.parameters.read_value(), tf.gather(x, rows), tf.gather(y, rows)
-        )
+        loss, gradient = backward(optimizer.read(), tf.gather(x, rows), tf.gather(y, rows))
         if group.size > 1:
             gradient = group.sum(gradient, "gradient")
         scale.apply(gradient, lambda gradient: optimizer.apply(gradient, rate))

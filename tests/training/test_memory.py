@@ -12,6 +12,7 @@ from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.recipe import LOSSES, OPTIMIZERS, Recipe
 from agebo_hpc.training.data_parallel import SingleProcess
 from agebo_hpc.training.engine import Rows, TrainingPlan, train_network
+from agebo_hpc.training.optimizer import Adam
 
 SPACE = ArchitectureSpace(num_nodes=6)
 MIB = 2**20
@@ -82,13 +83,29 @@ def test_after_a_training_no_traced_graph_is_alive_and_no_gradient_was_registere
 @pytest.mark.slow
 def test_resident_memory_does_not_grow_with_the_number_of_trainings():
     process = psutil.Process()
-    for number in range(12):
-        train_once(number)
-    gc.collect()
-    early = process.memory_info().rss
-    for number in range(12, 42):
-        train_once(number)
-    gc.collect()
-    grown = (process.memory_info().rss - early) / 30
+
+    def train(numbers):
+        for number in numbers:
+            train_once(number)
+            gc.collect()  # as a trainer does
+        return process.memory_info().rss
+
+    early = train(range(12))
+    grown = (train(range(12, 42)) - early) / 30
     # What TensorFlow keeps of a network with one custom gradient is ten times as much.
     assert grown < MIB, f"{grown / MIB:.2f} MiB for each training"
+
+
+def test_parameters_of_ever_new_sizes_leave_nothing_behind():
+    process = psutil.Process()
+
+    def make_and_drop(sizes):
+        for size in sizes:
+            Adam(np.zeros(size, np.float32))
+        gc.collect()
+        return process.memory_info().rss
+
+    early = make_and_drop(range(100, 150))
+    grown = (make_and_drop(range(150, 450)) - early) / 300
+    # A variable that has its size in its type costs about 50 KiB for each new one.
+    assert grown < 10 * 1024, f"{grown / 1024:.1f} KiB for each size"
