@@ -2,8 +2,9 @@
 
     python scripts/bench/bench_memory.py [DATA.h5] [--evaluations 300] [--ranks 2] [--processes 1]
 
-Compares the memory after all evaluations with that after 50, of all ranks together. A process that
-kept every traced network would grow by 8 to 60 MiB with each of them.
+Compares the memory after all evaluations with that after 50: of the manager, which keeps the
+history, and of all trainers together. A process that kept every traced network would grow by 8 to
+60 MiB with each of them.
 """
 
 import argparse
@@ -39,8 +40,8 @@ def main() -> None:
     report(asked, samples)
 
 
-def sample_search(asked: argparse.Namespace, run: Path) -> list[tuple[int, float]]:
-    """Return (finished evaluations, MiB of all ranks) about twice a second."""
+def sample_search(asked: argparse.Namespace, run: Path) -> list[tuple[int, float, float]]:
+    """Return (finished evaluations, MiB of the manager, MiB of the trainers), twice a second."""
     command = [ROOT / "scripts" / "ranks.sh", asked.ranks, sys.executable, "-m", "agebo_hpc"]
     command += ["search", asked.data, "--out", run, "--max-evals", asked.evaluations]
     command += ["--epochs", 1, "--fix", "batch_size=512", "--processes", asked.processes]
@@ -48,39 +49,45 @@ def sample_search(asked: argparse.Namespace, run: Path) -> list[tuple[int, float
     with subprocess.Popen([str(word) for word in command], cwd=ROOT) as search:
         while search.poll() is None:
             time.sleep(0.5)
-            memory = [rank.memory_info().rss for rank in ranks_below(search.pid)]
+            memory = [rank.memory_info().rss / 2**20 for rank in ranks_below(search.pid)]
             if len(memory) == asked.ranks and (run / "journal.jsonl").exists():
-                samples.append((len(read_history(run)), sum(memory) / 2**20))
+                samples.append((len(read_history(run)), memory[0], sum(memory[1:])))
     return samples
 
 
 def ranks_below(pid: int) -> list[psutil.Process]:
-    """Return the Python processes that a launcher started."""
+    """Return the Python processes that a launcher started, the first rank first."""
     try:
         below = psutil.Process(pid).children(recursive=True)
-        return [process for process in below if "python" in process.name()]
+        ranks = [process for process in below if "python" in process.name()]
+        return sorted(ranks, key=lambda process: process.pid)
     except psutil.NoSuchProcess:
         return []
 
 
-def report(asked: argparse.Namespace, samples: list[tuple[int, float]]) -> None:
-    """Print the memory at a few counts of evaluations, and the ratio of the last to that at 50."""
+def report(asked: argparse.Namespace, samples: list[tuple[int, float, float]]) -> None:
+    """Print the memory at some counts of evaluations, and ratios of the last to that at 50."""
 
-    def around(count: int) -> float:
-        near = [memory for number, memory in samples if abs(number - count) <= WINDOW]
-        return statistics.median(near) if near else float("nan")
+    def around(count: int) -> tuple[float, ...]:
+        near = [memory for number, *memory in samples if abs(number - count) <= WINDOW]
+        return tuple(statistics.median(kind) for kind in zip(*near, strict=True))
 
     counts = [50, *range(100, asked.evaluations + 1, 50)]
-    print(f"{'evaluations':>12} {'MiB, all ranks':>15}")
-    for count in counts:
-        print(f"{count:12d} {around(count):15.0f}")
+    found = {count: around(count) for count in counts}
+    print(f"{'evaluations':>12} {'manager, MiB':>14} {'trainers, MiB':>14}")
+    for count, memory in found.items():
+        print(f"{count:12d}", *(f"{kind:14.0f}" for kind in memory))
+    manager, trainers = (
+        round(last / first, 3) for first, last in zip(found[50], found[counts[-1]], strict=True)
+    )
     figures = {
         "ranks": asked.ranks,
         "processes": asked.processes,
-        "mib": {count: round(around(count), 1) for count in counts},
-        "ratio_to_50": round(around(asked.evaluations) / around(50), 3),
+        "mib": {count: [round(kind, 1) for kind in memory] for count, memory in found.items()},
+        "manager_to_50": manager,
+        "trainers_to_50": trainers,
     }
-    print(f"ratio to that at 50: {figures['ratio_to_50']}")
+    print(f"ratios to that at 50: manager {manager}, trainers {trainers}")
     print(json.dumps(figures))
 
 
