@@ -9,7 +9,6 @@ talks to the rank over that channel, and its end is reported on the control sock
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pickle
 import signal
@@ -23,7 +22,7 @@ from typing import Any
 
 from agebo_hpc.errors import AgeboError
 from agebo_hpc.execution.guard import is_echo, status_of
-from agebo_hpc.execution.tether import PR_SET_PDEATHSIG
+from agebo_hpc.execution.tether import die_with_parent
 from agebo_hpc.space.configuration import Evaluation
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import load_libraries
@@ -86,11 +85,6 @@ def main() -> None:
             if not data:
                 return
             report(control, fork(request, pickle.loads(data), channels[0]))
-
-
-def die_with_parent() -> None:
-    """Let the kernel end this process when the one that started it ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def report(control: socket.socket, child: int) -> None:
