@@ -68,6 +68,8 @@ def main() -> None:
     asked = parse_arguments()
     dataset = open_dataset(asked.data)
     cases = list(make_cases(asked, dataset))
+    # Before and after: the host of a virtual machine is not as fast at all times.
+    sgemm = max(sgemm_rate() for _ in range(3))
     with tempfile.TemporaryDirectory() as place:
         contenders = start_contenders(asked, dataset, Path(place))
         try:
@@ -77,7 +79,7 @@ def main() -> None:
         finally:
             for contender in contenders.values():
                 contender.stop()
-    sgemm = max(sgemm_rate() for _ in range(3))
+    sgemm = max(sgemm, *(sgemm_rate() for _ in range(3)))
     figures = {
         "data": dataset.name,
         "rows": min(dataset.num_rows["train"], asked.rows or sys.maxsize),
