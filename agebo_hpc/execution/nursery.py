@@ -16,6 +16,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -78,7 +79,8 @@ def main() -> None:
     os.environ["HOROVOD_ELASTIC"] = "0"
     prepare_environment(request["threads_per_slot"] or 1)
     load_libraries()
-    with socket.socket(fileno=int(sys.argv[1])) as control:
+    with socket.socket(fileno=int(sys.argv[1])) as control, suppress(ConnectionError):
+        # A rank that is gone before this process is ready, or meanwhile, wants nothing more.
         control.send(b"ready")
         while True:
             data, channels, _, _ = socket.recv_fds(control, LONGEST_ORDER, 1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,18 @@ def preset(name: str) -> Problem:
     return PRESETS[name]()
 
 
+class _AsItIs(SourceFileLoader):
+    """Loads a file as it is now.
+
+    Python takes what it compiled before where size and second of the last change are the same: a
+    digit changed at once after a run would not be seen. And nothing is written beside the file.
+    """
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        code: types.CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
 def load_problem(reference: str) -> Problem:
     """Load a problem from ``FILE.py:NAME``; NAME is a `Problem` or a function that returns one.
 
@@ -214,12 +227,13 @@ def load_problem(reference: str) -> Problem:
         raise ConfigurationError(f"--problem is {reference!r}; give it as FILE.py:NAME.")
     if not Path(path).is_file():
         raise InputMissingError(f"There is no problem file {path!r}; check the path.")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    if spec is None or spec.loader is None:
+    if Path(path).suffix != ".py":
         raise ConfigurationError(f"{path!r} is not a Python file; give one that ends in .py.")
-    module = importlib.util.module_from_spec(spec)
+    loader = _AsItIs(Path(path).stem, path)
+    module = types.ModuleType(loader.name)
+    module.__file__ = path
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
         found = getattr(module, name)
         problem = found() if callable(found) else found
     except AttributeError as error:

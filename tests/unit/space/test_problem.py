@@ -1,6 +1,7 @@
 """Problems from files and presets, configurations and results as data."""
 
 import json
+import os
 
 import pytest
 
@@ -45,6 +46,26 @@ def test_a_file_that_raises_is_refused_with_its_error(tmp_path):
     path.write_text("raise RuntimeError('no such luck')")
     with pytest.raises(ConfigurationError, match="no such luck"):
         load_problem(f"{path}:problem")
+
+
+def test_a_file_is_read_as_it_is_now_and_nothing_is_written_beside_it(tmp_path):
+    path = tmp_path / "mine.py"
+    text = (
+        "from agebo_hpc.space.problem import Problem, Recipe\n"
+        "mine = Problem(recipe=Recipe(epochs={}))\n"
+    )
+    for epochs in (2, 3, 4):
+        path.write_text(text.format(epochs))
+        os.utime(path, (1, 1))  # as if changed within one second
+        assert load_problem(f"{path}:mine").recipe.epochs == epochs
+    assert os.listdir(tmp_path) == ["mine.py"]
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "problem.txt"
+    path.write_text("")
+    with pytest.raises(ConfigurationError, match="not a Python file"):
+        load_problem(f"{path}:mine")
 
 
 def test_a_missing_file_and_a_reference_without_a_name_are_refused(tmp_path):
