@@ -209,5 +209,5 @@ def _print_findings(findings: pd.DataFrame) -> None:
     for row in findings.itertuples(index=False):
         click.echo(
             f"{row.verdict:>22}  {row.finding} ({row.problem}): {row.method} "
-            f"{number(row.median)}, {row.other} {number(row.other_median)}, p = {row.p:.2g}"
+            f"{number(row.median)}, {row.other} {number(row.other_median)}, p = {number(row.p)}"
         )
