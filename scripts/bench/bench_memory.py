@@ -9,6 +9,7 @@ history, and of all trainers together. A process that kept every traced network 
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -70,16 +71,16 @@ def report(asked: argparse.Namespace, samples: list[tuple[int, float, float]]) -
 
     def around(count: int) -> tuple[float, ...]:
         near = [memory for number, *memory in samples if abs(number - count) <= WINDOW]
-        return tuple(statistics.median(kind) for kind in zip(*near, strict=True))
+        kinds = zip(*near, strict=True) if near else ([math.nan], [math.nan])
+        return tuple(statistics.median(kind) for kind in kinds)
 
-    counts = [50, *range(100, asked.evaluations + 1, 50)]
+    counts = sorted({*range(50, asked.evaluations + 1, 50), 50, asked.evaluations})
     found = {count: around(count) for count in counts}
     print(f"{'evaluations':>12} {'manager, MiB':>14} {'trainers, MiB':>14}")
     for count, memory in found.items():
         print(f"{count:12d}", *(f"{kind:14.0f}" for kind in memory))
-    manager, trainers = (
-        round(last / first, 3) for first, last in zip(found[50], found[counts[-1]], strict=True)
-    )
+    ends = zip(found[50], found[asked.evaluations], strict=True)
+    manager, trainers = (round(last / first, 3) for first, last in ends)
     figures = {
         "ranks": asked.ranks,
         "processes": asked.processes,
