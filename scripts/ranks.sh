@@ -17,6 +17,11 @@ case "$(mpirun --version 2>/dev/null)" in
         export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
         export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1
     fi
+    # Open MPI 5 does not start where a killed mpirun of the same process id left its files.
+    if [ -e "${PRTE_MCA_prte_local_tmpdir_base:-${TMPDIR:-/tmp}}/ompi.$$" ]; then
+        PRTE_MCA_prte_local_tmpdir_base=$(mktemp -d)
+        export PRTE_MCA_prte_local_tmpdir_base
+    fi
     ;;
 esac
 exec mpirun -n "$number" "${switches[@]}" "$@"

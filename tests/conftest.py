@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 Finished = subprocess.CompletedProcess[str]
 
+# What mpirun leaves when a test kills it, out of the way of later ones with its process id.
+SESSIONS = tempfile.TemporaryDirectory(prefix="agebo_ranks.", ignore_cleanup_errors=True)
 # Tests start more ranks than a small machine has cores, each with one thread.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -33,6 +36,7 @@ ENVIRONMENT = {
     "PRTE_MCA_hwloc_default_binding_policy": "none",
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
     "OMPI_MCA_hwloc_base_binding_policy": "none",
+    "PRTE_MCA_prte_local_tmpdir_base": SESSIONS.name,
 }
 AS_ROOT = {
     f"{prefix}_ALLOW_RUN_AS_ROOT{suffix}": "1"

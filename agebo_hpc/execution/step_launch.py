@@ -21,6 +21,11 @@ LAUNCHER_VARIABLE = "AGEBO_LAUNCHER"
 LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec")
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "AGEBO_BIND", "AGEBO_GPUS_PER_NODE")
 """Variables that Open MPI takes along to other nodes."""
+SESSION_BASE = "PRTE_MCA_prte_local_tmpdir_base"
+"""Where mpirun of Open MPI 5 keeps a job's files, in a directory named after its process id.
+
+It does not start where a killed one of the same id left them; ids come round again.
+"""
 DEFAULT_SLOTS = 8
 """Slots of a node with more cores: as many processes as the papers give one evaluation."""
 

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -31,6 +32,7 @@ from agebo_hpc.execution.startup import is_shown
 from agebo_hpc.execution.step_ends import judge_end
 from agebo_hpc.execution.step_files import Order, StepFiles
 from agebo_hpc.execution.step_launch import (
+    SESSION_BASE,
     StepSite,
     overlap_lines,
     slot_lines,
@@ -104,6 +106,9 @@ class StepsExecutor(Executor):
         self._group_of = {slot: group for group in groups for slot in group}
         self._placement = Placement(groups, exclusive=self._exclusive)
         self._env = step_environment(os.environ, site)
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix="agebo_steps.", ignore_cleanup_errors=True
+        )
         self._path = Path(request.out).resolve() / STEPS_NAME
         self._waiting: dict[int, _Waiting] = {}
         self._steps: dict[int, _Step] = {}
@@ -195,6 +200,7 @@ class StepsExecutor(Executor):
             step.process.wait()
         self._steps.clear()
         shutil.rmtree(self._path, ignore_errors=True)
+        self._scratch.cleanup()
 
     def _start_all(self, started: Iterable[tuple[int, Block]]) -> None:
         for evaluation_id, block in started:
@@ -246,11 +252,15 @@ class StepsExecutor(Executor):
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=self._env,
+                    env={**self._env, SESSION_BASE: str(self._session_of(files))},
                     start_new_session=True,
                 )
             except OSError as error:
                 raise LaunchError(f"Cannot start {command[0]}: {error.strerror}.") from error
+
+    def _session_of(self, files: StepFiles) -> Path:
+        """Return the directory of a step's launcher: what a killed one leaves there harms none."""
+        return Path(self._scratch.name) / files.path.name
 
     def _look_at(self, step: _Step) -> None:
         """Hear what a step says; take its result when it has ended, end it when it is overdue."""
@@ -272,6 +282,7 @@ class StepsExecutor(Executor):
         # Whatever the launcher left behind on this node.
         _end(step.process, signal.SIGKILL)
         shutil.rmtree(step.files.path, ignore_errors=True)
+        shutil.rmtree(self._session_of(step.files), ignore_errors=True)
         self._start_all(self._placement.release(step.evaluation.id))
 
     def _end_if_overdue(self, step: _Step) -> None:

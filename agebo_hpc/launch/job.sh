@@ -236,8 +236,10 @@ agebo_hand_on() { # ask the search to stop in order
 }
 
 agebo_run() { # run the launcher, hand signals on to it, return its code
-    local child rc=0
-    "$@" </dev/null &
+    local child rc=0 sessions
+    # Open MPI 5 does not start where a killed mpirun of the same process id left its files.
+    sessions=$(mktemp -d) || agebo_fail 71 "no directory can be made in ${TMPDIR:-/tmp}; set TMPDIR."
+    PRTE_MCA_prte_local_tmpdir_base=$sessions "$@" </dev/null &
     child=$!
     agebo_child=$child
     trap 'agebo_hand_on' "${AGEBO_SIGNAL:-USR2}"
@@ -252,6 +254,7 @@ agebo_run() { # run the launcher, hand signals on to it, return its code
     rc=0
     wait "$child" 2>/dev/null || rc=$?
     trap - TERM "${AGEBO_SIGNAL:-USR2}"
+    rm -rf "$sessions"
     return "$rc"
 }
 

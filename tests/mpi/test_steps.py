@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -61,6 +62,22 @@ def test_a_real_training_gives_what_ranks_that_live_on_give(agebo, mpirun, tiny_
     assert list(steps.status) == ["done", "done"]
     assert list(steps.objective) == list(ranks.objective)
     assert list(steps.configuration_key) == list(ranks.configuration_key)
+
+
+def test_what_killed_launchers_left_behind_hinders_no_step(agebo, mpirun, tmp_path):
+    left = tmp_path / "t" / "left"
+    left.mkdir(parents=True)
+    (left / f"pmix.{socket.gethostname().split('.')[0]}.tool").write_text("of a killed mpirun")
+    last = int(Path("/proc/sys/kernel/ns_last_pid").read_text())
+    limit = int(Path("/proc/sys/kernel/pid_max").read_text())
+    for number in range(last, last + 5000):
+        (tmp_path / "t" / f"ompi.{number % limit}").symlink_to(left)
+    words = ("search", "--problem", f"{HERE / 'made_up.py'}:quick", "--max-evals", "2")
+    where = {"TMPDIR": str(tmp_path / "t"), "PRTE_MCA_prte_local_tmpdir_base": ""}
+    done = agebo(*words, "--out", tmp_path / "run", *STEPS, env={**TWO_SLOTS, **where})
+    assert done.returncode == 0, done.stderr
+    assert list(read_history(tmp_path / "run").status) == ["done", "done"]
+    assert not list((tmp_path / "t").glob("agebo_steps.*"))
 
 
 def test_a_step_loads_nothing_that_only_searches_and_tables_need(

@@ -111,6 +111,15 @@ def test_each_launcher_has_its_words(slurm, tmp_path, launcher, words):
         assert (tmp_path / "run.hosts.counts").read_text() == "a:3\nb:2\n"
 
 
+def test_the_launchers_own_files_are_in_a_directory_that_goes_with_it(tmp_path):
+    code = """agebo_run bash -c 'echo $PRTE_MCA_prte_local_tmpdir_base; exit 9' || echo "code $?"
+    ls "$TMPDIR" """
+    (tmp_path / "t").mkdir()
+    done = bash(code, tmp_path, TMPDIR=str(tmp_path / "t"))
+    base, *rest = done.stdout.splitlines()
+    assert base.startswith(str(tmp_path / "t")) and rest == ["code 9"], done.stderr
+
+
 def test_an_unknown_launcher_or_site_is_named(slurm, tmp_path):
     done = bash("agebo_layout", tmp_path, **slurm, AGEBO_LAUNCHER="jsrun")
     assert done.returncode == 78 and "AGEBO_LAUNCHER is jsrun" in done.stderr
