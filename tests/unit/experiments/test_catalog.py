@@ -99,6 +99,16 @@ def test_parts_of_the_workers_are_machines_of_their_own(tmp_path):
     ]
 
 
+def test_the_smallest_part_of_few_workers_is_what_the_others_are_compared_with():
+    experiment = find_experiment("scaling").fitted(1, workers=2)
+    assert experiment.baseline == "AgEBO on 1/2"
+    assert {(f.measure, f.method, f.other) for f in experiment.findings} == {
+        ("evaluations", "AgEBO", "AgEBO on 1/2"),
+        ("minutes_to_baseline", "AgEBO", "AgEBO on 1/2"),
+        ("utilisation", "AgEBO", "AgEBO on 1/2"),
+    }
+
+
 def test_other_methods_can_be_compared():
     chosen = find_experiment("mixed").with_methods(["random", "AgEBO"])
     assert ([v.name for v in chosen.variants], chosen.baseline) == (["random", "AgEBO"], "random")
