@@ -239,6 +239,12 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Objective that pending points are given: mean, min or max of those seen.",
 )
+@click.option(
+    "--initial-points",
+    type=click.IntRange(min=1),
+    help="Random hyperparameters before the optimizer is asked.  [default: as many evaluations as "
+    "run at once, 5 at least]",
+)
 @click.option("--trees", type=int, default=10, show_default=True, help="Of the random forest.")
 @click.option(
     "--surrogate",

@@ -15,6 +15,9 @@ from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
 from agebo_hpc.training.simulation import with_whole_path
 
+LEAST_INITIAL_POINTS = 5
+"""Of the optimizer: with fewer some searches never leave a region where nothing trains."""
+
 
 def data_facts(problem: Problem) -> dict[str, str]:
     """Return content hash and metric of a problem's data set; empty where it has none. Local.
@@ -70,8 +73,24 @@ def proposals_ahead(request: SearchRequest, num_at_once: int) -> int:
     return 0 if num_at_once == 1 or request.synchronous else max(1, num_at_once // 8)
 
 
+def initial_points(request: SearchRequest, num_at_once: int) -> int:
+    """Return how many random points the optimizer begins with.
+
+    The papers take as many as run at once, 128 or more. Where one does, and its training fails,
+    whatever comes next is better, and with a small kappa a search can stay where that was.
+
+    Parameters
+    ----------
+    request
+        May say it.
+    num_at_once
+        W, evaluations that can run at once, >= 1.
+    """
+    return request.initial_points or max(num_at_once, LEAST_INITIAL_POINTS)
+
+
 def run_configuration(
-    request: SearchRequest, problem: Problem, space: HyperparameterSpace, num_initial: int
+    request: SearchRequest, problem: Problem, space: HyperparameterSpace, num_at_once: int
 ) -> dict[str, Any]:
     """Return all that was asked and what followed from it, for config.toml. Local.
 
@@ -81,9 +100,10 @@ def run_configuration(
         What was asked.
     space
         With the choices of n that the worker groups can hold.
-    num_initial
-        Evaluations that can run at once, >= 1.
+    num_at_once
+        W, evaluations that can run at once, >= 1.
     """
+    num_initial = initial_points(request, num_at_once)
     asked = request.to_dict()
     if request.data is not None:
         asked["data"] = str(Path(request.data).resolve())
@@ -99,7 +119,7 @@ def run_configuration(
             "seed": request.seed,
             "num_initial": num_initial,
             "max_evals": request.max_evals,
-            "ahead": proposals_ahead(request, num_initial),
+            "ahead": proposals_ahead(request, num_at_once),
             # Left out where it is the usual: runs of before it are searches of the same kind.
             "synchronous": request.synchronous or None,
             **asdict(request.search_settings(num_initial)),

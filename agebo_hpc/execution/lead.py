@@ -62,19 +62,18 @@ class Manager:
         self._size_of = parameter_counter(problem)
         self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
-        num_initial = max(1, executor.num_at_once(min(space.processes)))
-        config = run_configuration(life.request, problem, space, num_initial)
+        num_at_once = max(1, executor.num_at_once(min(space.processes)))
+        config = run_configuration(life.request, problem, space, num_at_once)
         if life.run is None:
             self._run = RunDirectory.create(life.request.out, config)
         else:
             self._run = life.run
-            num_initial = life.run.config["search"]["num_initial"]
             if life.request.ahead is None:
                 config["search"]["ahead"] = life.run.config["search"].get("ahead", 0)
             config, self._changes = changed_configuration(life.run.config, config)
         self._config = config
         self._ahead = config["search"]["ahead"]
-        settings = life.request.search_settings(num_initial)
+        settings = life.request.search_settings(self._config["search"]["num_initial"])
         self._search = make_search(life.request.method, problem.architecture, space, settings)
 
     def run(self, interrupt: Interrupt) -> int:

@@ -22,7 +22,7 @@ ISOLATIONS = ("rank", "child")
 
 POSITIVE = (
     *("max_evals", "max_time", "walltime", "epochs", "max_processes", "threads_per_slot"),
-    *("accumulate_steps", "max_memory"),
+    *("accumulate_steps", "max_memory", "initial_points"),
     *("groups", "slots_per_group"),
 )
 NOT_NEGATIVE = (
@@ -74,6 +74,9 @@ class SearchRequest:
         ``none``, ``balanced``, or ``LABEL=NUMBER`` for each class with commas between.
     population, sample_size, kappa, lie, trees, surrogate, mutation, seed
         Of the search.
+    initial_points
+        Random points of the optimizer before its forest is asked, >= 1; None: by the number of
+        evaluations that run at once.
     max_processes
         Largest number of slots of a worker group.
     isolation
@@ -143,6 +146,7 @@ class SearchRequest:
     ahead: int | None = None
     synchronous: bool = False
     surrogate: str = "forest"
+    initial_points: int | None = None
     max_time: float | None = None
     heartbeat_timeout: float = 60.0
     max_memory: float | None = None
@@ -237,7 +241,7 @@ class SearchRequest:
                 )
 
     def search_settings(self, num_initial: int) -> SearchSettings:
-        """Return the search's settings for ``num_initial`` evaluations at once.
+        """Return the search's settings with ``num_initial`` random points at the start.
 
         Raises
         ------

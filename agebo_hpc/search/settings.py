@@ -46,7 +46,8 @@ class SearchSettings:
     seed
         Of every draw, >= 0.
     num_initial
-        W, the number of evaluations that can run at once, >= 1.
+        Random points of the optimizer before its forest is asked, >= 1; in the papers W, the
+        number of evaluations that can run at once.
     population_size, sample_size
         P and S of aging evolution, 1 <= S <= P.
     mutation
