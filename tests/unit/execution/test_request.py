@@ -3,7 +3,7 @@
 import pytest
 
 from agebo_hpc.errors import ConfigurationError, LaunchError, UsageError
-from agebo_hpc.execution.facts import proposals_ahead
+from agebo_hpc.execution.facts import initial_points, proposals_ahead
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.space.problem import preset
 
@@ -29,6 +29,7 @@ def request(**changes):
         ("kappa", -1.0, "--kappa is -1"),
         ("lie", "median", "--lie is median"),
         ("trees", 0, "--trees is 0"),
+        ("initial_points", 0, "--initial-points is 0; give more than 0"),
         ("seed", -1, "--seed is -1"),
         ("fixed", {"num_processes": 2}, "num_processes=2; give --processes 2"),
         ("executor", "slurm", "--executor is slurm; choose among auto, serial, mpi"),
@@ -161,6 +162,11 @@ def test_options_of_the_recipe_replace_those_of_the_problem_and_only_those():
 def test_accumulating_no_batch_is_a_usage_error():
     with pytest.raises(UsageError, match="--accumulate-steps is 0; give more than 0"):
         SearchRequest(data="table.h5", out="run", accumulate_steps=0)
+
+
+def test_few_evaluations_at_once_are_no_reason_to_begin_with_few_random_points():
+    assert [initial_points(request(), w) for w in (1, 4, 8, 128)] == [5, 5, 8, 128]
+    assert [initial_points(request(initial_points=2), w) for w in (1, 128)] == [2, 2]
 
 
 def test_a_synchronous_search_has_nothing_ready_ahead():

@@ -22,3 +22,10 @@ def test_a_recipe_of_an_earlier_version_is_not_a_changed_one():
     config, changes = changed_configuration(stored, other)
     assert list(changes) == ["problem.recipe"]
     assert config["problem"]["recipe"]["loss"] == "mae"
+
+
+def test_a_search_keeps_the_number_of_random_points_that_it_began_with():
+    stored, now = configuration(Recipe()), configuration(Recipe())
+    stored["search"]["num_initial"], now["search"]["num_initial"] = 1, 5
+    config, changes = changed_configuration(stored, now)
+    assert changes == {} and config["search"]["num_initial"] == 1
