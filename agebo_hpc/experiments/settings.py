@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -102,6 +103,7 @@ class Settings:
             "epochs": self.epochs,
             "population": self.population,
             "sample-size": self.sample_size,
+            "threads-per-slot": self._threads_of_part(workers),
         }
         if self.is_simulated:
             # Without a charge for the manager's work the same seed gives the same search.
@@ -111,6 +113,17 @@ class Settings:
                 "manager-charge": 0,
             }
         return option_words(options)
+
+    def _threads_of_part(self, workers: int) -> int | None:
+        """Return the cores of a slot of a part of the machine, None where the search decides.
+
+        Alone on a node, a few ranks would divide all of its cores among them: other slots than
+        those of the whole. Where all do not fit on this node, launcher and nodes decide.
+        """
+        slots, cores = self.workers * self.max_processes, len(os.sched_getaffinity(0))
+        if self.is_simulated or workers == self.workers or slots > cores:
+            return None
+        return cores // slots
 
 
 def option_words(options: dict[str, Any]) -> list[str]:

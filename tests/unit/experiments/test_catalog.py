@@ -99,6 +99,21 @@ def test_parts_of_the_workers_are_machines_of_their_own(tmp_path):
     ]
 
 
+def test_the_slots_of_a_part_of_the_machine_are_those_of_the_whole(monkeypatch, tmp_path):
+    def threads(cores, workers):
+        monkeypatch.setattr("os.sched_getaffinity", lambda pid: range(cores))
+        real = Settings("mpi", workers=workers, max_processes=1, max_evals=5)
+        experiment = find_experiment("scaling").fitted(1, workers)
+        planned = plan(experiment, [Backing("d", "d.h5")], real, [1], tmp_path)
+        words = [[*search.words, "--threads-per-slot", ""] for search in planned]
+        return [w[w.index("--threads-per-slot") + 1] for w in words]
+
+    assert threads(cores=2, workers=2) == ["1", ""]
+    assert threads(cores=8, workers=4) == ["2", "2", ""]
+    # Several nodes, or slots that share cores.
+    assert threads(cores=2, workers=4) == ["", "", ""]
+
+
 def test_the_smallest_part_of_few_workers_is_what_the_others_are_compared_with():
     experiment = find_experiment("scaling").fitted(1, workers=2)
     assert experiment.baseline == "AgEBO on 1/2"
