@@ -66,7 +66,8 @@ class Usual:
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
-    help=f"Epochs of a training.  [default: {EPOCHS_OF_TABLES} for tables, else the preset's]",
+    help=f"Epochs of a training.  [default: {EPOCHS_OF_TABLES} for tables without epochs of "
+    "their own, else the preset's or the table's]",
 )
 @click.option(
     "--executor",
@@ -148,7 +149,7 @@ def experiment(
     conduct = Conduct(
         chosen,
         backings,
-        _settings(usual, options, is_table=backings[0].simulate is not None),
+        _settings(usual, options, _usual_epochs(backings)),
         range(1, options["seeds"] + 1),
         out,
     )
@@ -183,7 +184,16 @@ def _usual(backings: list[Backing], options: dict[str, Any]) -> Usual:
     return Usual("serial" if is_alone else "mpi", 1, 1, "packed", 1)
 
 
-def _settings(usual: Usual, options: dict[str, Any], is_table: bool) -> Settings:
+def _usual_epochs(backings: list[Backing]) -> int | None:
+    """Return the epochs of a training where none are given; None: those of preset or table."""
+    from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
+
+    tables = [parse_simulation(b.simulate) for b in backings if b.simulate is not None]
+    has_own = any(num_epochs_of(table) is not None for table in tables)
+    return EPOCHS_OF_TABLES if tables and not has_own else None
+
+
+def _settings(usual: Usual, options: dict[str, Any], usual_epochs: int | None) -> Settings:
     from agebo_hpc.experiments.settings import Settings
 
     has_end = options["walltime"] is not None or options["max_evals"] is not None
@@ -195,7 +205,7 @@ def _settings(usual: Usual, options: dict[str, Any], is_table: bool) -> Settings
         allocation=options["allocation"] or usual.allocation,
         walltime=HOURS if executor == "simulated" and not has_end else options["walltime"],
         max_evals=options["max_evals"],
-        epochs=options["epochs"] or (EPOCHS_OF_TABLES if is_table else None),
+        epochs=options["epochs"] or usual_epochs,
         population=options["population"],
         sample_size=options["sample_size"],
         fixed=parse_fixed(options["fixed"]),

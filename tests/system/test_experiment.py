@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -94,6 +95,17 @@ def test_the_commands_of_all_searches_can_be_had_without_running_them(agebo, tmp
     assert len(lines) == 4
     assert [" --synchronous" in line for line in lines] == [False, True, False, True]
     assert not (tmp_path / "out").exists()
+
+
+def test_recorded_trainings_have_the_epochs_that_they_were_recorded_with(agebo, tmp_path):
+    table = Path(__file__).parents[2] / "scripts" / "tables" / "covertype16.parquet"
+    words = ["experiment", "static-data-parallel", "--backing", f"recorded:{table},factor=100"]
+    words += ["--workers", "4", "--max-processes", "2", "--max-evals", "12", "--seeds", "1"]
+    done = agebo(*words, "--out", tmp_path / "out", timeout=300)
+    assert done.returncode == 0, done.stderr
+    for method in ("AgE-1", "AgE-2"):
+        history = read_history(tmp_path / "out" / "runs" / "covertype16" / method / "seed-1")
+        assert len(history) == 12 and set(history.epochs) == {5}
 
 
 def test_experiments_are_listed(agebo):
