@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from agebo_hpc.errors import InputMissingError, UsageError
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.space.problem import Problem
+from agebo_hpc.training.recorded_table import read_table
 from agebo_hpc.training.simulation import SIMULATIONS
+
+SECONDS = 27 * 60.0
+"""Of a training by one process: AgE-1's in AgEBO-Tabular."""
 
 PAPERS = ("covertype", "airlines", "albert", "dionis")
 """The data sets of AgEBO-Tabular."""
@@ -151,6 +156,8 @@ def parse_backings(text: str, preset: str = "v1") -> list[Backing]:
     if name not in SIMULATIONS or not colon and Path(text).exists():
         return [_data_set(text, preset)]
     kind = KINDS.get(name)
+    if name == "recorded":
+        return [_recorded(rest, preset)]
     if kind is None:
         return [Backing(_label(name, rest), simulate=text, preset=preset)]
     place, *options = rest.split(",")
@@ -165,6 +172,18 @@ def parse_backings(text: str, preset: str = "v1") -> list[Backing]:
         simulate = ",".join([f"{name}:{whole}:{each}", *options, *scaled])
         found.append(Backing(each, None, simulate, preset, kind.defaults))
     return found
+
+
+def _recorded(rest: str, preset: str) -> Backing:
+    """Return a table of recorded trainings; the median one by one process takes `SECONDS`."""
+    file, *options = rest.split(",")
+    words = [f"recorded:{Path(file).resolve()}", *options]
+    if not any(word.strip().startswith("factor=") for word in options):
+        trainings = read_table(file).trainings
+        alone = [t for t in trainings if t.configuration.num_processes == 1] or trainings
+        seconds = median(t.seconds_before + sum(t.seconds) for t in alone)
+        words.append(f"factor={SECONDS / seconds:.4g}")
+    return Backing(_label("recorded", rest), simulate=",".join(words), preset=preset)
 
 
 def _data_set(text: str, preset: str) -> Backing:

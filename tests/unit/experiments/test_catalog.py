@@ -1,5 +1,7 @@
 """The experiments as data: each can be planned, and each search's words are the command line's."""
 
+from pathlib import Path
+
 import pytest
 
 from agebo_hpc.cli.search import search
@@ -12,6 +14,7 @@ from agebo_hpc.experiments.figures import FIGURES
 from agebo_hpc.experiments.plan import plan, search_words, slug
 from agebo_hpc.experiments.settings import Settings, keep_settings
 from agebo_hpc.experiments.variants import VARIANTS, Variant, age
+from agebo_hpc.training.recorded_table import read_table
 
 LOGNORMAL = Backing("lognormal", simulate="lognormal:mean=60")
 SETTINGS = Settings(walltime=3600.0)
@@ -179,6 +182,14 @@ def test_a_backing_is_a_data_set_or_a_table_with_its_problems(tmp_path):
     data.touch()
     [real] = parse_backings(str(data), "v1-small")
     assert (real.label, real.words) == ("covertype16", [str(data), "--preset", "v1-small"])
+    recorded = Path(__file__).parents[3] / "scripts" / "tables" / "covertype16.parquet"
+    [replayed] = parse_backings(f"recorded:{recorded}")
+    words, _, factor = str(replayed.simulate).partition(",factor=")
+    assert (replayed.label, words) == ("covertype16", f"recorded:{recorded}")
+    seconds = [t.seconds_before + sum(t.seconds) for t in read_table(recorded).trainings]
+    assert 27 * 60 / max(seconds) < float(factor) < 27 * 60 / min(seconds)
+    [replayed] = parse_backings(f"recorded:{recorded},factor=2")
+    assert replayed.simulate == f"recorded:{recorded},factor=2"
     with pytest.raises(InputMissingError, match="no such data set"):
         parse_backings("nowhere.h5")
     with pytest.raises(InputMissingError, match="no table"):
