@@ -12,6 +12,9 @@ ABOVE, BELOW, EQUAL = "above", "below", "equal"
 LEVEL = 0.05
 """A rank test below it counts."""
 
+NOTHING = 0.5
+"""A rank test above it says not even a direction."""
+
 COLUMNS = (
     *("finding", "problem", "measure", "method", "other", "runs", "other_runs"),
     *("median", "other_median", "effect", "low", "high", "superiority", "p", "verdict"),
@@ -118,12 +121,13 @@ def verdict(superiority: float, p: float, direction: str) -> str:
     """Say in a word or two whether a finding shows.
 
     ``shown`` and ``opposite`` need p < `LEVEL`; ``tends to show`` and ``tends to the opposite``
-    say the direction only; ``no difference`` that neither lies above the other. Where equality
-    was published, ``no difference shown`` or ``differs``: few runs cannot show that two are equal.
+    say the direction only; ``no difference`` that neither lies above the other, or hardly: p is
+    `NOTHING` or more. Where equality was published, ``no difference shown`` or ``differs``: few
+    runs cannot show that two are equal.
     """
     if direction == EQUAL:
         return "differs" if p < LEVEL else "no difference shown"
-    if superiority == 0.5:
+    if superiority == 0.5 or p >= NOTHING:
         return "no difference"
     agrees = (superiority > 0.5) == (direction == ABOVE)
     if p < LEVEL:

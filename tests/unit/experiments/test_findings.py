@@ -39,6 +39,7 @@ def verdict(a, b, direction):
         (HIGH[:3], LOW[:3], ABOVE, "tends to show"),
         (LOW[:3], HIGH[:3], ABOVE, "tends to the opposite"),
         (LOW, LOW, ABOVE, "no difference"),
+        ([1.0, 2.0, 5.0], [0.0, 3.0, 4.0], ABOVE, "no difference"),
         (LOW, LOW, EQUAL, "no difference shown"),
         (LOW, HIGH, EQUAL, "differs"),
     ],
