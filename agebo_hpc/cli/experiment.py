@@ -34,6 +34,7 @@ class Usual:
     max_processes: int
     allocation: str
     jobs: int
+    epochs: int | None
 
 
 @click.command()
@@ -149,7 +150,7 @@ def experiment(
     conduct = Conduct(
         chosen,
         backings,
-        _settings(usual, options, _usual_epochs(backings)),
+        _settings(usual, options),
         range(1, options["seeds"] + 1),
         out,
     )
@@ -178,10 +179,11 @@ def _backings(texts: tuple[str, ...], preset: str) -> list[Backing]:
 
 
 def _usual(backings: list[Backing], options: dict[str, Any]) -> Usual:
+    epochs = _usual_epochs(backings)
     if backings[0].simulate is not None and options["executor"] in ("auto", "simulated"):
-        return Usual("simulated", 128, 8, "exclusive", len(os.sched_getaffinity(0)))
+        return Usual("simulated", 128, 8, "exclusive", len(os.sched_getaffinity(0)), epochs)
     is_alone = (options["workers"] or 1) * (options["max_processes"] or 1) == 1
-    return Usual("serial" if is_alone else "mpi", 1, 1, "packed", 1)
+    return Usual("serial" if is_alone else "mpi", 1, 1, "packed", 1, epochs)
 
 
 def _usual_epochs(backings: list[Backing]) -> int | None:
@@ -193,7 +195,7 @@ def _usual_epochs(backings: list[Backing]) -> int | None:
     return EPOCHS_OF_TABLES if tables and not has_own else None
 
 
-def _settings(usual: Usual, options: dict[str, Any], usual_epochs: int | None) -> Settings:
+def _settings(usual: Usual, options: dict[str, Any]) -> Settings:
     from agebo_hpc.experiments.settings import Settings
 
     has_end = options["walltime"] is not None or options["max_evals"] is not None
@@ -205,7 +207,7 @@ def _settings(usual: Usual, options: dict[str, Any], usual_epochs: int | None) -
         allocation=options["allocation"] or usual.allocation,
         walltime=HOURS if executor == "simulated" and not has_end else options["walltime"],
         max_evals=options["max_evals"],
-        epochs=options["epochs"] or usual_epochs,
+        epochs=options["epochs"] or usual.epochs,
         population=options["population"],
         sample_size=options["sample_size"],
         fixed=parse_fixed(options["fixed"]),

@@ -46,7 +46,7 @@ class BayesianOptimizer(Proposer[Value]):
     seed
         Of the search.
     num_initial
-        W: the first W evaluations get random points.
+        The first so many evaluations get random points; also about as many are pending.
     settings
         Of surrogate and acquisition.
     """
