@@ -14,7 +14,7 @@ JOB_SCRIPTS := $(wildcard slurm/* jobs/*.qsub jobs/*.cobalt jobs/sites/*.env age
 SCRIPTS := $(wildcard scripts/*.sh) .ci/run $(JOB_SCRIPTS)
 RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: help setup demo test test-slurm lint format bench docs clean distclean
+.PHONY: help setup demo test test-long test-slurm lint format bench docs clean distclean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-zA-Z%_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: setup ## search a network for 327,346 flights with mpirun, retrain the bes
 
 test: lint ## set-up, lint, then all tests
 	$(RUN) python -m pytest $(PYTEST_ARGS)
+
+test-long: setup ## the long proofs: hundreds of kills, damages and random tables; up to two hours
+	$(RUN) python -m pytest -m long --timeout 7200 $(PYTEST_ARGS)
 
 test-mpi-%: setup ## smoke test and MPI tests with % ranks, for example test-mpi-4
 	$(RUN) scripts/ranks.sh $* python -m agebo_hpc smoke
