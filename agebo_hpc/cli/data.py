@@ -200,6 +200,7 @@ def _report(made: Any, seconds: float) -> None:
     if len(facts["inputs"]) > 1:
         click.echo(f"Inputs: {_inputs(facts)}.")
     _print_unused(facts)
+    _print_remarks(facts)
 
 
 def _inputs(facts: dict[str, Any]) -> str:
@@ -250,6 +251,12 @@ def _print_facts(facts: dict[str, Any]) -> None:
             f"target mean {facts['target_mean']:g}, deviation {facts['target_deviation']:g} "
             f"(training part)"
         )
+    _print_remarks(facts)
+
+
+def _print_remarks(facts: dict[str, Any]) -> None:
+    for line in facts["remarks"]:
+        click.echo(f"note: {line}", err=True)
 
 
 def _print_unused(facts: dict[str, Any]) -> None:

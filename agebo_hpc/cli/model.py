@@ -18,6 +18,7 @@ from agebo_hpc.cli.search import Integers
 from agebo_hpc.execution.launcher import announced_rank
 
 if TYPE_CHECKING:
+    from agebo_hpc.data.dataset import DataSet
     from agebo_hpc.execution.team import Team
     from agebo_hpc.models.bundle import Model
     from agebo_hpc.models.quality import Quality
@@ -122,7 +123,8 @@ def retrain(
         return chosen, place
 
     chosen, place = team.first(choose_checked)
-    dataset = team.agree(lambda: open_data(chosen, options.data))
+    dataset = team.agree(lambda: open_data(chosen, options.data, team.local_rank == 0))
+    _remark(dataset, team.rank)
     _start(threads, team)
     from agebo_hpc.models.bundle import save_model
     from agebo_hpc.models.retraining import make_model, train_seeds
@@ -192,7 +194,8 @@ def ensemble(
         return found, place
 
     found, place = team.first(choose_checked)
-    dataset = team.agree(lambda: open_data(found[0], options.data))
+    dataset = team.agree(lambda: open_data(found[0], options.data, team.local_rank == 0))
+    _remark(dataset, team.rank)
     _start(threads, team)
     from agebo_hpc.models.bundle import save_model
     from agebo_hpc.models.ensemble import make_ensemble, train_candidates
@@ -206,6 +209,12 @@ def ensemble(
     model = make_ensemble(candidates, dataset)
     save_model(model, place, force)
     _report_training(model, place, time.perf_counter() - began, as_json)
+
+
+def _remark(dataset: DataSet, rank: int = 0) -> None:
+    """Say what should be known of a data set, on standard error."""
+    for line in () if rank else dataset.remarks:
+        click.echo(f"note: {line}", err=True)
 
 
 def _together(team: Team) -> str:
@@ -266,6 +275,8 @@ def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: b
 
     description, dataset = read_description(model), open_dataset(data)
     check_fits(description, dataset)
+    dataset.verify((part,))
+    _remark(dataset)
     _start(threads)
     from agebo_hpc.models.bundle import load_model
     from agebo_hpc.models.evaluation import evaluate_model

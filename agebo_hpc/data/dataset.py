@@ -1,12 +1,12 @@
 """The prepared data set: opening it, and making it from a table.
 
-A part's arrays are mapped from the file, read-only, when they are first used: the processes of a
-node share one copy, and a search never reads the test part.
+A part's arrays are checked and mapped from the file, read-only, when they are first used: the
+processes of a node share one copy, and a search never reads the test part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +22,11 @@ from agebo_hpc.data.file_format import (
     FORMAT,
     FORMAT_VERSION,
     Block,
-    Extent,
     read_prepared,
     write_prepared,
 )
 from agebo_hpc.data.inputs import WHOLE, InputRange, check_kinds, divide, input_ranges
+from agebo_hpc.data.integrity import Extent, check_array
 from agebo_hpc.data.preprocessing import (
     ONE_HOT_LEVELS,
     Preprocessing,
@@ -91,15 +91,24 @@ class DataSet:
     preprocessing
         How a table with the same columns becomes arrays, and outputs become labels.
     fingerprint
-        SHA-256 of the content, in hexadecimal.
+        SHA-256 of the description and the arrays' checksums, in hexadecimal.
+    has_checksums
+        Whether damage of the arrays can be told; the first files had no checksums.
     created, agebo_hpc_version
         When (ISO 8601, UTC) and by which version it was made.
     schema
         All of the description, as plain data.
     """
 
-    def __init__(self, path: Path, schema: dict[str, Any], extents: dict[str, Extent]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: dict[str, Any],
+        extents: dict[str, Extent],
+        verify: bool = True,
+    ) -> None:
         self.path = path
+        self.has_checksums = "checksums" in schema
         self.schema = schema
         self.preprocessing = Preprocessing.from_dict(schema["preprocessing"])
         self.name: str = schema["name"]
@@ -109,7 +118,28 @@ class DataSet:
         self.fingerprint: str = schema["fingerprint"]
         self.created: str = schema["created"]
         self.agebo_hpc_version: str = schema["agebo_hpc_version"]
+        self._check_schema()
         self._extents = extents
+        self._unchecked = set(extents) if verify else set()
+
+    def _check_schema(self) -> None:
+        """Raise ValueError if parts of the description contradict each other."""
+        if self.schema["feature_names"] != list(self.feature_names):
+            raise ValueError("feature_names are not those of the columns")
+        if self.task != self.preprocessing.task:
+            raise ValueError(f"task is {self.task!r}, the target's {self.preprocessing.task!r}")
+        for part in PARTS:
+            counts = self.class_counts(part)
+            if (counts is None) != (self.class_labels is None):
+                raise ValueError("class_counts are there without class labels, or lack")
+            if counts is not None and (
+                len(counts) != self.num_outputs or sum(counts) != self.num_rows[part]
+            ):
+                raise ValueError(f"class_counts of {part} are not those of its rows")
+        stops = [0, *(item.stop for item in self.inputs)]
+        starts = [*(item.start for item in self.inputs), self.num_features]
+        if stops != starts:
+            raise ValueError("inputs do not divide the features")
 
     @property
     def class_labels(self) -> tuple[Any, ...] | None:
@@ -153,26 +183,65 @@ class DataSet:
     @cached_property
     def train(self) -> Part:
         """Rows that networks and the preprocessing are fitted to."""
-        return self._map("train")
+        return self._part("train")
 
     @cached_property
     def validation(self) -> Part:
         """Rows that the search compares networks on."""
-        return self._map("validation")
+        return self._part("validation")
 
     @cached_property
     def test(self) -> Part:
         """Rows that only a final network sees."""
-        return self._map("test")
+        return self._part("test")
 
-    def _map(self, part: str) -> Part:
-        arrays = []
-        for array in "xy":
-            extent = self._extents[f"{part}/{array}"]
-            arrays.append(
-                np.memmap(self.path, extent.dtype, "r", extent.offset, shape=extent.shape)
+    def target_of(self, part: str) -> NDArray[Any]:
+        """Return ``y`` of a part; its ``x`` is not read.
+
+        Raises
+        ------
+        DataError
+            If it is damaged.
+        """
+        return self._map(f"{part}/y")
+
+    def verify(self, parts: Iterable[str] = PARTS) -> None:
+        """Check parts now, so that hours are not spent before damage is found.
+
+        Raises
+        ------
+        DataError
+            If one is damaged.
+        """
+        for part in parts:
+            getattr(self, part)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a user should know before using the data, a line each. Reads targets."""
+        lines = []
+        if not self.has_checksums:
+            lines.append(
+                f"{self.path} was prepared by agebo_hpc {self.agebo_hpc_version} and carries no "
+                f"checksums: damage may go unnoticed; prepare it again to have them."
             )
-        return Part(*arrays)
+        return lines + [reason for reason in [constant_target(self, "validation")] if reason]
+
+    def _map(self, name: str) -> NDArray[Any]:
+        extent = self._extents[name]
+        if name in self._unchecked:
+            part, array = name.split("/")
+            counts = self.class_counts(part) if array == "y" else None
+            checksum = self.schema["checksums"][name] if self.has_checksums else None
+            check_array(self.path, name, extent, checksum, counts)
+            self._unchecked.discard(name)
+        try:
+            return np.memmap(self.path, extent.dtype, "r", extent.offset, shape=extent.shape)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.path} cannot be mapped ({error}).") from error
+
+    def _part(self, part: str) -> Part:
+        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"))
 
     def __repr__(self) -> str:
         return (
@@ -230,8 +299,28 @@ class PrepareOptions:
             raise UsageError(f"--seed is {self.seed}; give a whole number from 0 to 2^32 - 1.")
 
 
-def open_dataset(path: str | Path) -> DataSet:
+def constant_target(data: DataSet, part: str) -> str:
+    """Say that all rows of a part have the same target; nothing if they have not."""
+    y = data.target_of(part)
+    if y.min() < y.max():
+        return ""
+    return (
+        f"The target {data.target!r} is constant in the {part} part of {data.path}, the same in "
+        f"all of its {len(y)} rows: networks cannot be compared on it. Prepare with another "
+        f"--seed, a larger share of {part} rows in --split, or more rows."
+    )
+
+
+def open_dataset(path: str | Path, verify: bool = True) -> DataSet:
     """Open a prepared data set; its arrays are not read yet.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    verify
+        Whether each array is checked before its first use, which reads it once: 2.7 GB a second
+        and core from memory. False: another process of this node checks it, and this one waits.
 
     Raises
     ------
@@ -243,10 +332,11 @@ def open_dataset(path: str | Path) -> DataSet:
     path = Path(path).absolute()
     schema, extents = read_prepared(path)
     try:
-        return DataSet(path, schema, extents)
-    except KeyError as error:
+        return DataSet(path, schema, extents, verify)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"{path} lacks {error} in its description; prepare the data set again."
+            f"{path} has a description that cannot be read ({type(error).__name__}: {error}); "
+            f"prepare the data set again."
         ) from error
 
 

@@ -20,7 +20,8 @@ def describe(data: DataSet) -> dict[str, Any]:
     dict
         Plain JSON data: file and format, task and target, rows of each part, inputs as ranges
         of features, columns with kind, encoding and features, columns that are not used and why,
-        classes with rows of each part or mean and deviation of a real target.
+        classes with rows of each part or mean and deviation of a real target, whether the arrays
+        have checksums, and what should be known before the data are used.
     """
     return {
         "path": str(data.path),
@@ -42,6 +43,8 @@ def describe(data: DataSet) -> dict[str, Any]:
         "columns": [_column(encoder) for encoder in data.preprocessing.encoders],
         "not_used": dict(data.preprocessing.dropped),
         **_target(data),
+        "checksums": data.has_checksums,
+        "remarks": data.remarks,
     }
 
 

@@ -1,19 +1,17 @@
 """The prepared file: HDF5, written beside and moved into place, read by mapping.
 
 Layout: root attributes `format`, `format_version`, `agebo_hpc_version`, `created` (UTC);
-`schema` (JSON text: everything about columns, target and parts); for each part a group with `x`
-(rows, features) float32 and `y` (rows,) int32 or float32, contiguous and aligned to 64 bytes, so
-that all processes of a node can map them and share one copy in memory.
+`schema` (JSON text: everything about columns, target and parts, and a checksum of each array);
+for each part a group with `x` (rows, features) float32 and `y` (rows,) int32 or float32, in one
+piece and aligned to 64 bytes, so that all processes of a node can map them and share one copy.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,23 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agebo_hpc import __version__
+from agebo_hpc.data.integrity import (
+    Checksums,
+    Extent,
+    check_description,
+    fingerprint_of,
+)
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.tables import check_exists
-from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.errors import AgeboError, DataError, UsageError
 
 FORMAT = "agebo_hpc-dataset"
 FORMAT_VERSION = 1
 
 Block = tuple[NDArray[np.float32], NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Extent:
-    """Where an array lies in the file: offset in bytes, shape and dtype."""
-
-    offset: int
-    shape: tuple[int, ...]
-    dtype: str
 
 
 def write_prepared(
@@ -52,8 +47,8 @@ def write_prepared(
     path
         Replaced if it exists.
     schema
-        Plain JSON data with ``rows`` (part -> rows), ``feature_names`` and ``task``; a
-        ``fingerprint`` of all content but the name is added.
+        Plain JSON data with ``rows`` (part -> rows), ``feature_names`` and ``task``;
+        ``checksums`` of the arrays and a ``fingerprint`` of all content but the name are added.
     blocks
         (part, first row, (x of shape (rows, features), y of shape (rows,))), in order.
 
@@ -79,10 +74,9 @@ def write_prepared(
 
 
 def _write(path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]) -> None:
-    kind = np.int32 if schema["task"] == "classification" else np.float32
+    kind = _target_kind(schema)
     width = len(schema["feature_names"])
-    named = {key: value for key, value in schema.items() if key != "name"}
-    digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode())
+    checksums = Checksums()
     # No locks, here and in reading: parallel file systems often have none, and a file is private
     # until it is whole and never changes after that.
     with h5py.File(path, "w", locking=False, alignment_threshold=1, alignment_interval=64) as file:
@@ -91,11 +85,11 @@ def _write(path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, 
             file.create_dataset(f"{part}/x", (rows, width), np.float32)
             file.create_dataset(f"{part}/y", (rows,), kind)
         for part, start, (x, y) in blocks:
-            file[f"{part}/x"][start : start + len(x)] = x
-            file[f"{part}/y"][start : start + len(y)] = y
-            digest.update(np.ascontiguousarray(x).data)
-            digest.update(np.ascontiguousarray(y).data)
-        file["schema"] = json.dumps({**schema, "fingerprint": digest.hexdigest()})
+            for name, piece in ((f"{part}/x", x), (f"{part}/y", y)):
+                file[name][start : start + len(piece)] = piece
+                checksums.add(name, piece.astype(file[name].dtype, copy=False))
+        told = json.loads(json.dumps({**schema, "checksums": checksums.to_dict()}))
+        file["schema"] = json.dumps({**told, "fingerprint": fingerprint_of(told)})
         file.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         file.attrs["agebo_hpc_version"] = __version__
         file.attrs["format"] = FORMAT
@@ -131,14 +125,21 @@ def read_prepared(path: Path) -> tuple[dict[str, Any], dict[str, Extent]]:
     with _opened(path) as file:
         _check_format(file, path)
         schema: dict[str, Any] = json.loads(file["schema"][()])
+        check_description(schema, path)
         schema["created"] = str(file.attrs["created"])
         schema["agebo_hpc_version"] = str(file.attrs["agebo_hpc_version"])
-        extents = {
-            f"{part}/{array}": _extent(file[f"{part}/{array}"], path)
-            for part in PARTS
-            for array in "xy"
-        }
+        width, kind = len(schema["feature_names"]), _target_kind(schema)
+        extents = {}
+        for part in PARTS:
+            rows = schema["rows"][part]
+            shapes = {"x": ((rows, width), np.float32), "y": ((rows,), kind)}
+            for array, expected in shapes.items():
+                extents[f"{part}/{array}"] = _extent(file[f"{part}/{array}"], path, *expected)
     return schema, extents
+
+
+def _target_kind(schema: dict[str, Any]) -> type[np.generic]:
+    return np.int32 if schema["task"] == "classification" else np.float32
 
 
 @contextlib.contextmanager
@@ -150,7 +151,10 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except AgeboError:
+        raise
+    # The HDF5 library answers damaged bytes with errors of any kind.
+    except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{path} is damaged and cannot be read ({reason}); prepare the data set again."
@@ -174,7 +178,12 @@ def _check_format(file: Any, path: Path) -> None:
         )
 
 
-def _extent(data: Any, path: Path) -> Extent:
+def _extent(data: Any, path: Path, shape: tuple[int, ...], kind: type[np.generic]) -> Extent:
+    if data.shape != shape or data.dtype != np.dtype(kind):
+        raise DataError(
+            f"{path} is damaged: {data.name} is {data.dtype} of shape {data.shape}, expected is "
+            f"{np.dtype(kind)} of shape {shape}; prepare the data set again."
+        )
     offset = data.id.get_offset()
     if offset is None or offset + data.nbytes > path.stat().st_size:
         raise DataError(

@@ -222,7 +222,8 @@ class ChildTrainer:
 
     def prepare(self, evaluation: Evaluation, seed: int) -> _ChildTraining:
         """Fork a child and let it prepare. Local."""
-        slot = self._slot
+        # The first child has checked the data.
+        slot = replace(self._slot, verify=False)
         if self._num_shared:
             members = min(evaluation.configuration.num_processes, self._num_shared)
             slot = replace(slot, threads=self._num_shared * slot.threads // members)

@@ -12,6 +12,7 @@ from agebo_hpc.errors import (
     EXIT_COMPLETE,
     AgeboError,
     ConfigurationError,
+    DataError,
     RankDiedError,
     UsageError,
 )
@@ -130,12 +131,21 @@ def _run_steps(life: Life, interrupt: Interrupt) -> int:
 
     request = life.request
     problem = _checked_problem(life)
+    _verify_data(request, problem)
     site = find_site(available_cores(), request.threads_per_slot)
     executor = StepsExecutor(request, problem, site)
     space = life.hyperparameters(problem, executor.max_processes)
     sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
     with closing(executor):
         return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
+
+
+def _verify_data(request: SearchRequest, problem: Problem) -> None:
+    """Check the rows that a search trains on once, for steps that each live for one training."""
+    if _is_trained_on(request, problem):
+        from agebo_hpc.data.dataset import open_dataset
+
+        open_dataset(str(problem.data)).verify(("train", "validation"))
 
 
 def _virtual_start(life: Life) -> float:
@@ -261,7 +271,7 @@ def _prepare(world: World, request: SearchRequest) -> Slot:
     # A problem file may bring a trainer that needs none of it.
     if request.isolation == "rank" and request.simulate is None and request.problem is None:
         load_tensorflow(with_group)
-    return Slot(threads, world.local_rank, with_group=with_group)
+    return Slot(threads, world.local_rank, with_group, verify=world.local_rank == 0)
 
 
 def _trainer_of(
@@ -352,4 +362,23 @@ def _checked_problem(life: Life) -> Problem:
             )
         space = life.hyperparameters(problem, largest_group=1)
         check_problem(life.run, problem, space, request, life.force)
+    _check_data(request, problem)
     return problem
+
+
+def _check_data(request: SearchRequest, problem: Problem) -> None:
+    """Say what should be known of the data, and refuse those that no network can be chosen on."""
+    if not _is_trained_on(request, problem):
+        return
+    from agebo_hpc.data.dataset import constant_target, open_dataset
+
+    dataset = open_dataset(str(problem.data))
+    reason = constant_target(dataset, "validation")
+    if reason:
+        raise DataError(reason)
+    sys.stderr.write("".join(f"note: {line}\n" for line in dataset.remarks))
+
+
+def _is_trained_on(request: SearchRequest, problem: Problem) -> bool:
+    """Tell whether networks of the project's own trainer will be trained on the data."""
+    return problem.data is not None and problem.trainer is None and request.simulate is None

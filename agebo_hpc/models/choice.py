@@ -165,8 +165,8 @@ def _is_scored(result: Result) -> bool:
     return result.objective is not None and math.isfinite(result.objective)
 
 
-def open_data(chosen: Chosen, data: str | Path | None = None) -> DataSet:
-    """Open the data set that a configuration was found on.
+def open_data(chosen: Chosen, data: str | Path | None = None, verify: bool = True) -> DataSet:
+    """Open the data set that a configuration was found on, and check all of it.
 
     Parameters
     ----------
@@ -174,13 +174,15 @@ def open_data(chosen: Chosen, data: str | Path | None = None) -> DataSet:
         The configuration.
     data
         Where it is now; None: where it was then.
+    verify
+        Whether it is checked; False: another process of this node does so.
 
     Raises
     ------
     InputMissingError
         If it is not there.
     DataError
-        If it is other data.
+        If it is other data, or damaged.
     ConfigurationError
         If the search had no data set.
     """
@@ -190,7 +192,7 @@ def open_data(chosen: Chosen, data: str | Path | None = None) -> DataSet:
             f"The search in {str(chosen.run)!r} names no prepared data set; give it with --data."
         )
     try:
-        dataset = open_dataset(path)
+        dataset = open_dataset(path, verify)
     except InputMissingError as error:
         if data is not None:
             raise
@@ -204,4 +206,6 @@ def open_data(chosen: Chosen, data: str | Path | None = None) -> DataSet:
             f"used data with {str(expected)[:12]}...: it was prepared anew or is another set; "
             f"give the file of the search with --data."
         )
+    # Now: training may take hours before the last part is used.
+    dataset.verify()
     return dataset

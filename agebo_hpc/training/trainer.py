@@ -34,11 +34,15 @@ class Slot:
         Number of this slot on its node, from 0: the GPU it takes where there are GPUs.
     with_group
         Whether trainings together with other ranks will come.
+    verify
+        Whether this process checks the data set before it uses it: the first one of a node does,
+        or who started it has done so.
     """
 
     threads: int = 1
     local_rank: int = 0
     with_group: bool = False
+    verify: bool = True
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ class TensorFlowTrainer:
     ConfigurationError
         If the problem has hyperparameters that this trainer does not use, or does not fit the
         data set.
+    DataError
+        If the data set is damaged.
     """
 
     def __init__(self, problem: Problem, slot: Slot, eval_timeout: float = 0.0) -> None:
@@ -160,7 +166,7 @@ class TensorFlowTrainer:
             import horovod.tensorflow  # noqa: F401
         if problem.data is None:
             raise ValueError("The problem has no data set.")
-        dataset = open_dataset(problem.data)
+        dataset = open_dataset(problem.data, slot.verify)
         problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
         self._problem = problem
         self._task = dataset.task
