@@ -9,7 +9,7 @@ import pandas as pd
 
 from agebo_hpc.analysis.tables import decisions_text
 from agebo_hpc.errors import UsageError
-from agebo_hpc.storage.atomic import write_atomically
+from agebo_hpc.files import write_file, writing
 
 
 def history_csv(frame: pd.DataFrame, columns: Sequence[str] = ()) -> str:
@@ -56,9 +56,5 @@ def write_text(path: Path, text: str) -> None:
     UsageError
         If it cannot be written.
     """
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write {str(path)!r}: {error.strerror}; give another path."
-        ) from error
+    with writing("path", path):
+        write_file(path, text)

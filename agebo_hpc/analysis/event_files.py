@@ -12,7 +12,7 @@ import numpy as np
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import best_so_far, hyperparameter_columns, scored
 from agebo_hpc.errors import ConfigurationError, UsageError
-from agebo_hpc.storage.atomic import write_atomically
+from agebo_hpc.files import write_file
 
 try:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -66,7 +66,7 @@ def write_event_files(runs: Mapping[str, Run], directory: Path) -> list[Path]:
                 )
             if covered < len(run.history):
                 files.append(place / f"events.out.tfevents.{len(run.history):010d}.agebo_hpc")
-                write_atomically(files[-1], event_bytes(run, covered))
+                write_file(files[-1], event_bytes(run, covered))
         except OSError as error:
             raise UsageError(
                 f"Cannot write into {str(place)!r}: {error.strerror}; give another --tensorboard."

@@ -13,9 +13,9 @@ from typing import Any
 
 from agebo_hpc import __version__
 from agebo_hpc.data.dataset import DataSet, open_dataset
-from agebo_hpc.errors import ConfigurationError, DataError, UsageError
+from agebo_hpc.errors import ConfigurationError, DataError
+from agebo_hpc.files import write_file, writing
 from agebo_hpc.space.configuration import Result, Status
-from agebo_hpc.storage.atomic import write_atomically
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.run_directory import RunDirectory
@@ -101,12 +101,8 @@ def write_table(table: RecordedTable, path: str | Path) -> int:
         If it cannot be written.
     """
     content = to_bytes(table)
-    try:
-        write_atomically(Path(path), content)
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write {str(path)!r}: {error.strerror}; choose another --out."
-        ) from error
+    with writing("--out", path):
+        write_file(path, content)
     return len(content)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +28,8 @@ from agebo_hpc.data.integrity import (
 )
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.tables import check_exists
-from agebo_hpc.errors import AgeboError, DataError, UsageError
+from agebo_hpc.errors import AgeboError, DataError
+from agebo_hpc.files import PatientFile, new_file, writing
 
 FORMAT = "agebo_hpc-dataset"
 FORMAT_VERSION = 1
@@ -57,29 +57,20 @@ def write_prepared(
     UsageError
         If the file cannot be written there.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        _write(beside, schema, blocks)
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        _sync_directory(path.parent)
-    except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
-        raise UsageError(
-            f"{path} cannot be written ({reason}); give another --out or make room."
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing("--out", path), new_file(path, seekable=True) as file:
+        # HDF5 does not survive a failed write: it never sees one.
+        patient = PatientFile(file)
+        _write(patient, schema, blocks)
+        patient.check()
 
 
-def _write(path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]) -> None:
+def _write(
+    out: PatientFile, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]
+) -> None:
     kind = _target_kind(schema)
     width = len(schema["feature_names"])
     checksums = Checksums()
-    # No locks, here and in reading: parallel file systems often have none, and a file is private
-    # until it is whole and never changes after that.
-    with h5py.File(path, "w", locking=False, alignment_threshold=1, alignment_interval=64) as file:
+    with h5py.File(out, "w", alignment_threshold=1, alignment_interval=64) as file:
         for part in PARTS:
             rows = schema["rows"][part]
             file.create_dataset(f"{part}/x", (rows, width), np.float32)
@@ -88,20 +79,13 @@ def _write(path: Path, schema: dict[str, Any], blocks: Iterable[tuple[str, int, 
             for name, piece in ((f"{part}/x", x), (f"{part}/y", y)):
                 file[name][start : start + len(piece)] = piece
                 checksums.add(name, piece.astype(file[name].dtype, copy=False))
+            out.check()
         told = json.loads(json.dumps({**schema, "checksums": checksums.to_dict()}))
         file["schema"] = json.dumps({**told, "fingerprint": fingerprint_of(told)})
         file.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         file.attrs["agebo_hpc_version"] = __version__
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_prepared(path: Path) -> tuple[dict[str, Any], dict[str, Extent]]:
@@ -149,6 +133,7 @@ def _opened(path: Path) -> Iterator[Any]:
         kind = "a directory" if path.is_dir() else "not an HDF5 file"
         raise DataError(f"{path} is {kind}; {remedy}.")
     try:
+        # No locks: parallel file systems often have none, and the file never changes.
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except AgeboError:

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agebo_hpc.data.dataset import DataSet, open_dataset
+from agebo_hpc.files import write_file
 from agebo_hpc.space.recipe import METRICS
-from agebo_hpc.storage.atomic import write_atomically
 
 PASSES = 3
 """Over the test rows, to measure the speed of prediction."""
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
-    write_atomically(asked.out, json.dumps(boosters(asked.data, asked.seed), indent=1).encode())
+    write_file(asked.out, json.dumps(boosters(asked.data, asked.seed), indent=1))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ from agebo_hpc.models.description import (
     sha256,
 )
 from agebo_hpc.models.networks import Member, compiled, members_of
-from agebo_hpc.models.places import write_directory
+from agebo_hpc.models.places import check_model_place
+from agebo_hpc.models.saving import save_directory
 
 BATCH_ROWS = 4096
 """Rows of one call of the network, at most."""
@@ -166,7 +167,8 @@ def save_model(model: Model, out: str | Path, force: bool = False) -> None:
         text = model.description.to_json(sha256(directory / NETWORK_NAME))
         (directory / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")
 
-    write_directory(Path(out), fill, force)
+    check_model_place(Path(out), force)
+    save_directory(Path(out), fill, force)
 
 
 def _from_files(files: dict[str, bytes]) -> Model:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agebo_hpc.errors import ConfigurationError, UsageError
-from agebo_hpc.models.places import cannot_write
+from agebo_hpc.files import is_stream
+from agebo_hpc.models.places import check_export_place
 
 if TYPE_CHECKING:
     from agebo_hpc.models.bundle import Model
@@ -44,18 +43,9 @@ def check_export(kind: str, out: Path, force: bool) -> None:
             "The package onnx is not installed, and --format onnx needs it; install it with "
             "`pip install 'agebo_hpc[export]'`."
         )
-    if not out.name.endswith(ENDINGS[kind]):
+    if not out.name.endswith(ENDINGS[kind]) and not is_stream(out):
         raise UsageError(f"--out is {out}; for {kind} give a name that ends with {ENDINGS[kind]}.")
-    parent = out.absolute().parent
-    if not parent.is_dir():
-        raise UsageError(f"--out is {out}, but there is no directory {parent}; create it.")
-    if not os.path.lexists(out):
-        return
-    is_kind = (out / "saved_model.pb").is_file() if kind == "savedmodel" else out.is_file()
-    if not is_kind:
-        raise UsageError(f"--out {out} exists and is no {kind} export; give another path.")
-    if not force:
-        raise UsageError(f"--out {out} exists; give another path, or --force to replace it.")
+    check_export_place(out, "saved_model.pb" if kind == "savedmodel" else "", kind, force)
 
 
 def export_model(model: Model, kind: str, out: str | Path, force: bool = False) -> None:
@@ -81,18 +71,12 @@ def export_model(model: Model, kind: str, out: str | Path, force: bool = False) 
     """
     out = Path(out)
     check_export(kind, out, force)
-    beside = out.with_name(f".{out.stem}.{os.getpid()}.part{ENDINGS[kind]}")
-    try:
-        _write(model, kind, beside)
-        if out.is_dir():
-            shutil.rmtree(out)
-        os.replace(beside, out)
-    except OSError as error:
-        raise UsageError(cannot_write("--out", out, error)) from error
-    finally:
-        if beside.is_dir():
-            shutil.rmtree(beside, ignore_errors=True)
-        beside.unlink(missing_ok=True)
+    from agebo_hpc.models.saving import save_directory, save_file
+
+    if kind == "savedmodel":
+        save_directory(out, lambda place: _write(model, kind, place), force)
+    else:
+        save_file(out, f"model{ENDINGS[kind]}", lambda place: _write(model, kind, place))
 
 
 def _write(model: Model, kind: str, out: Path) -> None:

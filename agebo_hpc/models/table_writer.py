@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from agebo_hpc.errors import UsageError
-from agebo_hpc.models.places import cannot_write, sync_file
-from agebo_hpc.storage.atomic import sync_directory
+from agebo_hpc.files import new_file, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,33 +39,36 @@ def new_table(out: Path, types: Mapping[str, Any]) -> Iterator[Write]:
     UsageError
         If it cannot be written.
     """
-    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
+    writer = _parquet if out.name.lower().endswith(".parquet") else _csv
+    with writing("OUT", out), new_file(out) as raw, writer(raw, out, types) as write:
+        yield write
+
+
+@contextmanager
+def _closed_quietly_on_errors(file: Any) -> Iterator[None]:
+    """Close a writer; what went wrong before is told, not that its last bytes find no room."""
     try:
-        with open(beside, "wb") as raw:
-            writer = _parquet if out.name.lower().endswith(".parquet") else _csv
-            with writer(raw, out, types) as write:
-                yield write
-        sync_file(beside)
-        os.replace(beside, out)
-        sync_directory(out.absolute().parent)
-    except OSError as error:
-        raise UsageError(cannot_write("OUT", out, error)) from error
-    finally:
-        beside.unlink(missing_ok=True)
+        yield
+    except BaseException:
+        with suppress(Exception):
+            file.close()
+        raise
+    file.close()
 
 
 @contextmanager
 def _csv(raw: IO[bytes], out: Path, types: Mapping[str, Any]) -> Iterator[Write]:
     packed = out.name.lower().endswith(".gz")
     binary: Any = gzip.GzipFile(out.stem, "wb", fileobj=raw) if packed else raw
-    with io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
-        header = True
+    text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+    header = True
 
-        def write(frame: pd.DataFrame) -> None:
-            nonlocal header
-            frame.to_csv(text, index=False, header=header, lineterminator="\n")
-            header = False
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal header
+        frame.to_csv(text, index=False, header=header, lineterminator="\n")
+        header = False
 
+    with _closed_quietly_on_errors(text):
         yield write
 
 
@@ -95,12 +95,10 @@ def _parquet(raw: IO[bytes], out: Path, types: Mapping[str, Any]) -> Iterator[Wr
                 for name in frame.columns
             ]
             writer = pyarrow.parquet.ParquetWriter(raw, pyarrow.schema(fields))
+            stack.enter_context(_closed_quietly_on_errors(writer))
         writer.write_table(
             pyarrow.Table.from_pandas(frame, schema=writer.schema, preserve_index=False)
         )
 
-    try:
+    with ExitStack() as stack:
         yield write
-    finally:
-        if writer is not None:
-            writer.close()

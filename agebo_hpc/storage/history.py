@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agebo_hpc.errors import AgeboError, DataError
+from agebo_hpc.files import write_atomically
 from agebo_hpc.space.configuration import Evaluation, Result, Status
-from agebo_hpc.storage.atomic import remove_leftovers, write_atomically
 from agebo_hpc.storage.checks import check_config, check_length
 from agebo_hpc.storage.journal import Journal
 from agebo_hpc.storage.replay import (
@@ -136,7 +136,7 @@ class History:
         try:
             journal.mend()
             run.restore_config()
-            remove_leftovers(run.path)
+            run.remove_leftovers()
         except OSError as error:
             raise AgeboError(
                 f"Cannot write in {str(run.path)!r}: {error.strerror}; mend that and resume again."

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import AgeboError, UsageError
-from agebo_hpc.storage.atomic import sync_directory, write_atomically
+from agebo_hpc.files import open_own, sync_directory, write_atomically
 from agebo_hpc.storage.journal_lines import COPY_NAME, read_bytes, read_journal
 from agebo_hpc.storage.seal import seal
 
@@ -40,7 +40,7 @@ class Journal:
         self.path = path
         self.now = now
         self._copy = -1
-        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        self._descriptor = open_own(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             self._lock()
             scan = read_journal(path)
@@ -110,7 +110,7 @@ class Journal:
             logger.warning("%s is damaged: made anew from the journal.", self._copy_path)
             write_atomically(self._copy_path, content)
             copied = content
-        self._copy = os.open(self._copy_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        self._copy = open_own(self._copy_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._write(self._copy, content[len(copied) :])
 
     @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import DataError
+from agebo_hpc.files import read_file
 from agebo_hpc.storage.seal import unseal
 
 COPY_NAME = "journal.copy.jsonl"
@@ -91,7 +92,7 @@ def read_bytes(path: Path) -> bytes:
         If it cannot be read.
     """
     try:
-        return path.read_bytes() if path.exists() else b""
+        return read_file(path) if path.exists() else b""
     except OSError as error:
         raise DataError(
             f"Cannot read {str(path)!r}: {error.strerror}; check its permissions."

@@ -16,12 +16,8 @@ import numpy as np
 import tomli_w
 
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
-from agebo_hpc.storage.atomic import (
-    leftovers,
-    remove_leftovers,
-    sync_directory,
-    write_atomically,
-)
+from agebo_hpc.files import create_atomically, read_file, sync_directory, write_atomically
+from agebo_hpc.leftovers import is_leftover, remove_leftovers
 from agebo_hpc.storage.journal_lines import COPY_NAME, read_journal
 from agebo_hpc.storage.seal import seal, unseal
 
@@ -77,16 +73,20 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
             if is_occupied(path):
                 raise UsageError(_occupied(path))
-            remove_leftovers(path)
-            write_atomically(path / CONFIG_NAME, text)
-            (path / "models").mkdir()
+            create_atomically(path / CONFIG_NAME, text)
+            (path / "models").mkdir(exist_ok=True)
             sync_directory(path)
+        except FileExistsError as error:
+            # Another program was faster, or the name is a file's.
+            raise UsageError(_occupied(path)) from error
         except OSError as error:
             raise UsageError(
                 f"Cannot make the run directory {str(path)!r}: {error.strerror}; "
                 "choose another --out."
             ) from error
-        return cls.open(path)
+        run = cls.open(path)
+        run.remove_leftovers()
+        return run
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:
@@ -112,7 +112,7 @@ class RunDirectory:
                 f"{str(path)!r} is not a run directory: it holds no {CONFIG_NAME}; check the path."
             )
         try:
-            data = file.read_bytes()
+            data = read_file(file)
             config = tomllib.loads(data.decode())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             return cls._without_config(path, f"Cannot read {str(file)!r}: {error}.")
@@ -144,6 +144,17 @@ class RunDirectory:
             logger.warning("%s", self.lost_config)
             write_atomically(self.config_path, config_text(self.config))
             self.lost_config = ""
+
+    def remove_leftovers(self) -> None:
+        """Remove what writers of this search left unfinished when killed. For the one writer."""
+        for path in (
+            self.config_path,
+            self.journal_path,
+            self.copy_path,
+            self.history_path,
+            self.status_path,
+        ):
+            remove_leftovers(path, elsewhere=0.0)
 
     @property
     def config_path(self) -> Path:
@@ -210,7 +221,7 @@ class RunDirectory:
     def read_status(self) -> dict[str, Any] | None:
         """Return what `write_status` wrote last; None if there is nothing readable."""
         try:
-            return unseal(self.status_path.read_bytes())
+            return unseal(read_file(self.status_path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -235,7 +246,7 @@ def holds_search(path: Path) -> bool:
 
 def is_occupied(path: Path) -> bool:
     """Tell whether a directory holds more than what a killed writer leaves behind."""
-    return any(file not in leftovers(path) for file in path.iterdir())
+    return any(not is_leftover(file.name) for file in path.iterdir())
 
 
 def _occupied(path: Path) -> str:

@@ -18,9 +18,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from agebo_hpc import directories
 from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
-from agebo_hpc.models import places
 from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import RetrainOptions, choose, open_data
 from agebo_hpc.models.evaluation import evaluate_model
@@ -268,7 +268,7 @@ def test_a_write_that_fails_leaves_the_old_model_and_no_pieces(model, tmp_path, 
     def no_room(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(places, "sync_file", no_room)
+    monkeypatch.setattr(directories, "_sync_tree", no_room)
     with pytest.raises(UsageError, match="No space left"):
         save_model(model, out, force=True)
     assert (out / "model.json").read_bytes() == before

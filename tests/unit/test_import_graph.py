@@ -21,8 +21,9 @@ COLUMNS = (
     {"launch", "analysis", "models", "execution"},
     {"training", "search", "storage", "data", "scheduling"},
     {"space"},
-    {"random_state", "versions"},
-    {"errors", "__init__"},
+    {"random_state", "versions", "directories"},
+    {"files"},
+    {"errors", "leftovers", "__init__"},
 )
 BESIDE: set[tuple[str, str]] = {("training", "data"), ("models", "execution")}
 DOORS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from agebo_hpc.errors import ConfigurationError, UsageError
-from agebo_hpc.storage.atomic import write_atomically
+from agebo_hpc.files import write_file, writing
 
 try:
     import matplotlib as mpl
@@ -94,9 +94,5 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise UsageError(f"The figure {str(path)!r} must end in {', '.join(SUFFIXES)}.")
-    try:
-        write_atomically(path, figure_bytes(figure, path.suffix[1:]))
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write {str(path)!r}: {error.strerror}; give another path."
-        ) from error
+    with writing("path", path):
+        write_file(path, figure_bytes(figure, path.suffix[1:]))
