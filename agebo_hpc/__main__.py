@@ -36,6 +36,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line with these arguments and return the exit code."""
     from agebo_hpc.cli.main import cli
 
+    stdout = sys.stdout
     try:
         code = cli.main(arguments, prog_name="agebo-hpc", standalone_mode=False)
         return code if isinstance(code, int) else EXIT_COMPLETE
@@ -58,14 +59,22 @@ def run(arguments: list[str]) -> int:
         _abort_mpi(EXIT_INTERRUPTED)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_COMPLETE
+        return _leave_without_reader()
     except BaseException as error:
         if isinstance(error, SystemExit):
+            # By its own exit click ends a command whose reader has left, with another stdout.
+            if sys.stdout is not stdout:
+                return _leave_without_reader()
             return error.code if isinstance(error.code, int) else EXIT_INTERNAL
         _say_traceback()
         _abort_mpi(EXIT_INTERNAL)
         return EXIT_INTERNAL
+
+
+def _leave_without_reader() -> int:
+    """Let nothing be written any more: whoever read it, such as ``head``, has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_COMPLETE
 
 
 def _say(message: str, code: int, error: click.ClickException | None = None) -> int:

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from command_line import call
+from groups import arrange
 
 ROOT = Path(__file__).resolve().parent.parent
 Finished = subprocess.CompletedProcess[str]
@@ -44,7 +46,10 @@ AS_ROOT = {
     for suffix in ("", "_CONFIRM")
 }
 # Before any test imports TensorFlow in this process.
-for _name in ("OMP_NUM_THREADS", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES"):
+for _name in (
+    *("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    *("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES"),
+):
     os.environ.setdefault(_name, ENVIRONMENT[_name])
 
 
@@ -52,14 +57,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--ranks", type=int, default=3, help="ranks for tests that run on any number")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what is cheap first: unit, training, then ranks, then whole commands."""
-    order = {"unit": 0, "training": 1, "mpi": 2, "system": 3}
-
-    def place(item: pytest.Item) -> int:
-        return order.get(item.path.relative_to(ROOT / "tests").parts[0], 4)
-
-    items.sort(key=place)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the tests, and say which of them share a worker."""
+    arrange(config, items)
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -175,15 +176,23 @@ def mpirun(tmp_path: Path) -> Callable[..., Finished]:
 
 @pytest.fixture(scope="session")
 def agebo() -> Callable[..., Finished]:
-    """Run `python -m agebo_hpc …` in one process: `agebo("data", "list", timeout=60)`."""
+    """Run a command: `agebo("data", "list", timeout=60)`, in this process.
+
+    With `process=True` it is a process of its own, for what only that can show: signals, kills,
+    closed streams, what is read while libraries are loaded, MPI, the end of the interpreter. Both
+    ways take `timeout` in seconds (180), `env` and `cwd` and return returncode, stdout, stderr.
+    """
 
     def run(
         *args: str | os.PathLike[str],
         timeout: float = 180,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        process: bool = False,
     ) -> Finished:
-        return run_limited([sys.executable, "-m", "agebo_hpc", *args], timeout, env, cwd)
+        if process:
+            return run_limited([sys.executable, "-m", "agebo_hpc", *args], timeout, env, cwd)
+        return call(args, timeout, child_environment(env), cwd)
 
     return run
 

@@ -81,7 +81,8 @@ def test_an_option_with_a_value_that_is_not_allowed_is_refused(
 
 @pytest.mark.mpi
 def test_the_mpi_executor_without_ranks_is_refused(agebo, tiny_dataset, tmp_path):
-    done = agebo("search", tiny_dataset, "--out", tmp_path / "run", "--executor", "mpi")
+    words = ["search", tiny_dataset, "--out", tmp_path / "run", "--executor", "mpi"]
+    done = agebo(*words, process=True)
     assert_refused(done, 71, "1 rank", "mpirun -n 2")
     assert not (tmp_path / "run").exists()
 

@@ -67,7 +67,7 @@ def test_a_table_is_prepared_and_described(call, tmp_path):
 
 
 def test_the_program_itself_ends_with_the_code(agebo, tmp_path):
-    done = agebo("data", "info", "no.h5", cwd=tmp_path)
+    done = agebo("data", "info", "no.h5", cwd=tmp_path, process=True)
     assert done.returncode == 66 and done.stderr.count("\n") == 1 and "no.h5" in done.stderr
 
 

@@ -53,7 +53,9 @@ SMALL = ["--preset", "v1-small", "--epochs", "2"]
 def whole_run(agebo, tiny_dataset, tmp_path_factory):
     """Return the run directory of a serial search of six evaluations, with real training."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    done = agebo("search", tiny_dataset, "--out", out, *SMALL, "--max-evals", "6")
+    words = ["search", tiny_dataset, "--out", out, *SMALL, "--max-evals", "6"]
+    # Others are compared with it: nothing may depend on a process, such as its order of sets.
+    done = agebo(*words, process=True)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -174,7 +176,7 @@ def test_killed_in_mid_run_it_goes_on_without_loss_or_duplicates(
 ):
     out = tmp_path / "run"
     words = ["search", tiny_dataset, "--out", out, *SMALL, "--max-evals", "6"]
-    future, process = in_background(lambda: agebo(*words), out)
+    future, process = in_background(lambda: agebo(*words, process=True), out)
     wait_for_results(future, out, 2)
     process.kill()
     assert future.result().returncode == -signal.SIGKILL
@@ -192,7 +194,7 @@ def test_a_signal_ends_it_within_an_epoch_with_the_code_to_run_it_again(
     out = tmp_path / "run"
     # Trainings of an hour in epochs of 0.05 s.
     words = ["search", "--out", out, *problem("endless"), "--max-evals", "2"]
-    future, process = in_background(lambda: agebo(*words), out)
+    future, process = in_background(lambda: agebo(*words, process=True), out)
     running(future, out)
     process.send_signal(number)
     done = future.result()
@@ -210,7 +212,7 @@ def test_a_training_cut_by_a_signal_is_done_again_on_resume(
 ):
     def call(*words):
         if executor == "serial":
-            return agebo(*words)
+            return agebo(*words, process=True)
         return mpirun(2, ["-m", "agebo_hpc", *words])
 
     def search(out, limit):

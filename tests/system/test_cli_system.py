@@ -6,7 +6,7 @@ import pytest
 
 
 def test_info_as_json_knows_the_libraries_and_the_machine(agebo):
-    done = agebo("info", "--json")
+    done = agebo("info", "--json", process=True)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["mpi"]["thread_level"] == "multiple"
@@ -29,7 +29,7 @@ def test_info_survives_libraries_that_do_not_answer(agebo):
 
 
 def test_smoke_alone_says_how_to_check_the_ranks(agebo):
-    done = agebo("smoke")
+    done = agebo("smoke", process=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("ok ") == 3
     assert "mpirun -n 3" in done.stdout
@@ -56,7 +56,7 @@ def test_a_check_that_does_not_end_ends_the_job_with_a_code_and_says_where(mpiru
 
 @pytest.mark.parametrize("name", ["SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE"])
 def test_ranks_that_became_worlds_of_one_are_a_launch_problem(agebo, name):
-    done = agebo("smoke", env={name: "4"})
+    done = agebo("smoke", env={name: "4"}, process=True)
     assert done.returncode == 71
     assert f"{name} is 4 but MPI says the world has 1 rank" in done.stderr
     assert "Traceback" not in done.stderr

@@ -54,10 +54,10 @@ def test_a_full_disk_ends_the_search_in_order_and_room_lets_it_go_on(agebo, tmp_
     with small_disk(disk, 1024 * 1024):
         out, ballast = disk / "run", disk / "ballast"
         ballast.write_bytes(bytes(960 * 1024))
-        done = agebo("search", "--out", out, *SEARCH, "--max-evals", "70")
+        done = agebo("search", "--out", out, *SEARCH, "--max-evals", "70", process=True)
         results = check_stopped(done, out)
         assert len(results) < 70
-        again = agebo("resume", out)
+        again = agebo("resume", out, process=True)
         assert again.returncode == 70, again.stderr
         assert "Traceback" not in again.stderr
         assert read_replay(out).results[: len(results)] == results

@@ -20,7 +20,7 @@ def test_readers_see_it_grow_and_the_writer_writes_on(agebo, tmp_path, child_set
     out = tmp_path / "run"
     env = {**child_settings, "HDF5_USE_FILE_LOCKING": locking}
     words = ["search", "--out", out, "--simulate", "lognormal:mean=0.01", "--seed", "3"]
-    assert agebo(*words, "--max-evals", "5", env=env).returncode == 0
+    assert agebo(*words, "--max-evals", "5", env=env, process=True).returncode == 0
     command = [sys.executable, "-m", "agebo_hpc", *words, "--resume", "--max-evals", str(ENDLESS)]
     # A reader that never lets go of the file that is there now.
     with h5py.File(out / "history.h5", "r", locking=locking == "TRUE") as held:
