@@ -8,6 +8,9 @@ SYSTEM_MPI ?= 0
 SYSTEM_TENSORFLOW ?= 0
 SYSTEM_HOROVOD ?= 0
 PYTEST_ARGS ?=
+# Workers that share the tests: one for each core, at most four, none beside the only core.
+PYTEST_WORKERS ?= $(shell cores=$$(env -u OMP_NUM_THREADS nproc || echo 1); echo $$((cores < 4 ? cores : 4)))
+SHARED = $(if $(filter-out 0 1,$(PYTEST_WORKERS)),-n $(PYTEST_WORKERS) --dist loadgroup --no-loadscope-reorder)
 export PYTHON VENV SYSTEM_MPI SYSTEM_TENSORFLOW SYSTEM_HOROVOD
 
 JOB_SCRIPTS := $(wildcard slurm/* jobs/*.qsub jobs/*.cobalt jobs/sites/*.env agebo_hpc/launch/*.sh)
@@ -27,7 +30,7 @@ demo: setup ## search a network for 327,346 flights with mpirun, retrain the bes
 	@$(RUN) scripts/demo.sh
 
 test: lint ## set-up, lint, then all tests
-	$(RUN) python -m pytest $(PYTEST_ARGS)
+	$(RUN) python -m pytest $(SHARED) $(PYTEST_ARGS)
 
 test-long: setup ## the long proofs: hundreds of kills, damages and random tables; up to two hours
 	$(RUN) python -m pytest -m long --timeout 7200 $(PYTEST_ARGS)

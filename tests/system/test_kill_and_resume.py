@@ -4,9 +4,12 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "kill_and_resume.py"
 
 
+@pytest.mark.mpi
 def test_nothing_is_lost_or_done_twice_when_processes_are_killed(shell, tmp_path):
     options = "--kills 8 --evals 40 --jobs 2 --longest 0.5"
     done = shell(f"{sys.executable} {SCRIPT} {options}", cwd=tmp_path, timeout=500)

@@ -9,6 +9,8 @@ import pytest
 
 from agebo_hpc.storage.reader import read_history
 
+pytestmark = pytest.mark.mpi
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -15,12 +15,10 @@ TINY = {"max_evals": 1, "epochs": 15, "preset": "tiny", "threads": 1, "random_st
 SMALL = Problem(architecture=ArchitectureSpace(num_nodes=1), recipe=Recipe(epochs=15))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tiny_preset():
+@pytest.fixture(autouse=True)
+def tiny_preset(monkeypatch):
     """Offer networks of one node: scikit-learn's checks train more than a hundred."""
-    PRESETS["tiny"] = lambda: SMALL
-    yield
-    del PRESETS["tiny"]
+    monkeypatch.setitem(PRESETS, "tiny", lambda: SMALL)
 
 
 @pytest.mark.slow

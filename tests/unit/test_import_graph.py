@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def room(module: Path) -> str:
     return parts[0] if len(parts) > 1 else module.stem
 
 
+@cache
 def imports(module: Path) -> set[str]:
     """Return the dotted names of all imports, those inside functions included."""
     found = set()

@@ -20,8 +20,8 @@ PAGES = [ROOT / name for name in ("README.rst", "CONTRIBUTING.rst", "CHANGELOG.r
 PAGES += sorted((ROOT / "docs").glob("*.rst"))
 SCRIPTS = [*sorted((ROOT / "scripts").glob("*.sh")), ROOT / ".ci" / "run"]
 
-TARGETS = ["setup", "demo", "test", "test-long", "test-mpi-%", "test-slurm", "lint", "bench", "docs"]
-TARGETS += ["clean", "help"]
+TARGETS = ["setup", "demo", "test", "test-long", "test-mpi-%", "test-slurm", "lint", "bench"]
+TARGETS += ["docs", "clean", "help"]
 TOOLS = ["bash", "cat", "cut", "sha256sum", "dirname", "mktemp", "rm", "tail", "id", "env", "grep"]
 TOOLS += ["mkdir", "mv"]
 

@@ -265,9 +265,10 @@ def test_noting_a_result_costs_the_same_after_two_thousand(
     for number in range(2000):
         history.submitted(make_evaluation(number))
         result = make_result(number)
-        start = time.perf_counter()
+        # Of this thread alone: what else the machine does is not counted.
+        start = time.thread_time()
         history.append(result)
-        costs.append(time.perf_counter() - start)
+        costs.append(time.thread_time() - start)
     history.close()
     first, last = np.median(costs[:200]), np.median(costs[-200:])
     assert last < 10 * max(first, 1e-4)
