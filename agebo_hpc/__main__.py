@@ -1,7 +1,8 @@
 """``agebo-hpc`` and ``python -m agebo_hpc``: the command line, with an exit code for every end.
 
-When several ranks run it, only rank 0 speaks of a user's mistake. An uncaught exception on any
-rank is printed with rank and host and aborts the whole job: the other ranks would wait for ever.
+When several ranks run the same, only the first one speaks of a user's mistake. An uncaught
+exception on any rank is printed with rank and host and aborts the whole job: the other ranks would
+wait for ever.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from agebo_hpc.errors import (
     AgeboError,
     RankDiedError,
 )
+from agebo_hpc.execution.first_rank import is_first
 from agebo_hpc.execution.launcher import announced_rank
 
 
@@ -43,7 +45,7 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        if not announced_rank():
+        if is_first(sys.argv[1:]):
             print(error.format_message())
         return EXIT_USAGE
     except click.ClickException as error:
@@ -55,7 +57,8 @@ def run(arguments: list[str]) -> int:
             _abort_mpi(code)
         return code
     except (KeyboardInterrupt, click.Abort):
-        _say("Interrupted.", EXIT_INTERRUPTED)
+        if not announced_rank():
+            print("error: Interrupted.", file=sys.stderr)
         _abort_mpi(EXIT_INTERRUPTED)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -78,8 +81,8 @@ def _leave_without_reader() -> int:
 
 
 def _say(message: str, code: int, error: click.ClickException | None = None) -> int:
-    """Print a user's mistake once; ranks other than 0 leave quietly, with 0."""
-    if announced_rank():
+    """Print a user's mistake once; other ranks with the same command leave quietly, with 0."""
+    if not is_first(sys.argv[1:]):
         return EXIT_COMPLETE
     help_hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:

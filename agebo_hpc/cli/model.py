@@ -7,6 +7,7 @@ under mpirun the first rank does it and the others leave at once.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agebo_hpc.cli.search import Integers
-from agebo_hpc.execution.launcher import announced_rank
+from agebo_hpc.execution.first_rank import is_first
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
@@ -267,7 +268,7 @@ def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> 
 @_JSON
 def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: bool) -> None:
     """Score MODEL on a part of the prepared data set it was trained on."""
-    if announced_rank():
+    if not is_first(sys.argv[1:]):
         return
     from agebo_hpc.data.dataset import open_dataset
     from agebo_hpc.models.description import read_description
@@ -335,7 +336,7 @@ def predict(
     IN may be any table that `data prepare` reads; CSV (also .gz) and Parquet are streamed. OUT
     (.csv, .csv.gz or .parquet) has the prediction and, for classes, the probability of each.
     """
-    if announced_rank():
+    if not is_first(sys.argv[1:]):
         return
     from agebo_hpc.models.description import read_description
     from agebo_hpc.models.prediction import check_prediction, predict_file
@@ -372,18 +373,22 @@ def export(model: Path, kind: str, out: Path, force: bool) -> None:
 
     The exported model takes the columns of a table, one input of shape (rows, 1) for each.
     """
-    if announced_rank():
+    if not is_first(sys.argv[1:]):
         return
     from agebo_hpc.models.description import read_description
-    from agebo_hpc.models.export import check_export, export_model
+    from agebo_hpc.models.export import check_export, export_model, input_names
 
     check_export(kind, out, force)
     read_description(model)
     _start(None)
     from agebo_hpc.models.bundle import load_model
 
-    export_model(load_model(model), kind, out, force)
+    loaded = load_model(model)
+    export_model(loaded, kind, out, force)
     click.echo(f"{kind} model written to {out}")
+    for column, name in input_names(kind, loaded).items():
+        if name != column:
+            click.echo(f"column {column!r} is the input {name!r}")
 
 
 def _start(threads: int | None, team: Team | None = None) -> None:

@@ -52,7 +52,8 @@ def smoke(limit: float) -> None:
     other and train together; alone it checks what one process can. Ends with 0 if all is well,
     70 if a library is broken, 71 if the ranks cannot talk.
     """
-    from agebo_hpc.execution.launcher import announced_rank, announced_world
+    from agebo_hpc.execution.first_rank import is_first
+    from agebo_hpc.execution.launcher import announced_world
     from agebo_hpc.execution.smoke import Check, run_smoke
 
     def report(check: Check) -> None:
@@ -64,6 +65,6 @@ def smoke(limit: float) -> None:
     code = run_smoke(report, limit)
     if announced_world() is None:
         click.echo("The ranks were not checked: `mpirun -n 3 python -m agebo_hpc smoke` does it.")
-    elif code == 0 and announced_rank() == 0:
+    elif code == 0 and is_first(sys.argv[1:]):
         click.echo("All is well.")
     sys.exit(code)

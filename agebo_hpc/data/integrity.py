@@ -2,7 +2,7 @@
 
 A CRC-32 for each array goes with the description, and the fingerprint is computed from both. A
 CRC-32 finds every damage that is shorter than 32 bits and all but one in four thousand million of
-the others, and takes a quarter of a second for a gigabyte in memory; it is no protection against forgery.
+the others, at 4 GB a second; it is no protection against forgery.
 """
 
 from __future__ import annotations

@@ -79,6 +79,18 @@ def export_model(model: Model, kind: str, out: str | Path, force: bool = False) 
         save_file(out, f"model{ENDINGS[kind]}", lambda place: _write(model, kind, place))
 
 
+def input_names(kind: str, model: Model) -> dict[str, str]:
+    """Return the name that each column's input has in an export of this kind."""
+    columns = list(model.preprocessing.columns)
+    if kind == "onnx":
+        from agebo_hpc.models import onnx_operations
+
+        return onnx_operations.input_names(columns)
+    from agebo_hpc.models import keras_operations
+
+    return keras_operations.input_names(columns)
+
+
 def _write(model: Model, kind: str, out: Path) -> None:
     if kind == "onnx":
         from agebo_hpc.models.onnx_operations import write_onnx

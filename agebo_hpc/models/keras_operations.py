@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from typing import Any
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from tensorflow import keras
 
 from agebo_hpc.data.target import RealCoding
+from agebo_hpc.errors import UsageError
 from agebo_hpc.models.bundle import Model
-from agebo_hpc.models.portable import features, input_kinds
+from agebo_hpc.models.portable import features, free_names, input_kinds
 
 ARITHMETIC = {
     "+": keras.ops.add,
@@ -19,6 +21,9 @@ ARITHMETIC = {
     "*": keras.ops.multiply,
     "/": keras.ops.divide,
 }
+
+RESERVED = (*keyword.kwlist, "self", "prediction", "probabilities")
+"""Names that no input has: Python's own, which a signature's call refuses, and outputs'."""
 
 
 def table_model(model: Model) -> Any:
@@ -47,16 +52,13 @@ def table_model(model: Model) -> Any:
 def input_names(columns: list[str]) -> dict[str, str]:
     """Return the input's name of each column: what is no ASCII letter or digit is ``_`` there.
 
-    TensorFlow's signatures allow few others.
+    TensorFlow's signatures allow few others, and take names that differ in case for the same.
     """
-    names: dict[str, str] = {}
-    for column in columns:
-        name = re.sub("[^A-Za-z0-9]", "_", column)
-        name = name if name[:1].isalnum() else f"column{name}"
-        while name in names.values():
-            name += "_"
-        names[column] = name
-    return names
+    plain = {column: re.sub("[^A-Za-z0-9]", "_", column) for column in columns}
+    plain = {
+        column: name if name[:1].isalpha() else f"column{name}" for column, name in plain.items()
+    }
+    return free_names(plain, RESERVED)
 
 
 class _KerasOperations:
@@ -86,8 +88,12 @@ class _KerasOperations:
         return keras.ops.cast(keras.ops.logical_not(x) if negate else x, "float32")
 
     def lookup(self, x: Any, keys: list[str], table: NDArray[np.float32], name: str) -> Any:
-        # Position 0 is that of any other text.
-        positions = keras.layers.StringLookup(vocabulary=list(keys))(x)
+        _check_keys(keys, name)
+        # Position 0 is that of any other text; a level with the token's name would move them all.
+        token = "[UNK]"
+        while token in keys:
+            token += "?"
+        positions = keras.layers.StringLookup(vocabulary=list(keys), oov_token=token)(x)
         rows = keras.layers.Embedding(
             len(table),
             table.shape[1],
@@ -98,3 +104,13 @@ class _KerasOperations:
 
     def concat(self, parts: list[Any]) -> Any:
         return keras.ops.concatenate(parts, axis=1)
+
+
+def _check_keys(keys: list[str], column: str) -> None:
+    """Refuse levels that Keras cannot keep apart: it drops zero bytes at the end."""
+    lost = next((key for key in keys if key.endswith("\0")), None)
+    if lost is not None:
+        raise UsageError(
+            f"Column {column!r} has the level {lost!r}, whose last character Keras drops; export "
+            f"with --format onnx, or prepare the data without it."
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.networks import single_networks, weights_of
-from agebo_hpc.models.portable import features, input_kinds, told_inputs
+from agebo_hpc.models.portable import features, free_names, input_kinds, told_inputs
 from agebo_hpc.space.graph import Operation
 from agebo_hpc.training.network import walk
 
@@ -30,9 +30,10 @@ def write_onnx(model: Model, out: Path) -> None:
     Outputs: ``probabilities`` (rows, classes), float32, and ``prediction`` (rows,), the original
     label; for a regression ``prediction`` (rows,), float64, in the target's own unit.
     """
-    ops = _OnnxOperations()
     kinds = input_kinds(model.preprocessing)
-    x = features(ops, model.preprocessing, {name: name for name in kinds})
+    names = input_names(list(kinds))
+    ops = _OnnxOperations(names.values())
+    x = features(ops, model.preprocessing, names)
     shares = []
     networks = single_networks(model.members, model.network)
     for member, network in zip(model.members, networks, strict=True):
@@ -47,18 +48,29 @@ def write_onnx(model: Model, out: Path) -> None:
     outputs = _outputs(ops, model, last)
     inputs = [
         helper.make_tensor_value_info(
-            name, TensorProto.STRING if kind == "text" else TensorProto.DOUBLE, ["rows", 1]
+            names[column],
+            TensorProto.STRING if kind == "text" else TensorProto.DOUBLE,
+            ["rows", 1],
         )
-        for name, kind in kinds.items()
+        for column, kind in kinds.items()
     ]
     graph = helper.make_graph(ops.nodes, "agebo_hpc", inputs, outputs, ops.initializers)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
     proto = helper.make_model(
         graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="agebo_hpc"
     )
-    helper.set_model_props(proto, {"agebo_hpc": told_inputs(model.description)})
+    helper.set_model_props(proto, {"agebo_hpc": told_inputs(model.description, names)})
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, str(out))
+
+
+def input_names(columns: list[str]) -> dict[str, str]:
+    """Return the input's name of each column: its own, unless it is empty or an output's.
+
+    Zero bytes, which ONNX Runtime's names end at, are ``_``.
+    """
+    plain = {column: column.replace("\0", "_") or "column" for column in columns}
+    return free_names(plain, ("prediction", "probabilities"))
 
 
 def _outputs(ops: _OnnxOperations, model: Model, last: str) -> list[Any]:
@@ -84,9 +96,18 @@ def _outputs(ops: _OnnxOperations, model: Model, last: str) -> list[Any]:
 
 
 class _OnnxOperations:
-    """Operations on names of values; collects the nodes of a graph."""
+    """Operations on names of values; collects the nodes of a graph.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    inputs
+        Names that values computed in the graph must not have.
+    """
+
+    def __init__(self, inputs: Iterable[str] = ()) -> None:
+        self._prefix = "\u2192"
+        while any(name.startswith(self._prefix) for name in inputs):
+            self._prefix += "\u2192"
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
 
@@ -94,15 +115,14 @@ class _OnnxOperations:
         self, kind: str, inputs: Sequence[str], name: str = "", domain: str = "", **attributes: Any
     ) -> str:
         """Add a node and return the name of its output."""
-        # No column's name begins with a zero byte's stand-in like this one.
-        output = name or f"\u2192{len(self.nodes)}"
+        output = name or f"{self._prefix}{len(self.nodes)}"
         node = helper.make_node(kind, list(inputs), [output], domain=domain, **attributes)
         self.nodes.append(node)
         return output
 
     def constant(self, values: NDArray[Any]) -> str:
         """Add an array and return its name."""
-        name = f"\u2190{len(self.initializers)}"
+        name = f"{self._prefix}constant{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(values, name))
         return name
 

@@ -9,6 +9,7 @@ NaN), categories as text (missing: see `missing_text`).
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -163,6 +164,26 @@ def _date_parts(ops: Operations, seconds: Any) -> dict[str, Any]:
     }
 
 
+def free_names(wanted: Mapping[str, str], taken: Iterable[str]) -> dict[str, str]:
+    """Return column -> a name that no other column has, and nothing else, whatever the case.
+
+    Parameters
+    ----------
+    wanted
+        Column -> the name it has if that is free; else ``_`` is added until it is.
+    taken
+        Names that no column may have.
+    """
+    used = {name.casefold() for name in taken}
+    names: dict[str, str] = {}
+    for column, name in wanted.items():
+        while name.casefold() in used:
+            name += "_"
+        used.add(name.casefold())
+        names[column] = name
+    return names
+
+
 def input_kinds(preprocessing: Preprocessing) -> dict[str, str]:
     """Return for each column ``"text"`` or ``"float64"``."""
     return {
@@ -171,12 +192,21 @@ def input_kinds(preprocessing: Preprocessing) -> dict[str, str]:
     }
 
 
-def told_inputs(description: ModelDescription) -> str:
-    """Say the inputs and outputs of an exported model as JSON, to be stored in it."""
+def told_inputs(description: ModelDescription, names: Mapping[str, str]) -> str:
+    """Say the inputs and outputs of an exported model as JSON, to be stored in it.
+
+    Parameters
+    ----------
+    description
+        Of the model.
+    names
+        Column -> its input's name.
+    """
     preprocessing = Preprocessing.from_dict(description.preprocessing)
     columns = [
         {
             "name": encoder.column,
+            "input": names[encoder.column],
             "kind": encoder.kind,
             **({"missing": missing_text(encoder)} if encoder.kind == "category" else {}),
         }

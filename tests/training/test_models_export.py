@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -10,15 +11,19 @@ import pandas as pd
 import pytest
 
 from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
+from agebo_hpc.data.preprocessing import Preprocessing, fit_crossfitted, fit_target
 from agebo_hpc.errors import ConfigurationError, UsageError
 from agebo_hpc.models import export
-from agebo_hpc.models.bundle import load_model, save_model
+from agebo_hpc.models.bundle import Model, load_model, save_model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
+from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.ensemble import make_ensemble, select
 from agebo_hpc.models.export import export_model
+from agebo_hpc.models.portable import missing_text
 from agebo_hpc.models.retraining import retrain
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.training.network import initial_parameters, keras_model
 
 SPACE = {"num_nodes": 5}
 RECIPE = {"epochs": 2, "warmup_epochs": 1}
@@ -173,6 +178,86 @@ def test_keras_and_tensorflow_give_the_same_numbers(files, kind, tmp_path):
         else:
             probabilities = expected.drop(columns="prediction")
             np.testing.assert_allclose(outputs, probabilities, rtol=0, atol=1e-5)
+
+
+COLUMNS = (
+    *("", "self", "prediction", "probabilities", "Prediction", "A", "a", "a_", "net/gross"),
+    *("net gross", "1st", "\u21920", "\u2190constant0", "øst", "class", "inputs", "training"),
+    *("name", "\N{GRINNING FACE}", "tab\tand\nline", "x" * 300),
+)
+LEVELS = (
+    *("[UNK]", "[UNK]?", "", "?", "nan", "None", "<NA>", "[MASK]", "[PAD]", "null", "0", "-1"),
+    *("\u00e9", "e\u0301", "\N{GRINNING FACE}", "two\nlines", "x" * 5000, "x" * 5001, "\ufeffq"),
+    *("A", "a", "a b", "%s", "{0}", "\\n", "'", '"', ",", "#"),
+)
+
+
+@pytest.fixture(scope="module")
+def odd():
+    """Return a model of columns and levels with odd names, and a table with all of them."""
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(
+        {
+            column: rng.normal(size=900)
+            if number % 2
+            else rng.choice(np.array([*LEVELS[number % 9 : number % 9 + 12], None], object), 900)
+            for number, column in enumerate(COLUMNS)
+        }
+    )
+    frame["all levels"] = rng.choice(np.array([*LEVELS, None], object), 900)
+    frame["target"] = rng.integers(0, 3, 900)
+    kinds = {c: "numeric" if n % 2 else "category" for n, c in enumerate(COLUMNS)}
+    coding = fit_target(frame["target"], "classification")
+    kinds["all levels"] = "category"
+    fitted, _ = fit_crossfitted(frame, coding, kinds)
+    assert len(fitted.encoders) == len(COLUMNS) + 1
+    graph = ArchitectureSpace(num_nodes=1).decode((3, 1), len(fitted.feature_names), 3)
+    network = keras_model(graph, initial_parameters(graph, rng), "classification")
+    schema = {"columns": list(fitted.columns), "class_labels": [0, 1, 2]}
+    description = ModelDescription(
+        "classification", graph.to_dict(), {}, {}, fitted.to_dict(), schema, {}, {}
+    )
+    unseen = pd.DataFrame([dict.fromkeys(frame, "[UNK]??")])
+    unseen[[c for c in COLUMNS if kinds[c] == "numeric"]] = np.nan
+    return Model(network, description), pd.concat([frame, unseen], ignore_index=True)
+
+
+def odd_columns(frame, model, kind):
+    """Return the inputs of an exported model by their names there."""
+    names = export.input_names(kind, model)
+    assert list(names) == list(model.preprocessing.columns)
+    assert len({name.casefold() for name in names.values()}) == len(names)
+    told = {}
+    for encoder in model.preprocessing.encoders:
+        column = frame[encoder.column]
+        if encoder.kind == "category":
+            values = column.where(column.notna(), missing_text(encoder)).astype(object).to_numpy()
+        else:
+            values = column.to_numpy(np.float64)
+        told[names[encoder.column]] = values[:, None]
+    return told
+
+
+@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx"])
+def test_any_text_is_a_level_and_a_name(odd, kind, tmp_path):
+    model, frame = odd
+    out = tmp_path / {"keras": "odd.keras", "savedmodel": "odd", "onnx": "odd.onnx"}[kind]
+    export_model(model, kind, out)
+    code = ONNX if kind == "onnx" else KERAS
+    outputs = run_elsewhere(code, out, odd_columns(frame, model, kind), tmp_path)
+    expected = model.predict(frame).drop(columns="prediction")
+    np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=1e-5)
+    assert outputs[0].std(axis=0).min() > 1e-4
+
+
+def test_a_level_that_keras_cannot_keep_apart_is_refused_in_one_line(odd, tmp_path):
+    frame = pd.DataFrame({"a": ["x", "x\0", "y"] * 30, "t": [0, 1, 1] * 30})
+    fitted = Preprocessing.fit(frame, "t", task="classification")
+    description = replace(odd[0].description, preprocessing=fitted.to_dict())
+    model = Model(odd[0].network, description)
+    with pytest.raises(UsageError, match=r"'a' has the level 'x\\x00'.*--format onnx"):
+        export_model(model, "keras", tmp_path / "m.keras")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_export_is_replaced_only_with_force_and_nothing_else_ever(files, tmp_path):

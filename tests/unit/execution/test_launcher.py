@@ -1,6 +1,7 @@
 import pytest
 
 from agebo_hpc.errors import LaunchError
+from agebo_hpc.execution.first_rank import is_first, may_have_others
 from agebo_hpc.execution.launcher import announced_rank, announced_world, check_world
 
 
@@ -37,3 +38,28 @@ def test_srun_with_another_pmi_is_told_from_mpirun():
 
 def test_a_smaller_world_than_the_job_has_tasks_is_allowed():
     check_world(4, {"SLURM_NTASKS": "16"})
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"SLURM_PROCID": "3"},
+        {"SLURM_PROCID": "3", "SLURM_NTASKS": "8", "SLURM_STEP_NUM_TASKS": "8"},
+        {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "4"},
+        {"OMPI_COMM_WORLD_RANK": "1"},
+        {"PMI_RANK": "2"},
+        {"PMIX_RANK": "1", "SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "1"},
+        {"PMI_RANK": "1", "PMI_SIZE": "1"},
+    ],
+)
+def test_a_process_that_no_world_can_reach_is_alone(environ, monkeypatch):
+    assert not may_have_others(environ)
+    for name in list(environ):
+        monkeypatch.setenv(name, environ[name])
+    assert is_first(["predict"])
+
+
+def test_ranks_of_a_process_manager_may_have_others():
+    assert may_have_others({"PMIX_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"})
+    assert may_have_others({"PMI_RANK": "1", "PMI_SIZE": "2"})
