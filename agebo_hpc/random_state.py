@@ -24,6 +24,8 @@ class Stream(IntEnum):
     """A tree of a surrogate: counted by trees in place of evaluations."""
     SIMULATION = 5
     """How long a simulated training takes, its noise, and when a simulated rank dies."""
+    NOISE = 6
+    """What is drawn in the steps of a training, such as what dropout drops."""
 
 
 def generator(seed: int, evaluation_id: int, stream: Stream, *position: int) -> Generator:

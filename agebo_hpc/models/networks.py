@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from agebo_hpc.space.graph import Graph
+from agebo_hpc.training.keras_layers import layer_names
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,16 @@ def single_networks(members: Sequence[Member], network: Any) -> list[Any]:
     return [network.get_layer(_name(number)) for number in range(len(members))]
 
 
-def weights_of(member: Member, network: Any) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """Return kernel and bias of each dense operation of a member by its name."""
+def weights_of(member: Member, network: Any) -> dict[tuple[str, int], list[NDArray[Any]]]:
+    """Return the parameters of a network, by operation and the number of its own members."""
     return {
-        op.name: tuple(network.get_layer(op.name).get_weights())
-        for op in member.graph.dense_operations
+        (op.name, number): [
+            array
+            for name in layer_names(op, number)
+            for array in network.get_layer(name).get_weights()
+        ]
+        for op, _ in member.graph.parameters()
+        for number in range(op.members)
     }
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.models.bundle import Model
-from agebo_hpc.models.networks import single_networks, weights_of
+from agebo_hpc.models.networks import single_networks
+from agebo_hpc.models.onnx_layers import OnnxNodes, add_network
 from agebo_hpc.models.portable import features, free_names, input_kinds, told_inputs
-from agebo_hpc.space.graph import Operation
-from agebo_hpc.training.network import walk
 
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 """Old enough for every ONNX Runtime since 1.14."""
 ARITHMETIC = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div"}
-ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
 
 
 def write_onnx(model: Model, out: Path) -> None:
@@ -37,7 +34,7 @@ def write_onnx(model: Model, out: Path) -> None:
     shares = []
     networks = single_networks(model.members, model.network)
     for member, network in zip(model.members, networks, strict=True):
-        raw = walk(member.graph, x, _OnnxLayers(ops, weights_of(member, network)))
+        raw = add_network(ops, member, network, x)
         if model.class_labels is not None:
             raw = ops.node("Softmax", [raw], axis=1)
         if member.weight != 1:
@@ -95,36 +92,8 @@ def _outputs(ops: _OnnxOperations, model: Model, last: str) -> list[Any]:
     ]
 
 
-class _OnnxOperations:
-    """Operations on names of values; collects the nodes of a graph.
-
-    Parameters
-    ----------
-    inputs
-        Names that values computed in the graph must not have.
-    """
-
-    def __init__(self, inputs: Iterable[str] = ()) -> None:
-        self._prefix = "\u2192"
-        while any(name.startswith(self._prefix) for name in inputs):
-            self._prefix += "\u2192"
-        self.nodes: list[Any] = []
-        self.initializers: list[Any] = []
-
-    def node(
-        self, kind: str, inputs: Sequence[str], name: str = "", domain: str = "", **attributes: Any
-    ) -> str:
-        """Add a node and return the name of its output."""
-        output = name or f"{self._prefix}{len(self.nodes)}"
-        node = helper.make_node(kind, list(inputs), [output], domain=domain, **attributes)
-        self.nodes.append(node)
-        return output
-
-    def constant(self, values: NDArray[Any]) -> str:
-        """Add an array and return its name."""
-        name = f"{self._prefix}constant{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(values, name))
-        return name
+class _OnnxOperations(OnnxNodes):
+    """Operations on names of values; parameters as of `OnnxNodes`."""
 
     def is_number(self, x: str, largest: float) -> str:
         return self.node("Less", [self.node("Abs", [x]), self._number(largest)])
@@ -168,35 +137,3 @@ class _OnnxOperations:
 
     def _number(self, value: float) -> str:
         return self.constant(np.array(value, np.float64))
-
-
-class _OnnxLayers:
-    """Layers as nodes of a graph; shared weights are stored once."""
-
-    def __init__(
-        self, ops: _OnnxOperations, weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
-    ) -> None:
-        self._ops = ops
-        self._weights = {
-            name: tuple(ops.constant(array) for array in pair) for name, pair in weights.items()
-        }
-
-    def dense(self, op: Operation, value: str) -> str:
-        kernel, bias = self._weights[op.weights]
-        raw = self._ops.node("Add", [self._ops.node("MatMul", [value, kernel]), bias])
-        if op.activation in ("", "linear"):
-            return raw
-        if op.activation == "swish":
-            return self._ops.node("Mul", [raw, self._ops.node("Sigmoid", [raw])])
-        return self._ops.node(ACTIVATIONS[op.activation], [raw])
-
-    def merge(self, op: Operation, values: list[str]) -> str:
-        return self._ops.node("Relu", [self._ops.node("Sum", values)])
-
-    def concat(self, op: Operation, values: list[str]) -> str:
-        return self._ops.concat(values)
-
-    def slice(self, op: Operation, value: str) -> str:
-        bounds = (op.start, op.start + op.width, 1)
-        first, stop, axis = (self._ops.constant(np.array([b], np.int64)) for b in bounds)
-        return self._ops.node("Slice", [value, first, stop, axis])

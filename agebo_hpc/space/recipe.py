@@ -40,8 +40,12 @@ RECIPE_CHOICES = {
 OF_A_CONFIGURATION = (
     *("optimizer", "loss", "plateau_patience", "plateau_factor", "early_stopping_patience"),
     *("warmup_epochs", "accumulate_steps", "precision"),
+    *("dropout", "sigma"),
 )
 """Fields of a recipe that a hyperparameter of the same name takes the place of."""
+
+NUMBERS = ("dropout", "sigma")
+"""Fields of a recipe that the settings of a network's operations may name."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,10 @@ class Recipe:
     input
         One of `INPUTS`: whether the rows are mapped into memory or streamed from the file.
         ``"auto"``: streamed when they are larger than half of the node's memory.
+    dropout
+        Share of what the dropouts of a network drop in training, in [0, 1); in steps of 1/256.
+    sigma
+        Deviation of the start values of the frequencies of periodic embeddings, >= 0.
     """
 
     epochs: int = 20
@@ -96,6 +104,8 @@ class Recipe:
     loss: str = "auto"
     metric: str = "auto"
     class_weights: str | Mapping[str, float] = "none"
+    dropout: float = 0.0
+    sigma: float = 0.3
 
     def __post_init__(self) -> None:
         for name in ("epochs", "accumulate_steps"):
@@ -114,6 +124,12 @@ class Recipe:
             raise ConfigurationError(
                 f"plateau_factor is {self.plateau_factor}; give a number between 0 and 1."
             )
+        if not 0 <= self.dropout < 1:
+            raise ConfigurationError(
+                f"dropout is {self.dropout}; give a number from 0 to below 1."
+            )
+        if not (math.isfinite(self.sigma) and self.sigma >= 0):
+            raise ConfigurationError(f"sigma is {self.sigma}; give a number of 0 or more.")
         self._check_class_weights()
 
     def _check_class_weights(self) -> None:

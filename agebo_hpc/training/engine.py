@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import numpy as np
@@ -19,9 +19,10 @@ from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.configuration import Hyperparameters
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Problem, Recipe
+from agebo_hpc.space.recipe import NUMBERS
 from agebo_hpc.training.data_parallel import Group
 from agebo_hpc.training.metrics import make_task
-from agebo_hpc.training.network import initial_parameters
+from agebo_hpc.training.network import TrainingStep, initial_parameters
 from agebo_hpc.training.passes import VALIDATION_ROWS, evaluate_rows
 from agebo_hpc.training.programs import TRACED, Programs, Shapes
 from agebo_hpc.training.rows import Rows, Source, shard_of, shared_tensor
@@ -197,9 +198,11 @@ class _Training:
             training.num_rows, plan.hyperparameters, group.size, plan.recipe.accumulate_steps
         )
         rng = generator(plan.seed, plan.evaluation_id, Stream.TRAINING)
-        start = group.broadcast(tf.constant(initial_parameters(plan.graph, rng)), "parameters")
+        graph = plan.graph.with_numbers(**{name: getattr(plan.recipe, name) for name in NUMBERS})
+        start = group.broadcast(tf.constant(initial_parameters(graph, rng)), "parameters")
+        self._step = self._first_step(graph)
         shapes = Shapes(
-            graph=plan.graph,
+            graph=graph.without_numbers(),
             task=plan.task,
             **{name: getattr(plan.recipe, name) for name in TRACED},
             class_weights=plan.class_weights,
@@ -259,10 +262,19 @@ class _Training:
         )
         total, done = 0.0, 0
         for x, y, rows in self._training.windows(self._shard, self._steps, self._batch, rng):
-            following = rates[done : done + len(rows)]
-            total += float(self.program.train(x, y, shared_tensor(rows), tf.constant(following)))
+            following = tf.constant(rates[done : done + len(rows)])
+            first = tf.constant(epoch * self._steps + done, tf.int64)
+            now = self._step.key, first, self._step.arguments
+            total += float(self.program.train(x, y, shared_tensor(rows), following, *now))
             done += len(rows)
         return total / self._steps
+
+    def _first_step(self, graph: Graph) -> TrainingStep:
+        """Return what the first step has beside its rows; the draws of each rank are its own."""
+        plan, rank = self._plan, self._group.rank
+        rng = generator(plan.seed, plan.evaluation_id, Stream.NOISE, rank)
+        key = tf.constant(rng.integers(2**62, size=2))
+        return replace(TrainingStep.of(graph), key=key)
 
     def _summarise(self, local_loss: float, reason: str) -> tuple[float, np.ndarray, str]:
         """Average the epoch's loss, sum the validation, agree on stopping, in one message."""

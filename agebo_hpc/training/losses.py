@@ -63,6 +63,30 @@ ROW_LOSSES: dict[str, RowLosses] = {
 """By the names that a recipe may give; the same as in `agebo_hpc.space.recipe.LOSSES`."""
 
 
+def of_members(losses: RowLosses) -> RowLosses:
+    """Return losses that also take the outputs of a network's members: the mean over these.
+
+    Parameters
+    ----------
+    losses
+        Of outputs of shape (rows, outputs).
+
+    Returns
+    -------
+    RowLosses
+        Of these, and of outputs of shape (rows, members, outputs).
+    """
+
+    def of_rows(outputs: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        if outputs.shape.rank == 2:
+            return losses(outputs, y)
+        _, members, width = outputs.shape
+        each = losses(tf.reshape(outputs, (-1, width)), tf.repeat(y, members))
+        return tf.reduce_mean(tf.reshape(each, (-1, members)), axis=1)
+
+    return of_rows
+
+
 def weighted(losses: RowLosses, class_weights: Sequence[float]) -> RowLosses:
     """Return losses that are multiplied with the weight of the row's class."""
     weights = np.asarray(class_weights, np.float32)

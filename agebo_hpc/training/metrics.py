@@ -15,7 +15,13 @@ import tensorflow as tf
 
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.recipe import METRICS, Recipe
-from agebo_hpc.training.losses import ROW_LOSSES, RowLosses, squared_error, weighted
+from agebo_hpc.training.losses import (
+    ROW_LOSSES,
+    RowLosses,
+    of_members,
+    squared_error,
+    weighted,
+)
 from agebo_hpc.training.ranking import RANKING_METRICS
 
 RowScores = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -31,7 +37,7 @@ class Task:
     metric
         Name of the number to make large.
     losses
-        (outputs, y) -> loss of each row in training, float32.
+        (outputs, y) -> loss of each row in training, float32; outputs of several members too.
     sums
         (outputs, y) -> float64 vector of sums over the rows; the first is the loss, in which all
         rows count alike.
@@ -83,7 +89,7 @@ def make_task(
     recipe = recipe or Recipe()
     losses = ROW_LOSSES[recipe.loss_of(kind)]
     metric = recipe.metric_of(kind)
-    in_training = weighted(losses, class_weights) if class_weights else losses
+    in_training = of_members(weighted(losses, class_weights) if class_weights else losses)
     if kind == "regression":
         return Task(metric, in_training, _regression_sums(losses), _r2, 4, tf.float32)
     if metric in RANKING_METRICS:

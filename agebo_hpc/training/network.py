@@ -2,94 +2,115 @@
 
 Both are made by the same walk over the graph's operations, so they are the same network. The
 trained one keeps all its parameters in one flat vector: one optimizer update and one gradient
-buffer to average for the whole network. It holds no traced custom gradient: TensorFlow keeps
-the graph of a traced network alive for ever if one was in it, so swish is x * sigmoid(x) here.
+buffer to average for the whole network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from agebo_hpc.space.graph import Graph, Operation
+from agebo_hpc.space.graph import Graph
+from agebo_hpc.space.operations import Operation
+from agebo_hpc.training.compiled_operations import COMPILED, Moment
+
+if TYPE_CHECKING:
+    from agebo_hpc.training.keras_layers import Block
 
 Value = TypeVar("Value")
 
-ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
-    "linear": lambda x: x,
-    "swish": lambda x: x * tf.sigmoid(x),
-    "relu": tf.nn.relu,
-    "tanh": tf.tanh,
-    "sigmoid": tf.sigmoid,
-}
+MOST_MEMBERS = 4096
+"""Of an operation: so far apart are the seeds of two of them."""
 
 
-class Layers(Protocol[Value]):
-    """What a library makes of the operations of a graph."""
+def walk(graph: Graph, x: Value, build: Callable[[Operation, int, list[Value]], Value]) -> Value:
+    """Build a graph's output from its input.
 
-    def dense(self, op: Operation, value: Value) -> Value:
-        """Apply the dense layer with the weights of the operation ``op.weights``."""
-        ...
-
-    def merge(self, op: Operation, values: list[Value]) -> Value:
-        """Return the ReLU of a sum."""
-        ...
-
-    def concat(self, op: Operation, values: list[Value]) -> Value:
-        """Put columns side by side."""
-        ...
-
-    def slice(self, op: Operation, value: Value) -> Value:
-        """Return ``op.width`` columns from ``op.start`` on."""
-        ...
-
-
-def walk(graph: Graph, x: Value, layers: Layers[Value]) -> Value:
-    """Build a graph's output from its input with a library's layers."""
-    values = [x]
+    Parameters
+    ----------
+    graph
+        The network.
+    x
+        Its input, in a library's own kind of value.
+    build
+        (operation, member, inputs of this member) -> output of this member; called once for each
+        member in turn. What joins members gets the inputs of all.
+    """
+    values: list[tuple[Value, ...]] = [(x,)]
     for op in graph.operations[1:]:
         inputs = [values[position] for position in op.inputs]
-        if op.kind == "dense":
-            values.append(layers.dense(op, inputs[0]))
-        elif op.kind == "slice":
-            values.append(layers.slice(op, inputs[0]))
-        else:
-            values.append((layers.merge if op.kind == "merge" else layers.concat)(op, inputs))
-    return values[-1]
+        if op.record.joins_members:
+            values.append((build(op, 0, list(inputs[0])),))
+            continue
+        of_members = [[v[m if len(v) > 1 else 0] for v in inputs] for m in range(op.members)]
+        values.append(tuple(build(op, m, own) for m, own in enumerate(of_members)))
+    return values[-1][0]
 
 
 def initial_parameters(graph: Graph, rng: np.random.Generator) -> np.ndarray:
-    """Draw a network's parameters: Glorot-uniform kernels, zero biases.
+    """Draw a network's parameters, each by its own law.
 
     Returns
     -------
     ndarray of shape (num_parameters,), float32
-        Kernel and bias of each dense operation in order.
+        The parameters of each operation in order, those of its members one after the other.
     """
-    parts = []
-    for shape in graph.parameter_shapes():
-        if len(shape) == 1:
-            parts.append(np.zeros(shape, np.float32))
-        else:
-            limit = np.sqrt(6 / sum(shape))
-            parts.append(rng.uniform(-limit, limit, shape).astype(np.float32).ravel())
-    return np.concatenate(parts)
+    return np.concatenate(
+        [
+            parameter.draw(rng, parameter.shape).ravel()
+            for op, own in graph.parameters()
+            for parameter in own
+            for _ in range(op.members)
+        ]
+    )
 
 
 def split_parameters(graph: Graph, parameters: np.ndarray) -> list[np.ndarray]:
-    """Cut the flat vector into kernel and bias of each dense operation, in order."""
+    """Cut the flat vector into the parameters of each operation, see `Graph.parameter_shapes`."""
     shapes = graph.parameter_shapes()
     ends = np.cumsum([prod(shape) for shape in shapes])[:-1]
     parts = np.split(parameters, ends)
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
+@dataclass(frozen=True)
+class TrainingStep:
+    """What a step of training has beside its rows.
+
+    Attributes
+    ----------
+    key
+        int64 tensor of shape (2,): of the training and the process. From it and the number of
+        the step follow all draws, so that a training that is cut and continued has the same.
+    number
+        int64 scalar: of the step, counted from the training's begin.
+    arguments
+        float32 tensor: `Graph.arguments`.
+    """
+
+    key: tf.Tensor
+    number: tf.Tensor
+    arguments: tf.Tensor
+
+    @classmethod
+    def of(cls, graph: Graph, number: int = 0) -> TrainingStep:
+        """Return a step with the graph's own numbers and some key."""
+        key = tf.zeros(2, tf.int64)
+        arguments = tf.constant(graph.arguments(), tf.float32, (len(graph.arguments()),))
+        return cls(key, tf.constant(number, tf.int64), arguments)
+
+
 def forward(
-    graph: Graph, parameters: tf.Tensor, x: tf.Tensor, compute_type: tf.DType = tf.float32
+    graph: Graph,
+    parameters: tf.Tensor,
+    x: tf.Tensor,
+    compute_type: tf.DType = tf.float32,
+    step: TrainingStep | None = None,
 ) -> tf.Tensor:
     """Compute a network's outputs.
 
@@ -102,43 +123,64 @@ def forward(
     x
         Tensor of shape (rows, num_features), float32.
     compute_type
-        Of all layers.
+        Of all layers that are not exact.
+    step
+        Of training; None: a prediction.
 
     Returns
     -------
     Tensor of shape (rows, num_outputs), float32
-        Logits, or regression targets.
+        Logits, or regression targets; in training of a network that averages its members those
+        of each, of shape (rows, members, num_outputs).
     """
+    weights = {tf.float32: _weights(graph, parameters)}
     if compute_type != tf.float32:
-        parameters, x = tf.cast(parameters, compute_type), tf.cast(x, compute_type)
-    shapes = graph.parameter_shapes()
-    pieces = iter(tf.split(parameters, [prod(shape) for shape in shapes]))
-    weights = {
-        op.name: (tf.reshape(next(pieces), (-1, op.width)), next(pieces))
-        for op in graph.dense_operations
-    }
+        weights[compute_type] = _weights(graph, tf.cast(parameters, compute_type))
+    moments = {} if step is None else _moments(graph, step)
 
-    return tf.cast(walk(graph, x, _TensorFlowLayers(weights)), tf.float32)
+    def build(op: Operation, member: int, inputs: list[tf.Tensor]) -> tf.Tensor:
+        kind = tf.float32 if op.record.is_exact else compute_type
+        values = [tf.cast(value, kind) for value in inputs]
+        own = weights[kind].get((op.weights, member), [])
+        moment = None if step is None else moments[op.name](member)
+        return COMPILED[op.kind](op, values, own, moment)
+
+    return tf.cast(walk(graph, x, build), tf.float32)
 
 
-class _TensorFlowLayers:
-    """Layers of plain TensorFlow; kernel and bias by the name of a dense operation."""
+def _weights(graph: Graph, parameters: tf.Tensor) -> dict[tuple[str, int], list[tf.Tensor]]:
+    """Cut the vector into the parameters of each member of each operation, by both."""
+    found: dict[tuple[str, int], list[tf.Tensor]] = {}
+    places = [
+        (op.name, member, parameter.shape)
+        for op, own in graph.parameters()
+        for parameter in own
+        for member in range(op.members)
+    ]
+    pieces = tf.split(parameters, [prod(shape) for _, _, shape in places])
+    for (name, member, shape), piece in zip(places, pieces, strict=True):
+        part = piece if len(shape) == 1 else tf.reshape(piece, shape)
+        found.setdefault((name, member), []).append(part)
+    return found
 
-    def __init__(self, weights: dict[str, tuple[tf.Tensor, tf.Tensor]]) -> None:
-        self._weights = weights
 
-    def dense(self, op: Operation, value: tf.Tensor) -> tf.Tensor:
-        kernel, bias = self._weights[op.weights]
-        return ACTIVATIONS[op.activation](tf.nn.bias_add(tf.matmul(value, kernel), bias))
+def _moments(graph: Graph, step: TrainingStep) -> dict[str, Callable[[int], Moment]]:
+    """Return for each operation what makes the moment of a member."""
+    found: dict[str, Callable[[int], Moment]] = {}
+    count = 0
+    for position, op in enumerate(graph.operations):
+        number = len(op.record.arguments)
+        own = [step.arguments[count + i] for i in range(number)]
+        count += number
 
-    def merge(self, op: Operation, values: list[tf.Tensor]) -> tf.Tensor:
-        return tf.nn.relu(tf.add_n(values))
+        def moment(member: int, position: int = position, own: list[Any] = own) -> Moment:
+            # Only what has arguments draws: others need no seed in their graph.
+            place = position * MOST_MEMBERS + member
+            seed = step.key + tf.stack([step.number, place]) if own else step.key
+            return Moment(seed, own)
 
-    def concat(self, op: Operation, values: list[tf.Tensor]) -> tf.Tensor:
-        return tf.concat(values, axis=1)
-
-    def slice(self, op: Operation, value: tf.Tensor) -> tf.Tensor:
-        return value[:, op.start : op.start + op.width]
+        found[op.name] = moment
+    return found
 
 
 def keras_model(graph: Graph, parameters: np.ndarray, task: str) -> Any:
@@ -155,36 +197,25 @@ def keras_model(graph: Graph, parameters: np.ndarray, task: str) -> Any:
     """
     from tensorflow import keras
 
+    # A rank that only trains need not load Keras.
+    from agebo_hpc.training.keras_layers import KERAS
+
     inputs = keras.Input((graph.num_features,), name="features")
-    outputs = walk(graph, inputs, _KerasLayers(keras))
+    blocks: dict[tuple[str, int], Block] = {}
+
+    def build(op: Operation, member: int, values: list[Any]) -> Any:
+        # Operations that share weights are one block called several times.
+        if not op.shares:
+            blocks[op.name, member] = KERAS[op.kind](op, graph.input_widths(op), member)
+        return blocks[op.weights, member](values)
+
+    outputs = walk(graph, inputs, build)
     if task == "classification":
         outputs = keras.layers.Softmax(name="probabilities")(outputs)
     model = keras.Model(inputs, outputs)
-    weights = iter(split_parameters(graph, parameters))
-    for op in graph.dense_operations:
-        model.get_layer(op.name).set_weights([next(weights), next(weights)])
+    parts = iter(split_parameters(graph, parameters))
+    for op, own in graph.parameters():
+        arrays = [next(parts).reshape(op.members, *parameter.shape) for parameter in own]
+        for member in range(op.members):
+            blocks[op.name, member].set_weights([array[member] for array in arrays])
     return model
-
-
-class _KerasLayers:
-    """Keras's own layers; operations that share weights are one layer called several times."""
-
-    def __init__(self, keras: Any) -> None:
-        self._keras = keras
-        self._dense: dict[str, Any] = {}
-
-    def dense(self, op: Operation, value: Any) -> Any:
-        if not op.shares:
-            layer = self._keras.layers.Dense(op.width, op.activation or None, name=op.name)
-            self._dense[op.name] = layer
-        return self._dense[op.weights](value)
-
-    def merge(self, op: Operation, values: Sequence[Any]) -> Any:
-        added = self._keras.layers.Add(name=f"{op.name}_add")(values)
-        return self._keras.layers.ReLU(name=op.name)(added)
-
-    def concat(self, op: Operation, values: Sequence[Any]) -> Any:
-        return self._keras.layers.Concatenate(name=op.name)(values)
-
-    def slice(self, op: Operation, value: Any) -> Any:
-        return value[:, op.start : op.start + op.width]

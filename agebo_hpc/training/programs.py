@@ -34,7 +34,7 @@ class Shapes:
     Attributes
     ----------
     graph, task
-        The network and what it is trained for.
+        The network, without the numbers that are given at each training, and what it is for.
     optimizer, precision, xla, loss, metric
         As in a recipe, `TRACED`.
     class_weights

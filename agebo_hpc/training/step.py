@@ -16,12 +16,13 @@ from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Recipe
 from agebo_hpc.training.data_parallel import Group
 from agebo_hpc.training.metrics import Task
-from agebo_hpc.training.network import forward
+from agebo_hpc.training.network import TrainingStep, forward
 from agebo_hpc.training.optimizer import Optimizer
 from agebo_hpc.training.precision import COMPUTE_TYPES, ConstantScale, LossScale
 
-EpochFunction = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
-"""(x, y, rows of each step (steps, batch), rate of each step) -> sum of the steps' losses."""
+EpochFunction = Callable[..., tf.Tensor]
+"""(x, y, rows of each step (steps, batch), rate of each step, what the first step has beside its
+rows: a `TrainingStep`'s key, number and arguments) -> sum of the steps' losses."""
 
 
 def make_scale(precision: str) -> ConstantScale | LossScale:
@@ -48,14 +49,18 @@ def compile_epoch(
         # One number divided here saves a pass over the sum of the group's gradients.
         return scale.scaled(loss / group.size if group.size > 1 else loss)
 
-    def backward(parameters: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> Any:
-        return loss_and_gradient(graph, task, parameters, x, y, compute_type, scaled)
+    def backward(
+        parameters: tf.Tensor, x: tf.Tensor, y: tf.Tensor, *now: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        at = TrainingStep(*now)
+        return loss_and_gradient(graph, task, parameters, x, y, compute_type, scaled, at)
 
     if uses_xla(recipe.xla):
         backward = tf.function(backward, autograph=False, jit_compile=True)
 
-    def step(x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        loss, gradient = backward(optimizer.read(), tf.gather(x, rows), tf.gather(y, rows))
+    def step(x: Any, y: Any, rows: tf.Tensor, rate: tf.Tensor, *now: tf.Tensor) -> tf.Tensor:
+        of_rows = tf.gather(x, rows), tf.gather(y, rows)
+        loss, gradient = backward(optimizer.read(), *of_rows, *now)
         if group.size > 1:
             gradient = group.sum(gradient, "gradient")
         scale.apply(gradient, lambda gradient: optimizer.apply(gradient, rate))
@@ -68,13 +73,29 @@ def compile_epoch(
             tf.TensorSpec((None,), task.target_type),
             tf.TensorSpec((None, batch), tf.int32),
             tf.TensorSpec((None,), tf.float32),
+            tf.TensorSpec((2,), tf.int64),
+            tf.TensorSpec((), tf.int64),
+            tf.TensorSpec((len(graph.arguments()),), tf.float32),
         ],
     )
-    def epoch(x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
+    def epoch(
+        x: tf.Tensor,
+        y: tf.Tensor,
+        rows: tf.Tensor,
+        rates: tf.Tensor,
+        key: tf.Tensor,
+        first: tf.Tensor,
+        arguments: tf.Tensor,
+    ) -> tf.Tensor:
         steps = tf.shape(rows)[0]
+
+        def body(index: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            now = key, first + tf.cast(index, tf.int64), arguments
+            return index + 1, total + step(x, y, rows[index], rates[index], *now)
+
         _, total = tf.while_loop(
             lambda index, _: index < steps,
-            lambda index, total: (index + 1, total + step(x, y, rows[index], rates[index])),
+            body,
             (tf.constant(0), tf.constant(0.0, tf.float64)),
             parallel_iterations=1,
         )
@@ -100,6 +121,7 @@ def loss_and_gradient(
     y: tf.Tensor,
     compute_type: tf.DType = tf.float32,
     scaled: Callable[[tf.Tensor], tf.Tensor] = lambda loss: loss,
+    step: TrainingStep | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the mean loss over the rows and the gradient of the scaled loss.
 
@@ -115,9 +137,13 @@ def loss_and_gradient(
         Of the layers' products.
     scaled
         What is done to the loss before its gradient is taken.
+    step
+        What the step has beside its rows; None: the first one, with the graph's own numbers.
     """
+    step = TrainingStep.of(graph) if step is None else step
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(parameters)
-        loss = tf.reduce_mean(task.losses(forward(graph, parameters, x, compute_type), y))
+        outputs = forward(graph, parameters, x, compute_type, step)
+        loss = tf.reduce_mean(task.losses(outputs, y))
         target = scaled(loss)
     return loss, tape.gradient(target, parameters)

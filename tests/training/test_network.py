@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 
 from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.training.compiled_operations import ACTIVATIONS
 from agebo_hpc.training.engine import loss_and_gradient
 from agebo_hpc.training.metrics import TASKS
 from agebo_hpc.training.network import (
-    ACTIVATIONS,
     forward,
     initial_parameters,
     keras_model,
@@ -82,7 +82,7 @@ def by_hand(graph, parameters, x):
 
 def test_the_network_of_every_activation_uses_each_of_them():
     used = {op.activation for op in every_activation().dense_operations}
-    assert used >= set(ACTIVATIONS)
+    assert used >= set(ACTIVATIONS) - {""}
 
 
 SEVERAL = [several_inputs(), several_inputs("sum")]
