@@ -26,6 +26,8 @@ _SEED = click.option(
 _FORCE = click.option(
     "--force", is_flag=True, help="Replace the output file if it exists (default: refuse)."
 )
+PRINTED_COLUMNS = 60
+"""Columns that `data prepare` prints; of more, those with oddities."""
 
 
 @click.group()
@@ -108,7 +110,41 @@ def fetch(
     "--categorical",
     multiple=True,
     metavar="COL",
-    help="Column that is a category though it looks numeric; may be repeated (default: none).",
+    help="Column that is a category though it looks numeric, the target too; 0.50 and 0.5 are one "
+    "level. May be repeated (default: none).",
+)
+@click.option(
+    "--text",
+    multiple=True,
+    metavar="COL",
+    help="Column that is a category whose levels are its texts exactly as they stand, the target "
+    "too; may be repeated (default: none).",
+)
+@click.option(
+    "--numeric",
+    multiple=True,
+    metavar="COL",
+    help="Column of numbers, the target too; other cells are an error. May be repeated (default: "
+    "the cells decide).",
+)
+@click.option(
+    "--date",
+    multiple=True,
+    metavar="COL[=ORDER]",
+    help="Column of dates; ORDER is ymd, dmy or mdy where the cells do not show it. May be "
+    "repeated (default: the cells decide).",
+)
+@click.option(
+    "--missing",
+    multiple=True,
+    metavar="TEXT",
+    help="Text that stands for a missing cell, as in --missing unknown --missing=-999; may be "
+    "repeated (default: empty, NA, N/A, NaN, None, null, ?).",
+)
+@click.option(
+    "--decimal",
+    type=click.Choice([".", ","]),
+    help="Mark before the fraction of numbers in text (default: what the cells show).",
 )
 @click.option(
     "--one-hot-levels",
@@ -144,6 +180,11 @@ def prepare(
     task: str,
     drop: tuple[str, ...],
     categorical: tuple[str, ...],
+    text: tuple[str, ...],
+    numeric: tuple[str, ...],
+    date: tuple[str, ...],
+    missing: tuple[str, ...],
+    decimal: str | None,
     one_hot_levels: int,
     inputs: tuple[str, ...],
     alike: tuple[str, ...],
@@ -163,6 +204,11 @@ def prepare(
         split=parse_split(split),
         drop=drop,
         categorical=categorical,
+        text=text,
+        numeric=numeric,
+        date=date,
+        missing=missing,
+        decimal=decimal or "",
         one_hot_levels=one_hot_levels,
         inputs=[parse_input(text) for text in inputs],
         alike=[text.split(",") for text in alike],
@@ -199,8 +245,47 @@ def _report(made: Any, seconds: float) -> None:
     click.echo(f"{len(facts['columns'])} columns became {facts['num_features']} features.")
     if len(facts["inputs"]) > 1:
         click.echo(f"Inputs: {_inputs(facts)}.")
+    click.echo()
+    _print_table(facts, PRINTED_COLUMNS)
     _print_unused(facts)
     _print_remarks(facts)
+
+
+def _print_table(facts: dict[str, Any], most: int | None = None) -> None:
+    """Print what each column of the table is; of very many, those with oddities."""
+    columns = facts["table"]
+    if columns is None:
+        return
+    shown = columns
+    if most is not None and len(columns) > most:
+        shown = [column for column in columns if column["oddities"]]
+    rows = [
+        [
+            column["name"],
+            column["kind"],
+            _extent(column),
+            _cell(column["missing"] or None),
+            oddity,
+        ]
+        for whole in shown
+        for column, oddity in _with_oddities(whole)
+    ]
+    _table([["column", "kind", "levels or range", "missing", "oddities"], *rows])
+    if len(shown) < len(columns):
+        click.echo(f"... {len(columns) - len(shown)} more columns without oddities: data info")
+
+
+def _with_oddities(column: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Return a row of the table for each oddity, the first with the column's name and facts."""
+    first, *others = column["oddities"] or [""]
+    blank = {**dict.fromkeys(column, ""), "levels": None, "missing": None}
+    return [(column, first), *((blank, other) for other in others)]
+
+
+def _extent(column: dict[str, Any]) -> str:
+    if column["levels"] is not None:
+        return f"{column['levels']:,} levels"
+    return f"{column['low']} .. {column['high']}" if column["low"] else ""
 
 
 def _inputs(facts: dict[str, Any]) -> str:
@@ -227,6 +312,9 @@ def _print_facts(facts: dict[str, Any]) -> None:
     if len(facts["inputs"]) > 1:
         click.echo(f"inputs      {_inputs(facts)}")
     click.echo()
+    _print_table(facts)
+    if facts["table"] is not None:
+        click.echo()
     header = ["column", "kind", "encoding", "features", "levels", "missing"]
     rows = [
         [

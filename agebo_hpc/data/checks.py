@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from agebo_hpc.data.cells import option
+from agebo_hpc.data.kinds import DATE_ORDERS, Wishes
 from agebo_hpc.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from agebo_hpc.data.dataset import PrepareOptions
+
+_UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
+"""What pandas calls a column without a name, and writes so when it writes it again."""
 
 
 def check_out(out: Path, source: Any, force: bool) -> None:
@@ -36,39 +44,68 @@ def check_out(out: Path, source: Any, force: bool) -> None:
         raise UsageError(f"--out {out} exists; give another name, or --force to replace it.")
 
 
-def check_columns(
-    frame: pd.DataFrame, target: str, drop: Iterable[str], categorical: Iterable[str]
-) -> None:
+def check_columns(frame: pd.DataFrame, target: str, options: PrepareOptions) -> Wishes:
     """Check that the named columns exist and do not contradict each other.
+
+    Returns
+    -------
+    Wishes
+        What the options say about columns.
 
     Raises
     ------
     UsageError
-        If an option names an absent column, or the target is dropped.
+        If an option names an absent column, two options name the same one, or the target is
+        dropped.
     DataError
         If a column that is used has no name.
     """
-    drop, categorical = set(drop), set(categorical)
-    asked = [("--target", target)]
-    asked += [("--drop", name) for name in sorted(drop)]
-    asked += [("--categorical", name) for name in sorted(categorical)]
-    for option, name in asked:
-        if name not in frame.columns:
-            raise UsageError(_no_column(option, name, [str(name) for name in frame.columns]))
-    if target in drop:
+    columns = [str(name) for name in frame.columns]
+    orders = dict(_date_order(text, columns) for text in options.date)
+    asked = [
+        ("--drop", "", options.drop),
+        ("--categorical", "level", options.categorical),
+        ("--text", "text", options.text),
+        ("--numeric", "number", options.numeric),
+        ("--date", "date", orders),
+    ]
+    if target not in frame.columns:
+        raise UsageError(_no_column("--target", target, columns))
+    named: dict[str, str] = {}
+    for name_of_option, _, names in asked:
+        for name in sorted(set(names)):
+            if name not in frame.columns:
+                raise UsageError(_no_column(name_of_option, name, columns))
+            if name in named:
+                raise UsageError(f"{named[name]} and {name_of_option} both name {name!r}.")
+            named[name] = name_of_option
+    if named.get(target) == "--drop":
         raise UsageError(f"--drop names the target {target!r}; give another --drop or --target.")
-    if target in categorical:
+    _check_named([name for name in columns if named.get(name) != "--drop"], frame)
+    forms = {name: form for _, form, names in asked if form for name in names}
+    return Wishes(forms, orders, options.decimal, tuple(options.missing))
+
+
+def _date_order(text: str, columns: list[str]) -> tuple[str, str]:
+    name, _, order = text.rpartition("=")
+    if text in columns or not name:
+        return text, ""
+    if order not in DATE_ORDERS[1:]:
         raise UsageError(
-            f"--categorical names the target {target!r}; use --task classification for that."
+            f"--date is {text!r}; give COLUMN, or COLUMN=ORDER with one of "
+            f"{', '.join(DATE_ORDERS[1:])} for the order of year, month and day."
         )
-    both = drop & categorical
-    if both:
-        raise UsageError(f"--drop and --categorical both name {', '.join(map(repr, both))}.")
-    unnamed = [name for name in frame.columns if name.startswith("Unnamed: ")]
-    if set(unnamed) - drop:
+    return name, order
+
+
+def _check_named(used: list[str], frame: pd.DataFrame) -> None:
+    """Refuse columns without a name, and the row numbers that pandas writes as such a column."""
+    unnamed = [name for name in used if not name.strip() or _UNNAMED.fullmatch(name)]
+    if unnamed:
+        place = list(frame.columns).index(unnamed[0]) + 1
         raise DataError(
-            f"Column {int(unnamed[0].split()[1]) + 1} has no name in the header; "
-            f"name it, or leave it out with --drop '{unnamed[0]}'."
+            f"Column {place} has no name in the header; name it, or leave it out with "
+            f"{option('--drop', unnamed[0])}."
         )
 
 

@@ -27,16 +27,16 @@ from agebo_hpc.data.file_format import (
 )
 from agebo_hpc.data.inputs import WHOLE, InputRange, check_kinds, divide, input_ranges
 from agebo_hpc.data.integrity import Extent, check_array
+from agebo_hpc.data.kinds import Wishes
 from agebo_hpc.data.preprocessing import (
     ONE_HOT_LEVELS,
     Preprocessing,
-    column_kinds,
     fit_crossfitted,
-    fit_target,
+    read_columns,
 )
 from agebo_hpc.data.splits import PARTS, SPLIT, Split, check_split, split_rows
 from agebo_hpc.data.tables import check_unique, read_table
-from agebo_hpc.data.target import ClassCoding, Task, check_target, decide_task
+from agebo_hpc.data.target import ClassCoding, Task, read_target
 from agebo_hpc.errors import DataError, UsageError
 
 __all__ = [
@@ -258,12 +258,19 @@ class PrepareOptions:
     name
         Of the data set; None: the stem of the output file.
     task
-        ``"auto"`` (see `agebo_hpc.data.target.decide_task`), ``"classification"`` or
+        ``"auto"`` (see `agebo_hpc.data.target.read_target`), ``"classification"`` or
         ``"regression"``.
     split
         Shares of training, validation and test, sum 1.
-    drop, categorical
-        Columns that are left out; columns that are categories whatever they look like.
+    drop, categorical, text, numeric, date
+        Columns that are left out; that are categories by value or by their text exactly as it
+        came; numbers; dates, as ``COLUMN`` or ``COLUMN=dmy`` (``mdy``, ``ymd``). All but `date`
+        may name the target, too.
+    missing
+        Texts that stand for a missing cell in any column, besides those that always do.
+    decimal
+        Mark before the fraction of numbers in text, ``"."`` or ``","``; nothing: what the cells
+        show.
     one_hot_levels
         Most levels of a category that is one-hot encoded, >= 1; more are target encoded.
     inputs
@@ -283,6 +290,11 @@ class PrepareOptions:
     split: Split = SPLIT
     drop: Sequence[str] = ()
     categorical: Sequence[str] = ()
+    text: Sequence[str] = ()
+    numeric: Sequence[str] = ()
+    date: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    decimal: str = ""
     one_hot_levels: int = ONE_HOT_LEVELS
     inputs: Sequence[tuple[str, str]] = ()
     alike: Sequence[Sequence[str]] = ()
@@ -293,6 +305,8 @@ class PrepareOptions:
         check_split(tuple(self.split))
         if self.task not in TASKS:
             raise UsageError(f"--task is {self.task!r}; choose among {', '.join(TASKS)}.")
+        if self.decimal not in ("", ".", ","):
+            raise UsageError(f"--decimal is {self.decimal!r}; give . or a comma.")
         if self.one_hot_levels < 1:
             raise UsageError(f"--one-hot-levels is {self.one_hot_levels}; give 1 or more.")
         if not 0 <= self.seed < 2**32:
@@ -375,36 +389,42 @@ def prepare_dataset(
         check_unique(source.columns, "The data frame")
         frame = source.rename(columns=str)
     else:
-        frame = read_table(source, text=options.categorical)
-    check_columns(frame, target, options.drop, options.categorical)
+        # With a decimal mark that is not the usual one, 1.234 is no plain number.
+        frame = read_table(source, None if options.decimal == "," else options.text, words=True)
+    wishes = check_columns(frame, target, options)
     frame = frame.drop(columns=list(options.drop)).reset_index(drop=True)
     if len(frame) < MIN_ROWS:
         raise DataError(f"The table has {len(frame)} rows; at least {MIN_ROWS} are needed.")
-    return _prepare(frame, target, out, options)
+    return _prepare(frame, target, out, options, wishes)
 
 
-def _prepare(frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions) -> DataSet:
-    task = decide_task(frame[target]) if options.task == "auto" else options.task
-    check_target(frame[target], task)
+def _prepare(
+    frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions, wishes: Wishes
+) -> DataSet:
+    known = read_target(frame[target], options.task, wishes.of(target))
+    task = known.task
     division = divide(
         [str(name) for name in frame.columns if name != target], options.inputs, options.alike
     )
-    columns = list(division.columns)
-    kinds = column_kinds(frame[columns], options.categorical)
-    check_kinds(division, kinds)
-    y = fit_target(frame[target], task).encode(frame[target])
+    columns = read_columns(frame[list(division.columns)], wishes)
+    check_kinds(division, {name: column.kind for name, column in columns.items()})
+    # From here on the columns are read: numbers, dates, and categories of levels.
+    frame = pd.DataFrame({name: column.values for name, column in columns.items()}, copy=False)
+    frame[target] = known.values
+    y = known.coding(known.values).encode(known.values)
     stratify = y if task == "classification" else None
     rows = split_rows(len(frame), options.split, options.seed, cast(Any, stratify))
     training = frame.iloc[rows["train"]]
     preprocessing, crossfitted = fit_crossfitted(
         training,
-        fit_target(training[target], task),
-        kinds,
+        known.coding(training[target]),
+        {name: column.reading for name, column in columns.items()},
         options.one_hot_levels,
         options.seed,
         division,
     )
     del training
+    facts = [columns[name].facts for name in columns] + [known.decided.facts]
     schema: dict[str, Any] = {
         "name": options.name or out.stem,
         "task": task,
@@ -415,6 +435,7 @@ def _prepare(frame: pd.DataFrame, target: str, out: Path, options: PrepareOption
         "seed": options.seed,
         "one_hot_levels": options.one_hot_levels,
         "preprocessing": preprocessing.to_dict(),
+        "columns": [fact.to_dict() for fact in facts],
     }
     if options.inputs:
         ranges = input_ranges(

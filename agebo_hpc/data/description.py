@@ -20,8 +20,9 @@ def describe(data: DataSet) -> dict[str, Any]:
     dict
         Plain JSON data: file and format, task and target, rows of each part, inputs as ranges
         of features, columns with kind, encoding and features, columns that are not used and why,
-        classes with rows of each part or mean and deviation of a real target, whether the arrays
-        have checksums, and what should be known before the data are used.
+        what each column of the table is (None in files of older versions), classes with rows of
+        each part or mean and deviation of a real target, whether the arrays have checksums, and
+        what should be known before the data are used.
     """
     return {
         "path": str(data.path),
@@ -42,6 +43,7 @@ def describe(data: DataSet) -> dict[str, Any]:
         "num_outputs": data.num_outputs,
         "columns": [_column(encoder) for encoder in data.preprocessing.encoders],
         "not_used": dict(data.preprocessing.dropped),
+        "table": data.schema.get("columns"),
         **_target(data),
         "checksums": data.has_checksums,
         "remarks": data.remarks,

@@ -6,7 +6,6 @@ model from someone else holds no code. `ENCODERS` maps the stored kind to the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agebo_hpc.data.reading import BEFORE, DATE, LEVEL, NUMBER, Reading
+from agebo_hpc.data.text_cells import MISSING
 from agebo_hpc.data.values import as_levels, as_numbers, as_times
 
 if TYPE_CHECKING:
@@ -25,14 +26,8 @@ CLIP = 20.0
 
 Features = NDArray[np.float32]
 
-_DATE_PARTS: dict[str, Callable[[pd.Series], pd.Series]] = {
-    "days": lambda t: (t - pd.Timestamp(0)).dt.total_seconds() / 86400.0,
-    "year": lambda t: t.dt.year,
-    "month": lambda t: t.dt.month,
-    "day": lambda t: t.dt.day,
-    "weekday": lambda t: t.dt.day_of_week,
-    "minute of day": lambda t: t.dt.hour * 60.0 + t.dt.minute + t.dt.second / 60.0,
-}
+SMALL = 1e-100
+"""Below this, squares are not told from 0."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +44,13 @@ class NumericEncoder:
     mean: float
     scale: float
     indicator: bool
+    reading: Reading = NUMBER
 
     @classmethod
-    def fit(cls, column: pd.Series) -> NumericEncoder:
+    def fit(cls, column: pd.Series, reading: Reading = NUMBER) -> NumericEncoder:
         """Fit to the training part of a column."""
-        return cls.fit_numbers(str(column.name), as_numbers(column))
+        fitted = cls.fit_numbers(str(column.name), as_numbers(column, reading))
+        return replace(fitted, reading=reading)
 
     @classmethod
     def fit_numbers(cls, name: str, numbers: NDArray[np.float64]) -> NumericEncoder:
@@ -62,10 +59,12 @@ class NumericEncoder:
 
         missing = np.isnan(numbers)
         median = float(np.median(numbers[~missing])) if not missing.all() else 0.0
-        scaler = StandardScaler().fit(np.where(missing, median, numbers)[:, None])
-        return cls(
-            name, median, float(scaler.mean_[0]), float(scaler.scale_[0]), bool(missing.any())
-        )
+        filled = np.where(missing, median, numbers)
+        # The squares of tiny numbers are 0: their deviation is taken in a larger unit.
+        unit = _unit(filled)
+        scaler = StandardScaler().fit(filled[:, None] / unit)
+        mean, scale = float(scaler.mean_[0]) * unit, float(scaler.scale_[0]) * unit
+        return cls(name, median, mean, scale, bool(missing.any()))
 
     @property
     def features(self) -> list[str]:
@@ -74,7 +73,7 @@ class NumericEncoder:
 
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32."""
-        return self.transform_numbers(as_numbers(column))
+        return self.transform_numbers(as_numbers(column, self.reading))
 
     def transform_numbers(self, numbers: NDArray[np.float64]) -> Features:
         """Return the features of numbers of shape (rows,); NaN is missing."""
@@ -91,20 +90,21 @@ class DateEncoder:
     encoding: ClassVar[str] = "date parts, standardised"
     column: str
     parts: dict[str, NumericEncoder]
+    reading: Reading = DATE
 
     @classmethod
-    def fit(cls, column: pd.Series) -> DateEncoder:
+    def fit(cls, column: pd.Series, reading: Reading = DATE) -> DateEncoder:
         """Fit to the training part of a column."""
         name = str(column.name)
         parts: dict[str, NumericEncoder] = {}
-        for part, numbers in _date_parts(as_times(column)).items():
+        for part, numbers in _date_parts(as_times(column, reading)).items():
             # The days are always kept: a date that is only there or missing needs its indicator.
             if not parts or len(np.unique(numbers[~np.isnan(numbers)])) > 1:
                 encoder = NumericEncoder.fit_numbers(f"{name} {part}", numbers)
                 # The parts are missing together: one indicator says it all.
                 first = not parts
                 parts[part] = encoder if first else _without_indicator(encoder)
-        return cls(name, parts)
+        return cls(name, parts, reading)
 
     @property
     def features(self) -> list[str]:
@@ -113,7 +113,7 @@ class DateEncoder:
 
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32."""
-        numbers = _date_parts(as_times(column))
+        numbers = _date_parts(as_times(column, self.reading))
         parts = [encoder.transform_numbers(numbers[part]) for part, encoder in self.parts.items()]
         features: Features = np.concatenate(parts, axis=1)
         return features
@@ -127,6 +127,7 @@ class OneHotEncoder:
     encoding: ClassVar[str] = "one-hot"
     column: str
     levels: tuple[str | None, ...]
+    reading: Reading = BEFORE
 
     @property
     def features(self) -> list[str]:
@@ -138,7 +139,7 @@ class OneHotEncoder:
 
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32; an unseen level is all 0."""
-        positions = _positions(column, self.levels)
+        positions = _positions(column, self.levels, self.reading)
         hot: Features = (positions[:, None] == np.arange(len(self.levels))).astype(np.float32)
         return hot
 
@@ -167,10 +168,11 @@ class TargetMeanEncoder:
     default: tuple[float, ...]
     center: tuple[float, ...]
     scale: tuple[float, ...]
+    reading: Reading = BEFORE
 
     @classmethod
     def fit(
-        cls, column: pd.Series, target: NDArray[Any], seed: int
+        cls, column: pd.Series, target: NDArray[Any], seed: int, reading: Reading = LEVEL
     ) -> tuple[TargetMeanEncoder, Features]:
         """Fit to the training part, and encode it by cross-fitting.
 
@@ -182,6 +184,8 @@ class TargetMeanEncoder:
             Class indices (integer) or real values (float), shape (rows,).
         seed
             Of the folds.
+        reading
+            How its cells are read.
 
         Returns
         -------
@@ -192,7 +196,7 @@ class TargetMeanEncoder:
         """
         from sklearn.preprocessing import StandardScaler, TargetEncoder
 
-        codes, levels = as_levels(column)
+        codes, levels = as_levels(column, reading)
         encoder = TargetEncoder(target_type=_target_type(target), cv=_folds(target, seed))
         crossfitted = encoder.fit_transform(codes[:, None], target)
         scaler = StandardScaler().fit(crossfitted)
@@ -203,6 +207,7 @@ class TargetMeanEncoder:
             tuple(map(float, np.atleast_1d(encoder.target_mean_))),
             tuple(map(float, scaler.mean_)),
             tuple(map(float, scaler.scale_)),
+            reading,
         )
         return fitted, fitted._scaled(crossfitted)
 
@@ -217,7 +222,7 @@ class TargetMeanEncoder:
         """Return the features, shape (rows, len(features)), float32."""
         table = np.array([*self.means, self.default])
         # The last row, the default, is where position -1 (an unseen level) points.
-        return self._scaled(table[_positions(column, self.levels)])
+        return self._scaled(table[_positions(column, self.levels, self.reading)])
 
     def _scaled(self, means: NDArray[np.float64]) -> Features:
         return _standardise(means, np.array(self.center), np.array(self.scale))
@@ -234,21 +239,24 @@ ENCODERS: dict[str, type[Encoder]] = {
 """Name in the stored schema -> class."""
 
 
-def encoder_for(encoder: Encoder, column: str) -> Encoder:
-    """Return an encoder that treats another column in the same way."""
+def encoder_for(encoder: Encoder, column: str, reading: Reading) -> Encoder:
+    """Return an encoder that treats another column, read in its own way, alike."""
     if isinstance(encoder, DateEncoder):
         parts = {
             part: replace(numbers, column=f"{column} {part}")
             for part, numbers in encoder.parts.items()
         }
-        return DateEncoder(column, parts)
-    return replace(encoder, column=column)
+        return DateEncoder(column, parts, reading)
+    return replace(encoder, column=column, reading=reading)
 
 
 def encoder_to_dict(encoder: Encoder) -> dict[str, Any]:
     """Return an encoder as plain JSON data."""
     name = next(name for name, cls in ENCODERS.items() if cls is type(encoder))
-    return {"encoder": name, **asdict(encoder)}
+    data = {"encoder": name, **asdict(encoder), "reading": encoder.reading.to_dict()}
+    for part in data.get("parts", {}).values():
+        del part["reading"]
+    return data
 
 
 def encoder_from_dict(data: dict[str, Any]) -> Encoder:
@@ -262,11 +270,13 @@ def encoder_from_dict(data: dict[str, Any]) -> Encoder:
         If its fields are not those of its kind.
     """
     fields = {key: value for key, value in data.items() if key != "encoder"}
+    # Descriptions of older versions have none: the default of the class is how they read.
+    if "reading" in fields:
+        fields["reading"] = Reading.from_dict(fields["reading"])
     if data["encoder"] == "datetime":
-        parts = {part: NumericEncoder(**numbers) for part, numbers in fields["parts"].items()}
-        return DateEncoder(fields["column"], parts)
-    tuples = {key: _tuples(value) for key, value in fields.items()}
-    return ENCODERS[data["encoder"]](**tuples)
+        parts = {part: NumericEncoder(**numbers) for part, numbers in fields.pop("parts").items()}
+        return DateEncoder(parts=parts, **fields)
+    return ENCODERS[data["encoder"]](**{key: _tuples(value) for key, value in fields.items()})
 
 
 def _tuples(value: Any) -> Any:
@@ -287,14 +297,40 @@ def _folds(target: NDArray[Any], seed: int) -> KFold | StratifiedKFold:
     return (StratifiedKFold if stratify else KFold)(count, shuffle=True, random_state=seed)
 
 
-def _positions(column: pd.Series, levels: tuple[str | None, ...]) -> NDArray[np.intp]:
+def _positions(
+    column: pd.Series, levels: tuple[str | None, ...], reading: Reading
+) -> NDArray[np.intp]:
     index = {level: i for i, level in enumerate(levels)}
-    codes, found = as_levels(column)
+    if reading.form == "before":
+        # Words such as NA were levels where a file's own reader did not take them for missing.
+        lost = index.get(None, -1)
+        index = {**dict.fromkeys(MISSING, lost), **index}
+    codes, found = as_levels(column, reading)
     return np.array([index.get(level, -1) for level in found], dtype=np.intp)[codes]
 
 
 def _date_parts(times: pd.Series) -> dict[str, NDArray[np.float64]]:
-    return {part: read(times).to_numpy(np.float64) for part, read in _DATE_PARTS.items()}
+    """Return the parts of dates of any year as numbers; NaN where there is none."""
+    moments = times.to_numpy().astype("datetime64[us]")
+    never = np.isnat(moments)
+    days = moments.astype("datetime64[D]")
+    months, years = days.astype("datetime64[M]"), days.astype("datetime64[Y]")
+    clock = (moments - days).astype(np.int64)
+    parts = {
+        "days": moments.astype(np.int64) / 1e6 / 86400.0,
+        "year": years.astype(np.int64) + 1970,
+        "month": (months - years).astype(np.int64) + 1,
+        "day": (days - months).astype(np.int64) + 1,
+        # The first of January 1970 was a Thursday.
+        "weekday": (days.astype(np.int64) + 3) % 7,
+        "minute of day": clock // 1_000_000 / 60.0,
+    }
+    return {part: np.where(never, np.nan, numbers) for part, numbers in parts.items()}
+
+
+def _unit(numbers: NDArray[np.float64]) -> float:
+    largest = float(np.abs(numbers).max(initial=0.0))
+    return largest if 0 < largest < SMALL else 1.0
 
 
 def _without_indicator(encoder: NumericEncoder) -> NumericEncoder:

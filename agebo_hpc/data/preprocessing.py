@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from agebo_hpc.data.cells import option
 from agebo_hpc.data.encoders import (
     DateEncoder,
     Encoder,
@@ -27,8 +28,10 @@ from agebo_hpc.data.encoders import (
     encoder_to_dict,
 )
 from agebo_hpc.data.inputs import WHOLE, Division
+from agebo_hpc.data.kinds import Decided, Wishes, decide
+from agebo_hpc.data.reading import Kind, Reading
 from agebo_hpc.data.target import ClassCoding, RealCoding, TargetCoding, Task, target_from_dict
-from agebo_hpc.data.values import Kind, as_levels, as_numbers, column_kind
+from agebo_hpc.data.values import as_levels, as_numbers
 from agebo_hpc.errors import DataError
 
 ONE_HOT_LEVELS = 16
@@ -74,9 +77,7 @@ class Preprocessing:
         seed: int = 42,
     ) -> Preprocessing:
         """Fit to the training part; see `fit_crossfitted` for the parameters."""
-        kinds = column_kinds(frame.drop(columns=target), categorical)
-        coding = fit_target(frame[target], task)
-        fitted, _ = fit_crossfitted(frame, coding, kinds, one_hot_levels, seed)
+        fitted, _ = _fitted(frame, target, task, categorical, one_hot_levels, seed)
         return fitted
 
     @classmethod
@@ -97,9 +98,7 @@ class Preprocessing:
         preprocessing : Preprocessing
         x : ndarray of shape (rows, num_features), float32
         """
-        kinds = column_kinds(frame.drop(columns=target), categorical)
-        coding = fit_target(frame[target], task)
-        fitted, crossfitted = fit_crossfitted(frame, coding, kinds, one_hot_levels, seed)
+        fitted, crossfitted = _fitted(frame, target, task, categorical, one_hot_levels, seed)
         return fitted, fitted.transform(frame, crossfitted)
 
     @property
@@ -109,8 +108,8 @@ class Preprocessing:
 
     @property
     def category_columns(self) -> tuple[str, ...]:
-        """Those of `columns` that are categories: a CSV reader should take them as text."""
-        return tuple(encoder.column for encoder in self.encoders if encoder.kind == "category")
+        """Those of `columns` that a CSV reader should take as text: categories, own notations."""
+        return tuple(encoder.column for encoder in self.encoders if not encoder.reading.is_plain)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -207,39 +206,71 @@ def fit_target(column: pd.Series, task: Task) -> TargetCoding:
 
 
 def column_kinds(frame: pd.DataFrame, categorical: Iterable[str] = ()) -> dict[str, Kind]:
-    """Tell the kind of every feature column.
+    """Tell the kind of every feature column; see `read_columns`."""
+    decided = read_columns(frame, Wishes.categories(categorical))
+    return {name: column.kind for name, column in decided.items()}
+
+
+def read_columns(frame: pd.DataFrame, wishes: Wishes | None = None) -> dict[str, Decided]:
+    """Decide how each feature column is read, and read it.
 
     Parameters
     ----------
     frame
         The whole table without the target.
-    categorical
-        Columns that are categories whatever they look like.
+    wishes
+        What is said about the columns; None: nothing.
 
     Raises
     ------
     DataError
-        If a column is all missing, or is numeric and holds text.
+        If a column is all missing, or its cells do not fit one kind.
     """
-    forced = set(categorical)
-    kinds: dict[str, Kind] = {}
-    for name in frame.columns:
-        column = frame[name]
-        if column.isna().all():
-            raise DataError(
-                f"Column {name!r} is missing in all {len(frame)} rows; a column needs at least "
-                f"one value: fill it or leave it out with --drop {name}."
-            )
-        if name in forced:
-            as_levels(column)  # refuses cells that cannot be levels
-        kinds[name] = "category" if name in forced else column_kind(column)
-    return kinds
+    wishes = wishes or Wishes()
+    decided = {str(name): _decided(frame[name], wishes) for name in frame.columns}
+    marks = {
+        column.reading.decimal
+        for column in decided.values()
+        if column.reading.form == "number" and column.notated and not column.doubtful
+    }
+    if marks == {","} and not wishes.decimal:
+        # The table writes fractions with a comma where that is certain: so it does elsewhere.
+        wishes = replace(wishes, decimal=",")
+        doubtful = [name for name, column in decided.items() if column.doubtful]
+        decided |= {name: _decided(frame[name], wishes) for name in doubtful}
+    return decided
+
+
+def _decided(column: pd.Series, wishes: Wishes) -> Decided:
+    decided = decide(column, wishes.of(str(column.name)))
+    if decided.facts.missing == len(column):
+        raise DataError(
+            f"Column {column.name!r} is missing in all {len(column)} rows; a column needs at "
+            f"least one value: fill it or leave it out with {option('--drop', str(column.name))}."
+        )
+    return decided
+
+
+def _fitted(
+    frame: pd.DataFrame,
+    target: str,
+    task: Task,
+    categorical: Iterable[str],
+    one_hot_levels: int,
+    seed: int,
+) -> tuple[Preprocessing, dict[str, Features]]:
+    decided = read_columns(frame.drop(columns=target), Wishes.categories(categorical))
+    read = pd.DataFrame({name: column.values for name, column in decided.items()})
+    read[target] = frame[target]
+    readings = {name: column.reading for name, column in decided.items()}
+    coding = fit_target(frame[target], task)
+    return fit_crossfitted(read, coding, readings, one_hot_levels, seed)
 
 
 def fit_crossfitted(
     frame: pd.DataFrame,
     target: TargetCoding,
-    kinds: Mapping[str, Kind],
+    readings: Mapping[str, Reading],
     one_hot_levels: int = ONE_HOT_LEVELS,
     seed: int = 42,
     division: Division | None = None,
@@ -252,8 +283,8 @@ def fit_crossfitted(
         The training rows, with the target column.
     target
         The coding of the target.
-    kinds
-        Feature column -> kind.
+    readings
+        Feature column -> how its cells are read.
     one_hot_levels
         Most levels of a category that is one-hot encoded, >= 1.
     seed
@@ -279,25 +310,25 @@ def fit_crossfitted(
     crossfitted: dict[str, Features] = {}
     seen: dict[str, dict[bytes, str]] = {}
     dropped: dict[str, str] = {}
-    division = division or Division({WHOLE: tuple(kinds)})
+    division = division or Division({WHOLE: tuple(readings)})
     by_column: dict[str, Encoder] = {}
-    for name, kind in kinds.items():
+    for name, reading in readings.items():
         leader = division.leaders.get(name)
         if leader in dropped:
             dropped[name] = f"as {leader!r}, which it is alike: {dropped[leader]}"
             continue
         if leader is not None:
-            encoders.append(encoder_for(by_column[leader], name))
+            encoders.append(encoder_for(by_column[leader], name, reading))
             continue
         column = _cells(frame, division.together(name))
         of_input = seen.setdefault(division.input_of(name), {})
-        reason = _useless(column, kind, of_input, one_hot_levels)
+        reason = _useless(column, reading, of_input, one_hot_levels)
         if reason:
             dropped[name] = reason
             continue
         if len(column) > len(frame):
-            _check_one_hot(column, kind, one_hot_levels)
-        encoder, features = _fit_encoder(column, kind, y, one_hot_levels, seed)
+            _check_one_hot(column, reading, one_hot_levels)
+        encoder, features = _fit_encoder(column, reading, y, one_hot_levels, seed)
         by_column[name] = encoder
         if features is not None:
             crossfitted[name] = features
@@ -314,12 +345,14 @@ def _cells(frame: pd.DataFrame, names: list[str]) -> pd.Series:
     """Return the cells of columns that are encoded alike, one below the other."""
     if len(names) == 1:
         return frame[names[0]]
-    return pd.concat([frame[name] for name in names], ignore_index=True).rename(names[0])
+    cells = pd.concat([frame[name] for name in names], ignore_index=True).rename(names[0])
+    # Categories of different levels become objects when they are put together.
+    return cells.astype("str") if cells.dtype == np.dtype(object) else cells
 
 
-def _check_one_hot(column: pd.Series, kind: Kind, one_hot_levels: int) -> None:
+def _check_one_hot(column: pd.Series, reading: Reading, one_hot_levels: int) -> None:
     """Refuse target means of inputs that are alike: a row would count twice in them."""
-    number = len(as_levels(column)[1]) if kind == "category" else 0
+    number = len(as_levels(column, reading)[1]) if reading.kind == "category" else 0
     if number > one_hot_levels:
         raise DataError(
             f"Column {column.name!r} has {number} levels and belongs to inputs that are alike, "
@@ -328,37 +361,42 @@ def _check_one_hot(column: pd.Series, kind: Kind, one_hot_levels: int) -> None:
 
 
 def _fit_encoder(
-    column: pd.Series, kind: Kind, y: NDArray[Any], one_hot_levels: int, seed: int
+    column: pd.Series, reading: Reading, y: NDArray[Any], one_hot_levels: int, seed: int
 ) -> tuple[Encoder, Features | None]:
-    if kind == "numeric":
-        return NumericEncoder.fit(column), None
-    if kind == "datetime":
-        return DateEncoder.fit(column), None
-    _, levels = as_levels(column)
+    if reading.kind == "numeric":
+        return NumericEncoder.fit(column, reading), None
+    if reading.kind == "datetime":
+        return DateEncoder.fit(column, reading), None
+    _, levels = as_levels(column, reading)
     if len(levels) <= one_hot_levels:
         ordered = sorted(levels, key=lambda level: (level is None, level or ""))
-        return OneHotEncoder(str(column.name), tuple(ordered)), None
-    return TargetMeanEncoder.fit(column, y, seed)
+        return OneHotEncoder(str(column.name), tuple(ordered), reading), None
+    return TargetMeanEncoder.fit(column, y, seed, reading)
 
 
-def _useless(column: pd.Series, kind: Kind, seen: dict[bytes, str], one_hot_levels: int) -> str:
+def _useless(
+    column: pd.Series, reading: Reading, seen: dict[bytes, str], one_hot_levels: int
+) -> str:
     """Return why a column is not used, or nothing; remembers what it has seen."""
-    distinct = column.nunique(dropna=False)
+    values = pd.Series(as_numbers(column, reading)) if reading.kind == "numeric" else column
+    distinct = values.nunique(dropna=False)
+    if values.isna().all():
+        return "no value that can be used in any training row"
     if distinct == 1:
         return "the same value in all training rows"
-    if kind == "category" and distinct == len(column) > one_hot_levels:
+    if reading.kind == "category" and distinct == len(column) > one_hot_levels:
         return "a different value in every training row"
-    digest = _digest(column, kind)
+    digest = _digest(column, reading)
     if digest in seen:
         return f"identical with {seen[digest]!r}"
     seen[digest] = str(column.name)
     return ""
 
 
-def _digest(column: pd.Series, kind: Kind) -> bytes:
-    if kind == "numeric":
-        return hashlib.sha256(as_numbers(column).tobytes()).digest()
-    codes, levels = as_levels(column)
+def _digest(column: pd.Series, reading: Reading) -> bytes:
+    if reading.kind == "numeric":
+        return hashlib.sha256(as_numbers(column, reading).tobytes()).digest()
+    codes, levels = as_levels(column, reading)
     digest = hashlib.sha256(codes.tobytes())
     digest.update("\0".join("\1" if level is None else level for level in levels).encode())
     return digest.digest()

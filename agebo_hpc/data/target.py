@@ -2,56 +2,142 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from agebo_hpc.data.values import (
-    NUMBERS_EXPECTED,
-    as_levels,
-    as_numbers,
-    column_kind,
-    level_text,
-    listing,
-    text_cells,
-)
-from agebo_hpc.errors import DataError
+from agebo_hpc.data.cells import normal, option
+from agebo_hpc.data.kinds import Decided, Wish, decide
+from agebo_hpc.data.levels import level_before, level_text
+from agebo_hpc.data.reading import BEFORE, LEVEL, NUMBER, TEXT, Reading
+from agebo_hpc.data.values import MixtureError, all_numbers, as_levels, as_numbers
+from agebo_hpc.errors import DataError, UsageError
 
 Task = Literal["classification", "regression"]
 MAX_INTEGER_CLASSES = 20
 """Integers with more distinct values than this are a regression target, unless told otherwise."""
 
 
-def decide_task(column: pd.Series) -> Task:
-    """Choose the task from the target column.
+@dataclass(frozen=True)
+class TargetColumn:
+    """A target that was read.
 
-    Text, booleans and categories make a classification; so do integers with at most 20 distinct
-    values and any numbers with just two. All other numbers make a regression.
+    Attributes
+    ----------
+    task
+        What it makes.
+    values
+        Labels in their original kind, or numbers; shape (rows,).
+    decided
+        How it is read, and what is said about it.
+    """
+
+    task: Task
+    values: pd.Series
+    decided: Decided
+
+    def coding(self, values: pd.Series) -> TargetCoding:
+        """Fit the coding to rows of `values`."""
+        fit = ClassCoding.fit if self.task == "classification" else RealCoding.fit
+        return fit(values, self.decided.reading)
+
+
+def read_target(column: pd.Series, task: str = "auto", wish: Wish | None = None) -> TargetColumn:
+    """Decide the task, read the target and check that it can be learnt.
+
+    Text, booleans and categories make a classification; so do whole numbers with at most 20
+    distinct values and any numbers with just two. All other numbers make a regression, and so do
+    durations.
+
+    Parameters
+    ----------
+    column
+        The whole target, any dtype.
+    task
+        ``"classification"``, ``"regression"``, or ``"auto"``: the cells decide.
+    wish
+        What is said about the column; None: nothing.
 
     Raises
     ------
+    UsageError
+        If task and wish contradict each other.
     DataError
-        If the column is mostly numbers with text among them, or holds dates.
+        If the cells are of no one kind, are dates, or cannot be learnt.
     """
-    if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(column.dtype):
-        return "classification"
-    text = text_cells(column)
-    if 0 < len(text) < NUMBERS_EXPECTED * column.notna().sum():
-        raise _text_in_target(column, text)
-    kind = column_kind(column)
-    if kind == "datetime":
-        raise DataError(f"Target {column.name!r} holds dates; give classes or numbers.")
-    if kind == "category" or pd.api.types.is_string_dtype(column.dtype):
-        return "classification"
-    distinct = column.nunique()
-    limit = MAX_INTEGER_CLASSES if pd.api.types.is_integer_dtype(column.dtype) else 2
-    return "classification" if distinct <= limit else "regression"
+    wish = wish or Wish()
+    _check_wish(str(column.name), task, wish)
+    column = normal(column)
+    chosen: Any = task
+    if task == "auto":
+        decided = _decided(column, wish)
+        chosen = _task(column, decided, wish)
+    if chosen == "classification":
+        reading = TEXT if wish.form == "text" else LEVEL
+        decided = decide(column, replace(wish, form=reading.form))
+        values = _labels(column, decided, wish)
+    else:
+        decided = _decided(column, replace(wish, form="number"))
+        numbers = all_numbers(column, decided.reading)
+        values = pd.Series(numbers, column.index, name=column.name)
+    check_target(values, chosen, decided.reading)
+    return TargetColumn(chosen, values, decided)
 
 
-def check_target(column: pd.Series, task: Task) -> None:
+def _check_wish(name: str, task: str, wish: Wish) -> None:
+    if wish.form == "date":
+        raise UsageError(f"{option('--date', name)} names the target; give classes or numbers.")
+    if task == "regression" and wish.form in ("level", "text"):
+        asked = option("--categorical" if wish.form == "level" else "--text", name)
+        raise UsageError(f"{asked} makes classes of the target, but --task is regression.")
+
+
+def decide_task(column: pd.Series, wish: Wish | None = None) -> Task:
+    """Choose the task from the target column; see `read_target`."""
+    wish = wish or Wish()
+    return _task(column, _decided(normal(column), wish), wish)
+
+
+def _task(column: pd.Series, decided: Decided, wish: Wish) -> Task:
+    if decided.kind == "datetime":
+        raise DataError(
+            f"Target {column.name!r} holds dates; give numbers, or make classes of them with "
+            f"{option('--categorical', str(column.name))}."
+        )
+    if decided.kind == "category" or decided.reading.form == "boolean":
+        return "classification"
+    if wish.form == "number" or decided.reading.form == "duration":
+        return "regression"
+    limit = MAX_INTEGER_CLASSES if decided.whole else 2
+    return "classification" if decided.values.nunique() <= limit else "regression"
+
+
+def _decided(column: pd.Series, wish: Wish) -> Decided:
+    try:
+        return decide(column, wish)
+    except MixtureError as error:
+        raise DataError(
+            f"Target {column.name!r} should be numbers but holds text: {error.wrong}; correct "
+            f"these cells, remove these rows, or use --task classification."
+        ) from error
+
+
+def _labels(column: pd.Series, decided: Decided, wish: Wish) -> pd.Series:
+    """Return the cells as labels of their own kind, those that are missing left out."""
+    missing = decided.values.isna()
+    if wish.form == "number":
+        numbers = _decided(column, wish)
+        values = numbers.values
+        column = values.astype(np.int64) if numbers.whole and not missing.any() else values
+    elif wish.form == "text":
+        column = decided.values.astype("str")
+    return column.mask(missing) if missing.any() else column
+
+
+def check_target(column: pd.Series, task: Task, reading: Reading = LEVEL) -> None:
     """Check that a target can be learnt.
 
     Raises
@@ -77,26 +163,16 @@ def check_target(column: pd.Series, task: Task) -> None:
     if task == "regression":
         _check_numbers(column)
     else:
-        _check_classes(column)
-
-
-def _text_in_target(column: pd.Series, text: pd.Series) -> DataError:
-    return DataError(
-        f"Target {column.name!r} should be numbers but holds text: {listing(text)}; correct "
-        f"these cells, or use --task classification."
-    )
+        _check_classes(column, reading)
 
 
 def _check_numbers(column: pd.Series) -> None:
-    text = text_cells(column)
-    if len(text):
-        raise _text_in_target(column, text)
     numbers = as_numbers(column)
     unreadable = int(np.isnan(numbers).sum())
     if unreadable:
         raise DataError(
-            f"Target {column.name!r} is not finite in {unreadable} of {len(column)} rows; "
-            f"remove these rows or correct the cells."
+            f"Target {column.name!r} is not finite, or beyond 1e100, in {unreadable} of "
+            f"{len(column)} rows; remove these rows or correct the cells."
         )
     if numbers.min() == numbers.max():
         raise DataError(
@@ -105,8 +181,8 @@ def _check_numbers(column: pd.Series) -> None:
         )
 
 
-def _check_classes(column: pd.Series) -> None:
-    codes, levels = as_levels(column)
+def _check_classes(column: pd.Series, reading: Reading) -> None:
+    codes, levels = as_levels(column, reading)
     counts = np.bincount(codes, minlength=len(levels))
     if len(levels) == 1:
         raise DataError(
@@ -132,20 +208,31 @@ def _numeric(column: pd.Series) -> bool:
 
 @dataclass(frozen=True)
 class ClassCoding:
-    """Class labels in their original kind (str, int, float or bool); a class is its index."""
+    """Class labels in their original kind (str, int, float or bool); a class is its index.
+
+    Attributes
+    ----------
+    name, labels
+        Of the target column, and its classes in order.
+    reading
+        How a cell's class is known: by its value, or by its text exactly as it came.
+    """
 
     name: str
     labels: tuple[Any, ...]
+    reading: Reading = BEFORE
 
     @classmethod
-    def fit(cls, column: pd.Series) -> ClassCoding:
+    def fit(cls, column: pd.Series, reading: Reading = LEVEL) -> ClassCoding:
         """Collect the labels of a column, numbers in numeric and text in alphabetic order."""
-        uniques = {level_text(value): _plain(value) for value in pd.unique(column)}
+        uniques: dict[str | None, Any] = {}
+        for value in pd.unique(normal(column)):
+            uniques.setdefault(_level(value, reading), _plain(value, reading))
         values = list(uniques.values())
         kinds = {type(value) for value in values}
         if len(kinds) > 1:
             values = [str(value) for value in values]
-        return cls(str(column.name), tuple(sorted(values)))
+        return cls(str(column.name), tuple(sorted(values)), reading)
 
     def encode(self, column: pd.Series) -> NDArray[np.int32]:
         """Return the class index of each row, shape (rows,), int32.
@@ -155,8 +242,8 @@ class ClassCoding:
         DataError
             If a row has no label or one that training did not have.
         """
-        index = {level_text(label): i for i, label in enumerate(self.labels)}
-        codes, levels = as_levels(column)
+        index = {_level(label, self.reading): i for i, label in enumerate(self.labels)}
+        codes, levels = as_levels(column, self.reading)
         unknown = [level for level in levels if level not in index]
         if unknown:
             rows = int(np.isin(codes, [levels.index(level) for level in unknown]).sum())
@@ -176,7 +263,12 @@ class ClassCoding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
-        return {"task": "classification", "name": self.name, "labels": list(self.labels)}
+        return {
+            "task": "classification",
+            "name": self.name,
+            "labels": list(self.labels),
+            "reading": self.reading.to_dict(),
+        }
 
 
 @dataclass(frozen=True)
@@ -186,9 +278,10 @@ class RealCoding:
     name: str
     mean: float
     scale: float
+    reading: Reading = NUMBER
 
     @classmethod
-    def fit(cls, column: pd.Series) -> RealCoding:
+    def fit(cls, column: pd.Series, reading: Reading = NUMBER) -> RealCoding:
         """Take mean and deviation of a column.
 
         Raises
@@ -196,14 +289,16 @@ class RealCoding:
         DataError
             If all its values are the same.
         """
-        numbers = as_numbers(column)
-        scale = float(numbers.std())
+        numbers = as_numbers(column, reading)
+        # The squares of tiny numbers are 0: their deviation is taken in a larger unit.
+        unit = float(np.abs(numbers).max()) or 1.0
+        scale = float((numbers / unit).std() * unit)
         if not scale > 0:
             raise DataError(
                 f"Target {column.name!r} is {numbers[0]:g} in all rows of the training part; "
                 f"give more rows or another --seed."
             )
-        return cls(str(column.name), float(numbers.mean()), scale)
+        return cls(str(column.name), float(numbers.mean()), scale, reading)
 
     def encode(self, column: pd.Series) -> NDArray[np.float32]:
         """Return the standardised target, shape (rows,), float32.
@@ -213,7 +308,7 @@ class RealCoding:
         DataError
             If a cell is missing or no number.
         """
-        numbers = as_numbers(column)
+        numbers = as_numbers(column, self.reading)
         missing = int(np.isnan(numbers).sum())
         if missing:
             raise DataError(
@@ -229,8 +324,12 @@ class RealCoding:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
         return {
-            "task": "regression", "name": self.name, "mean": self.mean, "scale": self.scale,
-        }  # fmt: skip
+            "task": "regression",
+            "name": self.name,
+            "mean": self.mean,
+            "scale": self.scale,
+            "reading": self.reading.to_dict(),
+        }
 
 
 TargetCoding = ClassCoding | RealCoding
@@ -238,14 +337,24 @@ TargetCoding = ClassCoding | RealCoding
 
 def target_from_dict(data: dict[str, Any]) -> TargetCoding:
     """Return the coding that `to_dict` described."""
+    readings = {"reading": Reading.from_dict(data["reading"])} if "reading" in data else {}
     if data["task"] == "classification":
-        return ClassCoding(data["name"], tuple(data["labels"]))
-    return RealCoding(data["name"], float(data["mean"]), float(data["scale"]))
+        return ClassCoding(data["name"], tuple(data["labels"]), **readings)
+    return RealCoding(data["name"], float(data["mean"]), float(data["scale"]), **readings)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
+def _level(value: Any, reading: Reading) -> str | None:
+    if reading.form == "text" and isinstance(value, str):
+        return value
+    return level_before(value) if reading.form == "before" else level_text(value)
+
+
+def _plain(value: Any, reading: Reading) -> Any:
+    if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
         value = value.item()
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return value if isinstance(value, bool | int | float) else str(value).strip()
+    if isinstance(value, float):
+        return value + 0.0  # no -0.0
+    if isinstance(value, bool | int):
+        return value
+    text = value if isinstance(value, str) else level_text(value) or ""
+    return text if reading.form == "text" else text.strip()

@@ -1,13 +1,12 @@
 """A table file in chunks of rows, in order, for tables larger than memory.
 
-Cells are read as `agebo_hpc.data.tables` reads them for training. CSV and Parquet are streamed;
-the other kinds are read at once and cut.
+Cells are read as `agebo_hpc.data.tables` reads them for training, by the same functions. CSV and
+Parquet are streamed; the other kinds are read at once and cut.
 """
 
 from __future__ import annotations
 
 import csv
-import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,17 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from agebo_hpc.data.tables import (
-    MISSING,
-    READERS,
-    check_exists,
-    check_unique,
-    csv_layout,
-    read_table,
-)
+from agebo_hpc.data.csv_files import CSV_ENDINGS, csv_batches, csv_layout
+from agebo_hpc.data.plain_text import plain_frame
+from agebo_hpc.data.tables import READERS, check_exists, check_unique, read_table
 from agebo_hpc.errors import DataError
-
-CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ class TableFile:
         Parameters
         ----------
         text
-            Columns that are read as text where the file does not say ("007" stays).
+            Columns whose cells are text as they stand there, where the file gives no types.
         rows
             Of a chunk, at most; >= 1.
 
@@ -111,38 +103,20 @@ def _cut(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
 
 
 def _open_csv(path: Path) -> TableFile:
-    delimiter, header = csv_layout(path)
-    # The names that pandas gives to columns without one.
-    names = tuple(name or f"Unnamed: {position}" for position, name in enumerate(header))
+    layout = csv_layout(path)
 
     def chunks(text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
-        with pd.read_csv(
-            path,
-            sep=delimiter,
-            encoding="utf-8-sig",
-            index_col=False,
-            low_memory=False,
-            na_values=list(MISSING),
-            dtype=dict.fromkeys([name for name in text if name in names], "str"),
-            chunksize=rows,
-        ) as reader:
-            while (chunk := _next_chunk(reader, path, len(names))) is not None:
-                yield chunk
+        import pyarrow
 
-    return TableFile(path, names, chunks)
+        first = 0
+        for batch in csv_batches(path, layout):
+            for start in range(0, batch.num_rows, rows):
+                piece = batch.slice(start, rows)
+                chunk = plain_frame(pyarrow.Table.from_batches([piece]), frozenset(text))
+                yield chunk.set_axis(range(first, first + len(chunk)))
+                first += len(chunk)
 
-
-def _next_chunk(reader: Iterator[pd.DataFrame], path: Path, width: int) -> pd.DataFrame | None:
-    with warnings.catch_warnings():
-        # Rows longer than the header would else lose cells with no more than a warning.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            return next(reader, None)
-        except pd.errors.ParserWarning as warning:
-            raise DataError(
-                f"{path} has rows with more cells than the {width} columns of its header; "
-                f"correct the header or these rows."
-            ) from warning
+    return TableFile(path, layout.names, chunks)
 
 
 def _open_parquet(path: Path) -> TableFile:
@@ -160,6 +134,7 @@ def _open_parquet(path: Path) -> TableFile:
             for batch in file.iter_batches(batch_size=rows):
                 # Without pandas's notes a named index stays the column that it is in the file.
                 table = pyarrow.Table.from_batches([batch]).replace_schema_metadata(None)
-                yield table.to_pandas()
+                # Arrow's own types lose nothing of what is copied to the output.
+                yield table.to_pandas(types_mapper=pd.ArrowDtype)
 
     return TableFile(path, tuple(names), chunks, dict(zip(names, schema.types, strict=True)))

@@ -245,7 +245,7 @@ def test_duplicate_columns_of_a_frame_are_refused(table, tmp_path):
         ({"drop": ("siez",)}, "Did you mean 'size'"),
         ({"categorical": ("nothing",)}, "--categorical is 'nothing'"),
         ({"drop": ("grade",)}, "--drop names the target"),
-        ({"categorical": ("grade",)}, "--task classification"),
+        ({"categorical": ("grade",), "task": "regression"}, "--task is regression"),
         ({"drop": ("size",), "categorical": ("size",)}, "both name 'size'"),
     ],
 )

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agebo_hpc.data.values import as_levels, as_numbers, as_times, column_kind
+from agebo_hpc.data.kinds import column_kind
+from agebo_hpc.data.values import as_levels, as_numbers, as_times
 from agebo_hpc.errors import DataError
 
 
