@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from agebo_hpc.data.cells import is_number_dtype, normal, option
 from agebo_hpc.data.facts import ColumnFacts, facts_of
-from agebo_hpc.data.number_notation import NOTATIONS, PLAIN, affix_in
+from agebo_hpc.data.number_notation import NOTATIONS, PLAIN, affix_in, read_booleans
 from agebo_hpc.data.oddities import inexact, of_category, of_dates, of_numbers, of_text
 from agebo_hpc.data.reading import DATE, LEVEL, TEXT, Kind, Reading
 from agebo_hpc.data.text_cells import TextCells, matches
@@ -329,9 +329,11 @@ class _Tried:
 
     def _values(self, reading: Reading) -> NDArray[Any] | None:
         """Return the values of all cells, None where one does not fit."""
-        if not _all_fit(*read_texts(self._sample, reading)):
+        # Predicting, 0 and 1 are read as false and true; alone they are numbers.
+        read = _read_as_booleans if reading.form == "boolean" else read_texts
+        if not _all_fit(*read(self._sample, reading)):
             return None
-        values, fits = read_texts(self._cells, reading)
+        values, fits = read(self._cells, reading)
         keep = ~self._missing
         return values if _all_fit(values[keep], fits[keep]) else None
 
@@ -367,6 +369,10 @@ class _Tried:
             f"{self._cells.text(position)!r} (row {self._cells.row(position)}) is taken for "
             f"{taken:.12g}; --decimal {mark} reads it as {other:.12g}",
         )
+
+
+def _read_as_booleans(cells: TextCells, _: Reading) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    return read_booleans(cells.folded)
 
 
 def _all_fit(values: NDArray[Any], fits: NDArray[np.bool_]) -> bool:
