@@ -165,9 +165,9 @@ def _refusal(path: Path, width: int, wrong: list[Any], reason: str) -> DataError
         row = wrong[0]
         word = "more" if row.actual_columns > width else "fewer"
         return DataError(
-            f"{path} has {word} cells than the {width} columns of its header in row "
-            f"{row.number - 1} (the first after the header is 1), which has "
-            f"{row.actual_columns}: {row.text[:60]!r}; correct the header or such rows."
+            f"{path} has rows with {word} cells than the {width} columns of its header: line "
+            f"{row.number} (empty lines and line breaks in cells aside) has "
+            f"{row.actual_columns}, {row.text[:60]!r}; correct the header or these rows."
         )
     if "invalid UTF8" in reason:
         return DataError(f"{path} is not utf-8 text; convert it, as with iconv -t utf-8.")
