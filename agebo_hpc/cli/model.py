@@ -393,7 +393,7 @@ def export(model: Path, kind: str, out: Path, force: bool) -> None:
 
 def _start(threads: int | None, team: Team | None = None) -> None:
     """Set TensorFlow up before anything imports it, and after what a user may have got wrong."""
-    from agebo_hpc.execution.world import available_cores
+    from agebo_hpc.job.cores import available_cores
     from agebo_hpc.training.runtime import configure_tensorflow
     from agebo_hpc.training.trainer import Slot
 

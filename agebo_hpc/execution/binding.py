@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 VARIABLE = "AGEBO_BIND"
 CHOICES = ("none", "cores")
@@ -13,7 +14,7 @@ def is_asked() -> bool:
     return os.environ.get(VARIABLE, "none") == "cores"
 
 
-def own_cores(allowed: set[int], first: int, number: int) -> set[int]:
+def own_cores(allowed: Collection[int], first: int, number: int) -> set[int]:
     """Return the cores of one slot: ``number`` of the allowed ones, from the ``first`` on.
 
     All that are allowed where there are not so many: a launcher has bound the process already,

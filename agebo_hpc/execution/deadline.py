@@ -1,30 +1,34 @@
 """When the batch system will end this job, as far as it says so.
 
-Slurm tells by a variable or by ``squeue``, Cobalt by a variable, PBS by ``qstat``. Local to the
-manager; a scheduler that does not answer within seconds is taken as one that says nothing.
+Slurm tells by a variable or by ``squeue``, Cobalt by a variable, PBS by ``qstat``; where these are
+silent, the script may have said how long its job is. Local to the manager; a scheduler that does
+not answer within seconds is taken as one that says nothing.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-import subprocess
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-logger = logging.getLogger(__name__)
+from agebo_hpc.job.commands import Ask, ask_scheduler, pbs_program
+from agebo_hpc.job.pbs import pbs_job
 
-TIMEOUT_SECONDS = 10.0
 MARGIN_SECONDS = 120.0
 """Kept free at the end of a job: for the last epochs, the history and the ranks to leave."""
 MARGIN_SHARE = 0.1
 """The margin of a short job is this share of what is left of it."""
 
-Ask = Callable[[Sequence[str]], str]
-"""Runs a command and returns what it printed; empty where it failed."""
+UNLIMITED = ("UNLIMITED", "NOT_SET", "N/A")
+"""What Slurm says in place of a duration of a job that has no limit."""
+JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID")
+STARTED_VARIABLE = "AGEBO_JOB_STARTED"
+"""Seconds since 1970 at which the script of this job began."""
+LENGTH_VARIABLES = ("AGEBO_WALLTIME", "PBS_WALLTIME")
+"""Seconds that this job has, by the script or by Torque."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,6 @@ def seconds_left(deadline: Deadline, now: float) -> float:
     return left - min(MARGIN_SECONDS, MARGIN_SHARE * left)
 
 
-def ask_scheduler(command: Sequence[str]) -> str:
-    """Run a command of the batch system and return what it printed; empty where it failed."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        logger.warning("%s does not tell when this job ends: %s", command[0], error)
-        return ""
-    return done.stdout
-
-
 def job_deadline(
     environ: Mapping[str, str] | None = None,
     ask: Ask = ask_scheduler,
@@ -77,29 +69,63 @@ def job_deadline(
     now
         Seconds since 1970.
     """
+    return find_deadline(environ, ask, now)[0]
+
+
+def find_deadline(
+    environ: Mapping[str, str] | None = None,
+    ask: Ask = ask_scheduler,
+    now: Callable[[], float] = time.time,
+) -> tuple[Deadline | None, str]:
+    """Return this job's end, and a warning where there may be one that nobody tells.
+
+    Parameters
+    ----------
+    environ, ask, now
+        As of `job_deadline`.
+    """
     environ = os.environ if environ is None else environ
     for name in ("SLURM_JOB_END_TIME", "COBALT_ENDTIME"):
         if environ.get(name, "").isdigit():
-            return Deadline(float(environ[name]), name)
+            return Deadline(float(environ[name]), name), ""
+    found, is_without_limit = _asked(environ, ask, now)
+    if found is None and not is_without_limit:
+        found = _by_length(environ)
+    if found is not None or is_without_limit or not any(map(environ.get, JOB_VARIABLES)):
+        return found, ""
+    return None, _silence(environ)
+
+
+def _asked(
+    environ: Mapping[str, str], ask: Ask, now: Callable[[], float]
+) -> tuple[Deadline | None, bool]:
+    """Return what the scheduler says, and whether it says that there is no limit."""
     if environ.get("SLURM_JOB_ID"):
-        return _slurm(environ["SLURM_JOB_ID"], ask)
+        return _slurm(environ["SLURM_JOB_ID"], ask, now)
     if environ.get("PBS_JOBID"):
-        return _pbs(environ["PBS_JOBID"], ask, now)
-    return None
+        return _pbs(environ, ask, now), False
+    return None, False
 
 
-def _slurm(job: str, ask: Ask) -> Deadline | None:
-    text = ask(["squeue", "--noheader", "--jobs", job, "--format", "%e"]).strip()
+def _slurm(job: str, ask: Ask, now: Callable[[], float]) -> tuple[Deadline | None, bool]:
+    squeue = ("squeue", "--noheader", "--jobs", job, "--format")
+    end = ask([*squeue, "%e"]).strip()
     try:
-        return Deadline(datetime.fromisoformat(text).timestamp(), "squeue")
+        return Deadline(datetime.fromisoformat(end).timestamp(), "squeue"), False
     except ValueError:
-        # No limit: "N/A" or "Unknown".
-        return None
-
-
-def _pbs(job: str, ask: Ask, now: Callable[[], float]) -> Deadline | None:
+        pass
+    left = ask([*squeue, "%L"]).strip()
+    if left in UNLIMITED:
+        return None, True
     try:
-        [facts] = json.loads(ask(["qstat", "-f", "-F", "json", job]))["Jobs"].values()
+        return Deadline(now() + parse_clock(left), "squeue"), False
+    except ValueError:
+        return None, False
+
+
+def _pbs(environ: Mapping[str, str], ask: Ask, now: Callable[[], float]) -> Deadline | None:
+    facts = pbs_job(environ["PBS_JOBID"], ask, environ)
+    try:
         limit = parse_clock(facts["Resource_List"]["walltime"])
         used = parse_clock(facts.get("resources_used", {}).get("walltime", "00:00:00"))
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -107,7 +133,36 @@ def _pbs(job: str, ask: Ask, now: Callable[[], float]) -> Deadline | None:
     return Deadline(now() + limit - used, "qstat")
 
 
+def _by_length(environ: Mapping[str, str]) -> Deadline | None:
+    started = environ.get(STARTED_VARIABLE, "")
+    for name in LENGTH_VARIABLES:
+        if started.isdigit() and environ.get(name, "").isdigit():
+            return Deadline(float(started) + float(environ[name]), name)
+    return None
+
+
+def _silence(environ: Mapping[str, str]) -> str:
+    """Say that nobody tells a job's end, and what helps."""
+    name = next(name for name in JOB_VARIABLES if environ.get(name))
+    text = f"warning: nobody says when job {environ[name]} ends, so it may be cut in the midst"
+    if name == "PBS_JOBID" and pbs_program("qstat", environ) is None:
+        text += " (qstat on PATH is Slurm's, not that of PBS)"
+    return (
+        f"{text}. Give --walltime T to the search, or AGEBO_WALLTIME=SECONDS to the job "
+        "(`agebo-hpc script --walltime T` writes it)."
+    )
+
+
 def parse_clock(text: str) -> float:
-    """Return the seconds of a duration written as hours:minutes:seconds."""
-    hours, minutes, seconds = (int(part) for part in text.split(":"))
-    return 3600.0 * hours + 60.0 * minutes + seconds
+    """Return the seconds of a duration such as 90:00, 03:00:00 or 1-02:00:00.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no duration")
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return 86400.0 * days + 3600.0 * hours + 60.0 * minutes + seconds

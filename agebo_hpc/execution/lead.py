@@ -22,7 +22,7 @@ from agebo_hpc.errors import (
     DataError,
 )
 from agebo_hpc.execution.bookkeeper import Bookkeeper, InlineBookkeeper, ThreadedBookkeeper
-from agebo_hpc.execution.deadline import job_deadline, seconds_left
+from agebo_hpc.execution.deadline import find_deadline, seconds_left
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.facts import parameter_counter, run_configuration
@@ -110,7 +110,7 @@ class Manager:
         return smallest_budget(
             Budget(asked, completes=not has_goal),
             Budget(None if in_all is None else max(0.0, in_all - elapsed), completes=True),
-            Budget(None if self._executor.is_simulated else _job_seconds()),
+            Budget(None if self._executor.is_simulated else _job_seconds(asked)),
         )
 
     def _run_with(self, history: History, limits: Limits) -> int:
@@ -292,10 +292,16 @@ class Manager:
         return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
 
 
-def _job_seconds() -> float | None:
-    """Return the seconds that the batch system leaves for a search; None without a limit."""
-    deadline = job_deadline()
+def _job_seconds(asked: float | None) -> float | None:
+    """Return the seconds that the batch system leaves for a search; None without a limit.
+
+    Where nobody tells and no wall time was ``asked`` for, that is said in the output and the log.
+    """
+    deadline, warning = find_deadline()
     if deadline is None:
+        if warning and asked is None:
+            logger.warning("%s", warning.removeprefix("warning: "))
+            sys.stderr.write(f"{warning}\n")
         return None
     left = seconds_left(deadline, time.time())
     logger.info("%s leaves %s for the search", deadline.source, format_seconds(left))

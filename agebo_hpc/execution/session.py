@@ -38,12 +38,12 @@ from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.startup import is_shown, overlap_lines, rank_lines
 from agebo_hpc.execution.world import (
     World,
-    available_cores,
     check_alone,
     form_groups,
     join_world,
     launched_by_mpi,
 )
+from agebo_hpc.job.cores import available_cores
 from agebo_hpc.storage.run_directory import RunDirectory, is_occupied
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import load_tensorflow, uncollected
@@ -132,7 +132,7 @@ def _run_steps(life: Life, interrupt: Interrupt) -> int:
     request = life.request
     problem = _checked_problem(life)
     _verify_data(request, problem)
-    site = find_site(available_cores(), request.threads_per_slot)
+    site = find_site(request.threads_per_slot)
     executor = StepsExecutor(request, problem, site)
     space = life.hyperparameters(problem, executor.max_processes)
     sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))

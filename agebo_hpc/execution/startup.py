@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agebo_hpc.errors import EXIT_LAUNCH, LaunchError
+from agebo_hpc.execution.binding import is_asked, own_cores
 from agebo_hpc.execution.launcher import announced_local_size, announced_rank
+from agebo_hpc.job.cores import quota
 
 if TYPE_CHECKING:
     from agebo_hpc.execution.world import World
@@ -36,12 +38,15 @@ class RankFacts:
         Of its node.
     devices
         ``CUDA_VISIBLE_DEVICES``; empty: not set.
+    granted
+        Cores' worth of time that a control group grants the ranks of its node, >= 1.
     """
 
     node: str
     cores: frozenset[int]
     num_cores: int
     devices: str
+    granted: int = 1_000_000
 
     @classmethod
     def here(cls, node: str) -> RankFacts:
@@ -51,6 +56,7 @@ class RankFacts:
             frozenset(os.sched_getaffinity(0)),
             os.cpu_count() or 1,
             os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+            cls.granted if (share := quota()) is None else max(1, int(share)),
         )
 
 
@@ -121,7 +127,7 @@ def overlap_lines(world: World, threads_per_slot: int | None) -> list[str]:
     for node, ranks in _trainers_by_node(world).items():
         facts = [world.facts[rank] for rank in ranks]
         cores = frozenset().union(*(fact.cores for fact in facts))
-        threads = threads_per_slot or max(1, len(cores) // len(ranks))
+        threads = threads_per_slot or world.threads_of(ranks[0])
         needed = threads * len(ranks)
         if needed > len(cores):
             lines.append(
@@ -135,7 +141,10 @@ def overlap_lines(world: World, threads_per_slot: int | None) -> list[str]:
 
 
 def rank_lines(world: World, threads: int | None) -> list[str]:
-    """Describe every rank in a line: where it is, what it does, its cores and devices."""
+    """Describe every rank in a line: where it is, what it does, its cores and devices.
+
+    The cores are those that it keeps to, where ranks are bound by themselves.
+    """
     group_of = {rank: i for i, group in enumerate(world.groups) for rank in group}
     by_node = _trainers_by_node(world)
     lines = []
@@ -145,12 +154,13 @@ def rank_lines(world: World, threads: int | None) -> list[str]:
             where += f", node {fact.node}"
         if rank in group_of:
             local = by_node[fact.node].index(rank)
-            of_cores = max(1, len(fact.cores) // len(by_node[fact.node]))
-            role = f"group {group_of[rank]}, local rank {local}, threads {threads or of_cores}"
+            own = threads or world.threads_of(rank)
+            role = f"group {group_of[rank]}, local rank {local}, threads {own}"
+            cores = own_cores(fact.cores, local * own, own) if is_asked() else fact.cores
         else:
-            role = "manager"
+            role, cores = "manager", fact.cores
         devices = f", devices {fact.devices}" if fact.devices else ""
-        lines.append(f"{where}: {role}, cores {span(fact.cores)}{devices}")
+        lines.append(f"{where}: {role}, cores {span(cores)}{devices}")
     return lines
 
 

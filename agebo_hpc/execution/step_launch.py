@@ -1,22 +1,21 @@
 """How a job step is started: hosts and slots of the job, and each launcher's words.
 
-Pure functions of an environment, but for `scontrol`, which expands Slurm's list of nodes.
+Functions of an environment; the batch system is asked for the nodes of the job.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from itertools import accumulate
 
 from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.installation import LAUNCHER_PREFIXES
+from agebo_hpc.job.nodes import SLOTS_VARIABLE, expand_variable, job_nodes, share_of_node
 
-SLOTS_VARIABLE = "AGEBO_SLOTS_PER_NODE"
 LAUNCHER_VARIABLE = "AGEBO_LAUNCHER"
 LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec")
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "AGEBO_BIND", "AGEBO_GPUS_PER_NODE")
@@ -26,8 +25,28 @@ SESSION_BASE = "PRTE_MCA_prte_local_tmpdir_base"
 
 It does not start where a killed one of the same id left them; ids come round again.
 """
-DEFAULT_SLOTS = 8
-"""Slots of a node with more cores: as many processes as the papers give one evaluation."""
+
+
+@dataclass(frozen=True)
+class StepNode:
+    """A node that steps are started on.
+
+    Attributes
+    ----------
+    name
+        By which the launcher knows it.
+    slots
+        >= 1.
+    threads
+        Cores of a slot, >= 1.
+    cores
+        Of the job there; 0: not known.
+    """
+
+    name: str
+    slots: int
+    threads: int
+    cores: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,49 +55,47 @@ class StepSite:
 
     Attributes
     ----------
-    hosts
-        Nodes of the job, the manager's first.
-    slots
-        Of each node, >= 1.
-    threads
-        Cores of a slot, >= 1.
+    nodes
+        Of the job, the manager's first.
     launcher
         One of LAUNCHERS.
-    cores
-        Of each node, as far as the manager's own says; 0: not known.
     """
 
-    hosts: tuple[str, ...]
-    slots: int
-    threads: int
+    nodes: tuple[StepNode, ...]
     launcher: str
-    cores: int = 0
 
-    def nodes(self) -> list[list[int]]:
+    def slots(self) -> list[list[int]]:
         """Return the numbers of each node's slots, counted from 1 over all nodes."""
+        ends = accumulate(node.slots for node in self.nodes)
         return [
-            list(range(1 + i * self.slots, 1 + (i + 1) * self.slots))
-            for i in range(len(self.hosts))
+            list(range(1 + end - node.slots, 1 + end))
+            for node, end in zip(self.nodes, ends, strict=True)
         ]
 
-    def host(self, slot: int) -> str:
+    @cached_property
+    def _places(self) -> dict[int, tuple[StepNode, int]]:
+        return {
+            slot: (node, position)
+            for node, numbers in zip(self.nodes, self.slots(), strict=True)
+            for position, slot in enumerate(numbers)
+        }
+
+    def node(self, slot: int) -> StepNode:
         """Return the node of a slot."""
-        return self.hosts[(slot - 1) // self.slots]
+        return self._places[slot][0]
 
     def position(self, slot: int) -> int:
         """Return a slot's number on its node, from 0."""
-        return (slot - 1) % self.slots
+        return self._places[slot][1]
 
 
 def find_site(
-    cores: int, threads_per_slot: int | None, environ: Mapping[str, str] | None = None
+    threads_per_slot: int | None = None, environ: Mapping[str, str] | None = None
 ) -> StepSite:
     """Return where the steps of this job are started. Local.
 
     Parameters
     ----------
-    cores
-        Of a node, that this job may use.
     threads_per_slot
         Cores of a slot; None: a node's cores divided by its slots.
     environ
@@ -86,15 +103,10 @@ def find_site(
 
     Raises
     ------
-    LaunchError
+    AgeboError
         If a variable is wrong, or the launcher is not there.
     """
     environ = os.environ if environ is None else environ
-    asked = environ.get(SLOTS_VARIABLE, "")
-    if asked and (not asked.isdigit() or int(asked) < 1):
-        raise LaunchError(f"{SLOTS_VARIABLE} is {asked}; give a number of slots, 1 or more.")
-    fitting = max(1, cores // threads_per_slot) if threads_per_slot else cores
-    slots = int(asked) if asked else min(DEFAULT_SLOTS, fitting)
     launcher = environ.get(LAUNCHER_VARIABLE) or "mpirun"
     if launcher not in LAUNCHERS:
         raise LaunchError(
@@ -106,62 +118,55 @@ def find_site(
             f"There is no {program} on PATH to start job steps with. Load the MPI module, set "
             f"{LAUNCHER_VARIABLE} to one of {', '.join(LAUNCHERS)}, or use --executor serial."
         )
+    nodes = job_nodes(environ)
+    asked = expand_variable(SLOTS_VARIABLE, len(nodes), environ) or (None,) * len(nodes)
     return StepSite(
-        hosts=job_hosts(environ),
-        slots=slots,
-        threads=threads_per_slot or max(1, cores // slots),
-        launcher=launcher,
-        cores=cores,
+        tuple(
+            StepNode(
+                node.name,
+                *share_of_node(node.cores, slots=slots, threads=threads_per_slot),
+                node.cores,
+            )
+            for node, slots in zip(nodes, asked, strict=True)
+        ),
+        launcher,
+    )
+
+
+def site_words(site: StepSite) -> str:
+    """Return launcher, nodes and slots in words."""
+    shapes = list(dict.fromkeys((node.slots, node.threads) for node in site.nodes))
+    slots = " or ".join(
+        f"{slots} slots with {threads} thread{'s' * (threads > 1)}" for slots, threads in shapes
+    )
+    return (
+        f"each evaluation is a step of {site.launcher}; nodes: {len(site.nodes)}, each of {slots}"
     )
 
 
 def overlap_lines(site: StepSite) -> list[str]:
     """Say it where the slots of a node have more threads than it has cores."""
-    needed = site.slots * site.threads
-    if not site.cores or needed <= site.cores:
-        return []
-    return [
-        f"warning: {site.slots} slots of {site.threads} thread{'s' * (site.threads > 1)} need "
-        f"{needed} cores and a node has {site.cores}: steps slow one another. Set "
-        f"{SLOTS_VARIABLE} to fewer, or give --threads-per-slot."
-    ]
+    lines = []
+    for node in site.nodes:
+        needed = node.slots * node.threads
+        if node.cores and needed > node.cores:
+            lines.append(
+                f"warning: {node.slots} slots of {node.threads} "
+                f"thread{'s' * (node.threads > 1)} need {needed} cores and {node.name} has "
+                f"{node.cores}: steps slow one another. Set {SLOTS_VARIABLE} to fewer, or give "
+                "--threads-per-slot."
+            )
+    return lines
 
 
 def slot_lines(site: StepSite, groups: Sequence[Sequence[int]]) -> list[str]:
     """Describe every slot in a line: where it is, its group and its threads."""
     return [
-        f"slot {slot} on {site.host(slot)}: group {number}, local rank {site.position(slot)}, "
-        f"threads {site.threads}"
+        f"slot {slot} on {site.node(slot).name}: group {number}, local rank "
+        f"{site.position(slot)}, threads {site.node(slot).threads}"
         for number, group in enumerate(groups)
         for slot in group
     ]
-
-
-def job_hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the nodes of this batch job, or this host alone.
-
-    Raises
-    ------
-    LaunchError
-        If Slurm does not expand its own list.
-    """
-    if environ.get("SLURM_JOB_NODELIST"):
-        words = ["scontrol", "show", "hostnames", environ["SLURM_JOB_NODELIST"]]
-        try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
-        except (OSError, subprocess.SubprocessError) as error:
-            raise LaunchError(
-                f"`{' '.join(words)}` does not name the job's nodes: {error}."
-            ) from None
-        return tuple(done.stdout.split())
-    for name in ("PBS_NODEFILE", "COBALT_NODEFILE"):
-        if environ.get(name):
-            try:
-                lines = Path(environ[name]).read_text().split()
-            except OSError as error:
-                raise LaunchError(f"{name} is {environ[name]}: {error.strerror}.") from None
-            return tuple(dict.fromkeys(lines))
-    return (socket.gethostname(),)
 
 
 def step_words(site: StepSite, host: str, size: int, threads: int) -> list[str]:
@@ -188,12 +193,12 @@ def step_words(site: StepSite, host: str, size: int, threads: int) -> list[str]:
                 *("--cpu-bind=none", "--kill-on-bad-exit=1", "--wait=30", "--quiet"),
             ]
         case "mpirun":
-            place = ["--host", f"{host}:{number}"] if len(site.hosts) > 1 else []
+            place = ["--host", f"{host}:{number}"] if len(site.nodes) > 1 else []
             for name in PASSED_ON if place else ():
                 place += ["-x", name] if name in os.environ else []
             return ["mpirun", "-n", number, *place, "--oversubscribe", "--bind-to", "none"]
         case "hydra":
-            place = ["-hosts", host] if len(site.hosts) > 1 else []
+            place = ["-hosts", host] if len(site.nodes) > 1 else []
             return ["mpiexec", "-n", number, *place, "-bind-to", "none"]
         case _:
             return ["mpiexec", "-n", number, "--ppn", number, "--hosts", host]

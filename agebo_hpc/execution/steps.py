@@ -35,6 +35,7 @@ from agebo_hpc.execution.step_launch import (
     SESSION_BASE,
     StepSite,
     overlap_lines,
+    site_words,
     slot_lines,
     step_environment,
     step_words,
@@ -98,7 +99,7 @@ class StepsExecutor(Executor):
     runs_elsewhere = True
 
     def __init__(self, request: SearchRequest, problem: Problem, site: StepSite) -> None:
-        groups = carve(site.nodes(), request.max_processes)
+        groups = carve(site.slots(), request.max_processes)
         self._request = request
         self._problem = problem_to_dict(problem)
         self._site = site
@@ -118,10 +119,8 @@ class StepsExecutor(Executor):
         self._has_begun = False
         self.num_slots = self._placement.num_slots
         self.max_processes = self._placement.largest_group
-        threads = f"{site.threads} thread{'s' * (site.threads > 1)}"
         self.remarks = [
-            f"each evaluation is a step of {site.launcher}; nodes: {len(site.hosts)}, each of "
-            f"{site.slots} slots with {threads}, in groups of up to {self.max_processes}",
+            f"{site_words(site)}, in groups of up to {self.max_processes}",
             *overlap_lines(site),
             *(slot_lines(site, groups) if is_shown() else ()),
         ]
@@ -215,23 +214,24 @@ class StepsExecutor(Executor):
         self._num_started += 1
         files = StepFiles(self._path / f"{self._num_started}-{evaluation_id}")
         site, first = self._site, block[0]
-        threads, first_slot = site.threads, first
+        node = site.node(first)
+        threads, first_slot = node.threads, first
         if self._exclusive:
             group = self._group_of[first]
-            threads, first_slot = max(1, len(group) * site.threads // len(block)), group[0]
+            threads, first_slot = max(1, len(group) * node.threads // len(block)), group[0]
         order = Order(
             evaluation=waiting.evaluation,
             request=self._request.to_dict(),
             problem=self._problem,
             slots=block,
             positions=tuple(site.position(slot) for slot in block),
-            first_core=site.position(first_slot) * site.threads,
+            first_core=site.position(first_slot) * node.threads,
             threads=threads,
             submitted=waiting.submitted,
             started=time.time(),
         )
         files.write_order(order)
-        words = step_words(site, site.host(first), len(block), threads)
+        words = step_words(site, node.name, len(block), threads)
         program = ["-m", "agebo_hpc.execution.step", str(files.path), str(len(block))]
         self._steps[evaluation_id] = _Step(
             evaluation=waiting.evaluation,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -10,7 +9,8 @@ from typing import Any, TypeVar, cast
 from agebo_hpc.errors import AgeboError
 from agebo_hpc.execution.launcher import announced_world
 from agebo_hpc.execution.startup import RankFacts
-from agebo_hpc.execution.world import available_cores, join_world, launched_by_mpi, node_name
+from agebo_hpc.execution.world import find_nodes, join_world, launched_by_mpi, share_of_cores
+from agebo_hpc.job.cores import available_cores
 
 Value = TypeVar("Value")
 
@@ -86,15 +86,13 @@ def join_team() -> Team:
     if not launched_by_mpi() or announced is None or announced[1] < 2:
         return Team(None, 0, 1, 0, available_cores())
     comm = join_world()
-    mine = os.sched_getaffinity(0)
-    facts = comm.allgather(RankFacts.here(node_name()))
     rank = comm.Get_rank()
+    facts = comm.allgather(RankFacts.here(find_nodes(comm)[rank]))
     neighbours = [i for i, fact in enumerate(facts) if fact.node == facts[rank].node]
-    sharing = sum(not mine.isdisjoint(facts[i].cores) for i in neighbours)
     return Team(
         comm,
         rank,
         comm.Get_size(),
         neighbours.index(rank),
-        max(1, len(mine) // max(1, sharing)),
+        share_of_cores(facts, rank, neighbours),
     )

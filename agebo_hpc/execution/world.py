@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,10 @@ from agebo_hpc.execution.launcher import announced_world, check_world
 from agebo_hpc.execution.mpi import start_mpi
 from agebo_hpc.execution.protocol import MANAGER
 from agebo_hpc.execution.startup import RankFacts, check_shared_memory
+from agebo_hpc.job.nodes import THREADS_VARIABLE, expand_variable
 
-NODE_VARIABLES = ("AGEBO_NODE_NAME", "SLURMD_NODENAME")
-"""Set per rank, the first takes the place of the host in deciding which ranks share a node."""
+NODE_VARIABLE = "AGEBO_NODE_NAME"
+"""Set per rank, it takes the place of the host's name. For tests: nodes that are one host."""
 
 
 def launched_by_mpi() -> bool:
@@ -48,11 +49,6 @@ def check_alone(executor: str = "serial") -> None:
             f"--executor is {executor} but {announced[0]} is {announced[1]}: each rank would run "
             "the whole search. Start one process, or leave out --executor."
         )
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may run on. Local."""
-    return len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)
@@ -110,8 +106,11 @@ class World:
     @property
     def trainers_per_node(self) -> int:
         """Trainer ranks of the node that has most."""
-        nodes = [fact.node for rank, fact in enumerate(self.facts) if rank != MANAGER]
-        return max((nodes.count(node) for node in set(nodes)), default=1)
+        return max(map(len, _trainers_by_node(self.facts).values()), default=1)
+
+    def threads_of(self, rank: int) -> int:
+        """Return the cores for a rank, as `threads` is for this one."""
+        return _threads(self.facts, rank, _trainers_by_node(self.facts))
 
     @property
     def largest_group(self) -> int:
@@ -148,10 +147,50 @@ def join_world() -> Any:
 
 
 def node_name(environ: Mapping[str, str] | None = None) -> str:
-    """Return the name by which ranks of one node know one another. Local."""
+    """Return this node's name: the host's own. Local.
+
+    A scheduler's variable would not do: a launcher may hand that of the first node to all ranks.
+    """
     environ = os.environ if environ is None else environ
-    named = (environ.get(name) for name in NODE_VARIABLES)
-    return next(filter(None, named), "") or socket.gethostname()
+    return environ.get(NODE_VARIABLE, "") or socket.gethostname()
+
+
+def find_nodes(comm: Any) -> tuple[str, ...]:
+    """Return the node of every rank, by its name. Collective over `comm`.
+
+    Ranks share a node if MPI says that they share memory and their nodes have one name; nodes of
+    the same name are told apart by a number.
+
+    Parameters
+    ----------
+    comm
+        All ranks.
+    """
+    from mpi4py import MPI
+
+    sharing = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    first = sharing.bcast(comm.Get_rank())
+    sharing.Free()
+    return tell_apart(comm.allgather((node_name(), first)))
+
+
+def tell_apart(places: Sequence[tuple[str, int]]) -> tuple[str, ...]:
+    """Return a name for each place, the same for equal places and for these alone. Pure.
+
+    Parameters
+    ----------
+    places
+        Name of the host, and the first rank that shares its memory.
+    """
+    seen: dict[str, list[int]] = {}
+    for name, first in places:
+        numbers = seen.setdefault(name, [])
+        if first not in numbers:
+            numbers.append(first)
+    return tuple(
+        f"{name}#{seen[name].index(first) + 1}" if len(seen[name]) > 1 else name
+        for name, first in places
+    )
 
 
 def form_groups(comm: Any, max_processes: int, span_nodes: bool = False) -> World:
@@ -170,24 +209,19 @@ def form_groups(comm: Any, max_processes: int, span_nodes: bool = False) -> Worl
     """
     from mpi4py import MPI
 
-    node = node_name()
-    cores = os.sched_getaffinity(0)
-    facts, places = zip(*comm.allgather((RankFacts.here(node), Place.here())), strict=True)
-    trainers: dict[str, list[int]] = {}
-    for rank, fact in enumerate(facts):
-        if rank != MANAGER:
-            trainers.setdefault(fact.node, []).append(rank)
-    groups = carve(list(trainers.values()), max_processes, span_nodes)
     rank = comm.Get_rank()
+    node = find_nodes(comm)[rank]
+    facts, places = zip(*comm.allgather((RankFacts.here(node), Place.here())), strict=True)
+    trainers = _trainers_by_node(facts)
+    groups = carve(list(trainers.values()), max_processes, span_nodes)
     color = next((i for i, group in enumerate(groups) if rank in group), MPI.UNDEFINED)
     group = comm.Split(color, 0 if color == MPI.UNDEFINED else groups[color].index(rank))
     neighbours = trainers.get(node, [])
-    sharing = sum(not cores.isdisjoint(facts[neighbour].cores) for neighbour in neighbours)
     return World(
         comm=comm,
         group=None if group == MPI.COMM_NULL else group,
         groups=groups,
-        threads=max(1, len(cores) // max(1, sharing)),
+        threads=_threads(facts, rank, trainers),
         local_rank=neighbours.index(rank) if rank in neighbours else 0,
         control=comm.Dup(),
         places=places,
@@ -195,6 +229,52 @@ def form_groups(comm: Any, max_processes: int, span_nodes: bool = False) -> Worl
         num_nodes=len(trainers),
         facts=facts,
     )
+
+
+def _trainers_by_node(facts: Sequence[RankFacts]) -> dict[str, list[int]]:
+    """Return node -> its trainer ranks; nodes in the order of their first one."""
+    trainers: dict[str, list[int]] = {}
+    for rank, fact in enumerate(facts):
+        if rank != MANAGER:
+            trainers.setdefault(fact.node, []).append(rank)
+    return trainers
+
+
+def _threads(facts: Sequence[RankFacts], rank: int, trainers: Mapping[str, Sequence[int]]) -> int:
+    """Return the cores for a trainer rank: what the job's script says for its node, or its share.
+
+    Parameters
+    ----------
+    facts
+        Of every rank.
+    rank
+        The rank.
+    trainers
+        Node -> its trainer ranks, in the order of the nodes.
+    """
+    node = facts[rank].node
+    given = expand_variable(THREADS_VARIABLE, len(trainers), os.environ)
+    if given is not None and node in trainers:
+        return given[list(trainers).index(node)]
+    return share_of_cores(facts, rank, trainers.get(node, ()))
+
+
+def share_of_cores(facts: Sequence[RankFacts], rank: int, neighbours: Sequence[int]) -> int:
+    """Return a rank's cores divided by the ranks of its node that may run on them too, >= 1. Pure.
+
+    Parameters
+    ----------
+    facts
+        Of every rank.
+    rank
+        The rank.
+    neighbours
+        Ranks of its node that train, itself among them if it does.
+    """
+    mine = facts[rank].cores
+    sharing = sum(not mine.isdisjoint(facts[neighbour].cores) for neighbour in neighbours)
+    granted = facts[rank].granted // max(1, len(neighbours))
+    return max(1, min(len(mine) // max(1, sharing), granted))
 
 
 def carve(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agebo_hpc.execution.world import available_cores
+from agebo_hpc.job.cores import available_cores
 from agebo_hpc.storage.reader import read_history
 
 pytestmark = pytest.mark.mpi

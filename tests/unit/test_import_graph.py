@@ -22,7 +22,7 @@ COLUMNS = (
     {"launch", "analysis", "models", "execution"},
     {"training", "search", "storage", "data", "scheduling"},
     {"space"},
-    {"random_state", "versions", "directories"},
+    {"job", "random_state", "versions", "directories"},
     {"files"},
     {"errors", "leftovers", "__init__"},
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from agebo_hpc.execution.deadline import Deadline, ask_scheduler, job_deadline
+from agebo_hpc.execution.deadline import Deadline, find_deadline, job_deadline
 
 
 def nobody(command):
@@ -55,11 +55,52 @@ def test_a_pbs_that_says_nothing_useful_is_no_error(text):
     assert job_deadline({"PBS_JOBID": "12"}, answering(text)) is None
 
 
-def test_a_command_that_fails_or_is_not_there_says_nothing(tmp_path):
-    broken = tmp_path / "squeue"
-    broken.write_text("#!/bin/sh\necho no\nexit 1\n")
-    broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
-    assert ask_scheduler([str(broken)]) == ""
-    assert ask_scheduler([str(tmp_path / "nothing")]) == ""
-    broken.write_text("#!/bin/sh\necho yes\n")
-    assert ask_scheduler([str(broken)]) == "yes\n"
+@pytest.mark.parametrize(
+    ("left", "seconds"),
+    [("5:00", 300), ("1:02:03", 3723), ("1-00:00:01", 86401), ("0:30", 30)],
+)
+def test_slurms_time_left_counts_where_its_clock_cannot_be_read(left, seconds):
+    def ask(command):
+        return left if "%L" in command else "Tomorr 12:00"
+
+    found = job_deadline({"SLURM_JOB_ID": "7"}, ask, now=lambda: 1000.0)
+    assert found == Deadline(1000.0 + seconds, "squeue")
+
+
+@pytest.mark.parametrize(
+    ("environ", "source"),
+    [
+        ({"SLURM_JOB_ID": "7", "AGEBO_WALLTIME": "600"}, "AGEBO_WALLTIME"),
+        ({"PBS_JOBID": "7", "AGEBO_WALLTIME": "600", "PBS_WALLTIME": "9"}, "AGEBO_WALLTIME"),
+        ({"PBS_JOBID": "7", "PBS_WALLTIME": "600"}, "PBS_WALLTIME"),
+        ({"COBALT_JOBID": "7", "AGEBO_WALLTIME": "600"}, "AGEBO_WALLTIME"),
+    ],
+)
+def test_the_length_that_the_script_was_made_for_is_the_second_source(environ, source):
+    started = {"AGEBO_JOB_STARTED": "1000"}
+    found, warning = find_deadline({**environ, **started}, lambda command: "")
+    assert (found, warning) == (Deadline(1600.0, source), "")
+
+
+def test_a_job_whose_end_nobody_tells_is_warned_of():
+    for name in ("SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID"):
+        found, warning = find_deadline({name: "7"}, lambda command: "")
+        assert found is None
+        assert "nobody says when job 7 ends" in warning and "--walltime" in warning
+
+
+def test_a_job_without_a_limit_is_not_warned_of():
+    unlimited = {"%e": "Unknown", "%L": "UNLIMITED"}
+    found = find_deadline(
+        {"SLURM_JOB_ID": "7", "AGEBO_WALLTIME": "60"}, lambda c: unlimited[c[-1]]
+    )
+    assert found == (None, "")
+    assert find_deadline({}, nobody) == (None, "")
+
+
+def test_slurms_qstat_in_front_of_that_of_pbs_is_named(tmp_path):
+    qstat = tmp_path / "qstat"
+    qstat.write_text("#!/usr/bin/perl\nuse Slurm;\n")
+    qstat.chmod(qstat.stat().st_mode | stat.S_IXUSR)
+    _, warning = find_deadline({"PBS_JOBID": "7", "PATH": str(tmp_path)}, nobody)
+    assert "Slurm's" in warning

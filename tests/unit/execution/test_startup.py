@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from agebo_hpc.errors import LaunchError
+from agebo_hpc.errors import ConfigurationError, LaunchError
 from agebo_hpc.execution.binding import keep_to_cores, own_cores
 from agebo_hpc.execution.faults import Place
 from agebo_hpc.execution.launcher import announced_local_size
@@ -16,7 +16,7 @@ from agebo_hpc.execution.startup import (
     shared_memory_problem,
     span,
 )
-from agebo_hpc.execution.world import World, node_name
+from agebo_hpc.execution.world import World, node_name, share_of_cores, tell_apart
 from agebo_hpc.training.environment import check_devices, device_number
 
 
@@ -98,10 +98,36 @@ def test_a_process_keeps_to_its_cores_only_when_asked(monkeypatch):
         os.sched_setaffinity(0, before)
 
 
-def test_a_node_is_known_by_the_name_that_was_set_then_by_slurms():
+def test_a_node_is_known_by_its_host_or_the_name_that_was_set_never_by_a_schedulers_word():
     assert node_name({"AGEBO_NODE_NAME": "a", "SLURMD_NODENAME": "n1"}) == "a"
-    assert node_name({"SLURMD_NODENAME": "n1"}) == "n1"
-    assert node_name({}) == os.uname().nodename
+    assert node_name({"SLURMD_NODENAME": "n1", "PBS_NODENUM": "3"}) == os.uname().nodename
+
+
+def test_ranks_share_a_node_if_they_share_memory_and_a_name():
+    # Two hosts of one name, and two names of one host.
+    assert tell_apart([("x", 0), ("x", 1), ("x", 0)]) == ("x#1", "x#2", "x#1")
+    assert tell_apart([("a", 0), ("b", 0), ("a", 0)]) == ("a", "b", "a")
+
+
+def test_nodes_that_differ_have_threads_of_their_own(monkeypatch):
+    facts = [("a", range(4)), ("a", range(4)), ("a", range(4)), ("b", range(2))]
+    found = world(*facts, groups=((1, 2), (3,)))
+    assert [found.threads_of(rank) for rank in (1, 2, 3)] == [2, 2, 2]
+    # What the job was given there is less than what the ranks may run on.
+    monkeypatch.setenv("AGEBO_NODE_THREADS", "2,1")
+    assert [found.threads_of(rank) for rank in (1, 2, 3)] == [2, 2, 1]
+    monkeypatch.setenv("AGEBO_BIND", "cores")
+    lines = rank_lines(found, None)
+    assert lines[2] == "rank 2 on host, node a: group 0, local rank 1, threads 2, cores 2-3"
+    assert lines[3] == "rank 3 on host, node b: group 1, local rank 0, threads 1, cores 0"
+    monkeypatch.setenv("AGEBO_NODE_THREADS", "2,1,1")
+    with pytest.raises(ConfigurationError, match=r"AGEBO_NODE_THREADS is 2,1,1.* 2 nodes"):
+        found.threads_of(1)
+
+
+def test_what_a_control_group_grants_is_divided_among_the_ranks_of_a_node():
+    facts = tuple(RankFacts("a", frozenset(range(64)), 64, "", 4) for _ in range(3))
+    assert share_of_cores(facts, 1, (1, 2)) == 2
 
 
 def test_gpus_that_are_missing_are_named():

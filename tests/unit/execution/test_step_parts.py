@@ -6,16 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agebo_hpc.errors import LaunchError
+from agebo_hpc.errors import ConfigurationError, LaunchError
 from agebo_hpc.execution.plain_problem import problem_from_dict, problem_to_dict
 from agebo_hpc.execution.step_ends import judge_end
 from agebo_hpc.execution.step_files import Order, StepFiles
 from agebo_hpc.execution.step_launch import (
     PASSED_ON,
+    StepNode,
     StepSite,
     find_site,
-    job_hosts,
     overlap_lines,
+    site_words,
     slot_lines,
     step_environment,
     step_words,
@@ -53,7 +54,7 @@ def test_the_reason_names_the_signal():
 
 
 def site(launcher, hosts=("a", "b")):
-    return StepSite(hosts, slots=4, threads=2, launcher=launcher)
+    return StepSite(tuple(StepNode(host, 4, 2) for host in hosts), launcher)
 
 
 @pytest.mark.parametrize(
@@ -79,44 +80,54 @@ def test_srun_needs_a_plug_in_only_where_ranks_talk(monkeypatch):
 
 def test_slots_are_numbered_node_after_node():
     two = site("mpirun")
-    assert two.nodes() == [[1, 2, 3, 4], [5, 6, 7, 8]]
-    assert (two.host(4), two.host(5), two.position(5)) == ("a", "b", 0)
+    assert two.slots() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    assert (two.node(4).name, two.node(5).name, two.position(5)) == ("a", "b", 0)
 
 
-def test_the_slots_of_a_node_follow_its_cores(tmp_path, monkeypatch):
+def nodes_of(environ, threads=None):
+    return [(node.slots, node.threads) for node in find_site(threads, environ).nodes]
+
+
+def test_the_slots_of_a_node_follow_its_cores(tmp_path):
     (tmp_path / "mpirun").write_text("#!/bin/sh\n")
     (tmp_path / "mpirun").chmod(0o755)
     here = {"PATH": str(tmp_path)}
-    assert (find_site(2, None, here).slots, find_site(2, None, here).threads) == (2, 1)
-    assert (find_site(64, None, here).slots, find_site(64, None, here).threads) == (8, 8)
-    assert (find_site(64, 16, here).slots, find_site(64, 16, here).threads) == (4, 16)
-    asked = {**here, "AGEBO_SLOTS_PER_NODE": "3"}
-    assert (find_site(64, None, asked).slots, find_site(64, None, asked).threads) == (3, 21)
-    with pytest.raises(LaunchError, match="AGEBO_SLOTS_PER_NODE is many"):
-        find_site(64, None, {**here, "AGEBO_SLOTS_PER_NODE": "many"})
+    assert nodes_of({**here, "AGEBO_CORES_PER_NODE": "2"}) == [(2, 1)]
+    large = {**here, "AGEBO_CORES_PER_NODE": "64"}
+    assert nodes_of(large) == [(8, 8)]
+    assert nodes_of(large, 16) == [(4, 16)]
+    assert nodes_of({**large, "AGEBO_SLOTS_PER_NODE": "3"}) == [(3, 21)]
+    with pytest.raises(ConfigurationError, match="AGEBO_SLOTS_PER_NODE is many"):
+        find_site(None, {**here, "AGEBO_SLOTS_PER_NODE": "many"})
     with pytest.raises(LaunchError, match="no srun on PATH"):
-        find_site(64, None, {**here, "AGEBO_LAUNCHER": "srun"})
+        find_site(None, {**here, "AGEBO_LAUNCHER": "srun"})
+
+
+def test_nodes_that_differ_have_slots_of_their_own(tmp_path):
+    (tmp_path / "mpirun").write_text("#!/bin/sh\n")
+    (tmp_path / "mpirun").chmod(0o755)
+    (tmp_path / "nodes").write_text("x1\nx2\n")
+    job = {"PATH": str(tmp_path), "PBS_NODEFILE": str(tmp_path / "nodes")}
+    found = find_site(None, {**job, "AGEBO_CORES_PER_NODE": "16,4"})
+    assert [(n.name, n.slots, n.threads) for n in found.nodes] == [("x1", 8, 2), ("x2", 4, 1)]
+    assert found.slots() == [list(range(1, 9)), [9, 10, 11, 12]]
+    assert (found.node(8).name, found.node(9).name, found.position(12)) == ("x1", "x2", 3)
+    assert "8 slots with 2 threads or 4 slots with 1 thread" in site_words(found)
+    found = find_site(None, {**job, "AGEBO_CORES_PER_NODE": "16", "AGEBO_SLOTS_PER_NODE": "4,2"})
+    assert [(n.slots, n.threads) for n in found.nodes] == [(4, 4), (2, 8)]
 
 
 def test_slots_that_have_more_threads_than_a_node_has_cores_are_named():
-    few = StepSite(("a",), slots=2, threads=4, launcher="mpirun", cores=8)
-    assert overlap_lines(few) == []
-    [line] = overlap_lines(replace(few, threads=5))
-    assert "2 slots of 5 threads need 10 cores and a node has 8" in line
+    wide, few = StepNode("a", 2, 4, 8), StepNode("b", 2, 5, 8)
+    assert overlap_lines(StepSite((wide,), "mpirun")) == []
+    [line] = overlap_lines(StepSite((wide, few), "mpirun"))
+    assert "2 slots of 5 threads need 10 cores and b has 8" in line
 
 
 def test_each_slot_has_its_line():
     lines = slot_lines(site("mpirun"), ((1, 2), (3, 4), (5, 6), (7, 8)))
     assert lines[0] == "slot 1 on a: group 0, local rank 0, threads 2"
     assert lines[5] == "slot 6 on b: group 2, local rank 1, threads 2"
-
-
-def test_the_nodes_of_a_job_come_from_its_scheduler(tmp_path):
-    nodes = tmp_path / "nodes"
-    nodes.write_text("x1\nx1\nx2\n")
-    assert job_hosts({"PBS_NODEFILE": str(nodes)}) == ("x1", "x2")
-    with pytest.raises(LaunchError, match="PBS_NODEFILE"):
-        job_hosts({"PBS_NODEFILE": str(tmp_path / "none")})
 
 
 def test_a_step_does_not_believe_to_be_a_rank_of_the_managers_world():

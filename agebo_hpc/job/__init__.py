@@ -1,0 +1,1 @@
+"""What the batch system and the kernel say of the job that this process runs in."""
