@@ -9,7 +9,8 @@
 #   AGEBO_LAUNCHER          srun, mpirun (Open MPI), hydra (MPICH, Intel MPI), mpiexec (PALS), aprun
 #   AGEBO_SLOTS_PER_NODE    trainer ranks of a node [its GPUs, else 8, or its cores if fewer]
 #   AGEBO_THREADS_PER_SLOT  cores of a trainer rank [cores of the node / its trainer ranks]
-#   AGEBO_CORES_PER_NODE    [what this shell may use]
+#   AGEBO_CORES_PER_NODE    [what the scheduler gave on each node, else what this shell may use]
+#                           these three: one number, or one for each node, such as 16(x2),4
 #   AGEBO_GPUS_PER_NODE     [0] more: each is a slot, and a trainer rank that sees no GPU ends the job
 #   AGEBO_DEVICE_ORDER      devices by local rank, such as 3,2,1,0 [0,1,2,…]
 #   AGEBO_BIND              cores: each trainer rank keeps to its own; none [cores]
@@ -20,7 +21,12 @@
 #   AGEBO_MAX_RESTARTS      requeues at most [20]
 #   AGEBO_SRUN_MPI          plug-in of srun [pmix]     AGEBO_LAUNCH_OPTIONS  further words for the launcher
 #   AGEBO_ACTIVATE          file to source instead of making .venv with `make setup`
-#   AGEBO_SIGNAL            what asks the search to stop in order [USR2]
+#   AGEBO_SIGNAL            what the scheduler sends to ask for an orderly end [USR2]
+#   AGEBO_FORWARD_SIGNAL    what is then sent to the launcher [USR2; hydra dies of it: TERM]
+#   AGEBO_WALLTIME          seconds that the job has, where the scheduler does not tell its end
+#   AGEBO_SEARCH            words of the search for schedulers that take none behind a script; words
+#                           with blanks in quotes. AGEBO_SEARCH_FILE: a file that holds them
+# A job of an array has a run directory AGEBO_RUN/TASK and a seed of its own: --seed, or 0, + TASK.
 
 say() { printf '%s agebo: %s\n' "$(date -u +%H:%M:%S)" "$*"; }
 
@@ -41,23 +47,31 @@ agebo_scheduler() { # which batch system runs this shell
     fi
 }
 
-agebo_job_id() {
-    local id=${SLURM_JOB_ID:-${PBS_JOBID:-${COBALT_JOBID:-$$}}}
-    echo "${id%%.*}"
+agebo_job_id() { # number of the job, of an array that of the whole
+    local id=${SLURM_ARRAY_JOB_ID:-${SLURM_JOB_ID:-${PBS_JOBID:-${COBALT_JOBID:-$$}}}}
+    id=${id%%.*}
+    echo "${id%%\[*}"
 }
 
-agebo_nodes() { # hosts of the job, one a line, this one first where the scheduler says so
-    if [ -n "${SLURM_JOB_NODELIST:-}" ]; then
-        scontrol show hostnames "$SLURM_JOB_NODELIST"
-    elif [ -n "${PBS_NODEFILE:-}" ]; then
-        awk '!seen[$0]++' "$PBS_NODEFILE"
-    elif [ -n "${COBALT_NODEFILE:-}" ]; then
-        awk '!seen[$0]++' "$COBALT_NODEFILE"
-    elif [ -n "${COBALT_JOBSIZE:-}" ]; then
-        seq -f 'node%g' "$COBALT_JOBSIZE"
+agebo_task() { # number of this job in its array; empty outside of one
+    echo "${SLURM_ARRAY_TASK_ID:-${PBS_ARRAY_INDEX:-${PBS_ARRAYID:-}}}"
+}
+
+agebo_slurm_job() { # what names this job alone: the number of an array's last task is that of all
+    if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
+        echo "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
     else
-        hostname
+        echo "$SLURM_JOB_ID"
     fi
+}
+
+agebo_job_name() { # the job's name, which becomes a part of paths
+    local name=${SLURM_JOB_NAME:-${PBS_JOBNAME:-${COBALT_JOBNAME:-agebo}}}
+    case $name in *[!A-Za-z0-9_.+-]* | [.-]*)
+        agebo_fail 2 "the job's name is '$name', which cannot be a part of a path; give one of letters, \
+digits, _ . + - with --job-name (qsub: -N), or set AGEBO_RUN." ;;
+    esac
+    echo "$name"
 }
 
 agebo_site() { # read the site file: a path, or the name of one of jobs/sites
@@ -102,57 +116,24 @@ agebo_forget_job() { # let commands below believe that they are in no job
     for name in $(compgen -e | grep -E '^(SLURM|PBS|PMI|PMIX|COBALT)_'); do unset "$name"; done
 }
 
-agebo_layout() { # numbers of nodes, slots, threads and ranks, into agebo_* variables
-    mapfile -t agebo_hosts < <(agebo_nodes)
-    local allowed cores gpus slots threads
-    # nproc would believe OMP_NUM_THREADS. Slurm may count cores that are not there.
-    allowed=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
-    cores=${AGEBO_CORES_PER_NODE:-$allowed}
-    if [ -z "${AGEBO_CORES_PER_NODE:-}" ] && [ "${SLURM_CPUS_ON_NODE:-$cores}" -lt "$cores" ]; then
-        cores=$SLURM_CPUS_ON_NODE
-    fi
-    gpus=${AGEBO_GPUS_PER_NODE:-0}
-    if [ "$gpus" -gt 0 ]; then
-        slots=${AGEBO_SLOTS_PER_NODE:-$gpus}
-    else
-        slots=${AGEBO_SLOTS_PER_NODE:-$((cores < 8 ? cores : 8))}
-    fi
-    [ "$slots" -ge 1 ] || agebo_fail 78 "AGEBO_SLOTS_PER_NODE is $slots; give 1 or more."
-    threads=${AGEBO_THREADS_PER_SLOT:-$((cores / slots > 0 ? cores / slots : 1))}
-    if [ $((slots * threads)) -gt "$cores" ] && [ "$threads" -gt 1 ]; then
-        agebo_fail 78 "$slots slots of $threads threads need $((slots * threads)) cores; the node has \
-$cores. Set AGEBO_SLOTS_PER_NODE or AGEBO_THREADS_PER_SLOT so that they fit."
-    fi
-    if [ "$gpus" -gt 0 ] && [ "$slots" -gt "$gpus" ]; then
-        say "warning: $slots slots share $gpus GPUs of a node"
-    fi
-    agebo_slots=$slots agebo_threads=$threads
-    export AGEBO_GPUS_PER_NODE=$gpus
-    export AGEBO_BIND=${AGEBO_BIND:-cores}
-    case ${AGEBO_LAUNCHER:=mpirun} in
-    srun | mpirun | hydra) # the manager is one more rank on the first node
-        agebo_ranks=$((1 + slots * ${#agebo_hosts[@]})) ;;
-    mpiexec | aprun) # as many ranks on every node: the manager takes the place of a trainer rank
-        agebo_ranks=$((slots * ${#agebo_hosts[@]})) ;;
-    *)
-        agebo_fail 78 "AGEBO_LAUNCHER is $AGEBO_LAUNCHER; choose among srun, mpirun, hydra, mpiexec, aprun." ;;
-    esac
-    local words="${#agebo_hosts[@]} nodes (${agebo_hosts[*]}), $cores cores and $gpus GPUs a node"
-    say "$words; $slots slots of $threads threads a node, idle cores a node: $((cores - slots * threads))"
-    if [ "${AGEBO_EXECUTOR:-mpi}" = mpi ]; then
-        say "ranks: $agebo_ranks, that is 1 manager and $((agebo_ranks - 1)) trainers, by $AGEBO_LAUNCHER"
-        [ "$agebo_ranks" -ge 2 ] || agebo_fail 71 "1 rank is the manager and none is left to train; ask for more slots."
-    else
-        say "executor steps: 1 manager, every evaluation is a step of $AGEBO_LAUNCHER"
-    fi
+agebo_layout() { # nodes, slots, threads and ranks, into agebo_* variables
+    local text remark
+    # A site file may set them without exporting them.
+    export "${!AGEBO_@}"
+    text=$(python -m agebo_hpc.launch.job_layout 2>&1) || agebo_fail $? "$text"
+    agebo_launcher='' agebo_ranks='' agebo_slots='' agebo_all_slots='' agebo_threads=''
+    agebo_least_threads='' agebo_hosts=() agebo_host_slots=() agebo_remarks=()
+    eval "$text"
+    AGEBO_LAUNCHER=$agebo_launcher
+    for remark in "${agebo_remarks[@]}"; do say "$remark"; done
 }
 
 agebo_host_file() { # agebo_host_file FILE: one line for each rank, the manager's first
     local host i
     {
         echo "${agebo_hosts[0]}"
-        for host in "${agebo_hosts[@]}"; do
-            for ((i = 0; i < agebo_slots; i++)); do echo "$host"; done
+        for host in "${!agebo_hosts[@]}"; do
+            for ((i = 0; i < agebo_host_slots[host]; i++)); do echo "${agebo_hosts[host]}"; done
         done
     } >"$1"
 }
@@ -186,13 +167,13 @@ agebo_command() { # the launcher's words, into agebo_words
         uniq -c "$hosts" | awk '{print $2 ":" $1}' >"$hosts.counts"
         agebo_words=(mpiexec -n "$agebo_ranks" -f "$hosts.counts" -bind-to none -genvall) ;;
     mpiexec)
-        agebo_words=(mpiexec -n "$agebo_ranks" --ppn "$agebo_slots" --depth "$agebo_threads" --cpu-bind depth
-            --env "OMP_NUM_THREADS=$agebo_threads")
-        AGEBO_BIND=none ;;
+        agebo_words=(mpiexec -n "$agebo_ranks" --ppn "$agebo_slots" --depth "$agebo_least_threads" --cpu-bind depth
+            --env "OMP_NUM_THREADS=$agebo_least_threads")
+        export AGEBO_BIND=none ;;
     aprun)
-        agebo_words=(aprun -n "$agebo_ranks" -N "$agebo_slots" -d "$agebo_threads" -cc depth
-            -e "OMP_NUM_THREADS=$agebo_threads")
-        AGEBO_BIND=none ;;
+        agebo_words=(aprun -n "$agebo_ranks" -N "$agebo_slots" -d "$agebo_least_threads" -cc depth
+            -e "OMP_NUM_THREADS=$agebo_least_threads")
+        export AGEBO_BIND=none ;;
     esac
     agebo_words+=("${options[@]}")
 }
@@ -208,12 +189,17 @@ agebo_search_words() { # agebo_search_words [DATA OPTIONS…]: what is searched,
         fi
         set -- "$data" --preset v1-small --epochs 2 --max-evals 30 --population 10 --sample-size 3
     fi
-    local word
+    local word task
     for word in "$@"; do
         case $word in --out | --out=*)
             agebo_fail 2 "$word is given; a job's run directory is named by AGEBO_RUN, here $AGEBO_RUN." ;;
         esac
     done
+    task=$(agebo_task)
+    if [ -n "$task" ] && [ $# -gt 0 ]; then
+        agebo_seeded "$task" "$@"
+        set -- "${agebo_seeded[@]}"
+    fi
     if [ $# = 0 ]; then
         agebo_search=(resume "$AGEBO_RUN")
     else
@@ -223,16 +209,72 @@ agebo_search_words() { # agebo_search_words [DATA OPTIONS…]: what is searched,
             agebo_search+=(--max-processes "${AGEBO_MAX_PROCESSES:-$agebo_slots}")
         fi
     fi
-    agebo_search+=(--executor "${AGEBO_EXECUTOR:-mpi}" --threads-per-slot "$agebo_threads")
+    agebo_search+=(--executor "${AGEBO_EXECUTOR:-mpi}")
+    # On nodes that differ each rank finds its own in AGEBO_NODE_THREADS.
+    [ -z "$agebo_threads" ] || agebo_search+=(--threads-per-slot "$agebo_threads")
     if [ "${AGEBO_EXECUTOR:-mpi}" = steps ]; then
-        export AGEBO_SLOTS_PER_NODE=$agebo_slots
+        export AGEBO_SLOTS_PER_NODE=$agebo_all_slots
         agebo_words=()
     fi
 }
 
+agebo_seeded() { # agebo_seeded TASK WORDS…: a seed of its own for each of an array, into agebo_seeded
+    local task=$1 seed=0 word
+    shift
+    agebo_seeded=()
+    while [ $# -gt 0 ]; do
+        word=$1
+        shift
+        case $word in
+        --seed=*) seed=${word#*=} ;;
+        --seed)
+            seed=${1:-}
+            [ $# = 0 ] || shift ;;
+        *) agebo_seeded+=("$word") ;;
+        esac
+    done
+    case $seed in '' | *[!0-9]*) agebo_fail 2 "--seed is '$seed'; give a whole number, 0 or more." ;; esac
+    agebo_seeded+=(--seed "$((10#$seed + 10#$task))")
+}
+
+agebo_asked_words() { # words of the search from AGEBO_SEARCH or AGEBO_SEARCH_FILE, into agebo_asked
+    local text=${AGEBO_SEARCH:-}
+    agebo_asked=()
+    if [ -n "${AGEBO_SEARCH_FILE:-}" ]; then
+        [ -z "$text" ] || agebo_fail 2 "AGEBO_SEARCH and AGEBO_SEARCH_FILE are both set; leave one out."
+        text=$(cat "$AGEBO_SEARCH_FILE") ||
+            agebo_fail 66 "AGEBO_SEARCH_FILE is $AGEBO_SEARCH_FILE, which cannot be read."
+    fi
+    # Quotes keep blanks together; nothing is run or replaced.
+    # shellcheck disable=SC2034 # read by the scripts
+    mapfile -d '' -t agebo_asked < <(xargs -r -n1 printf '%s\0' <<<"$text")
+    wait $! || agebo_fail 2 "the words of the search have a quote without its other one: $text"
+}
+
+agebo_forward_signal() { # what makes the launcher ask its ranks for an orderly end
+    if [ -n "${AGEBO_FORWARD_SIGNAL:-}" ]; then
+        echo "$AGEBO_FORWARD_SIGNAL"
+    elif [ "${AGEBO_LAUNCHER:-}" = hydra ] && [ "${AGEBO_EXECUTOR:-mpi}" = mpi ]; then
+        # It does not hand USR2 on but dies of it; of TERM its ranks hear.
+        echo TERM
+    else
+        echo USR2
+    fi
+}
+
+agebo_check_signals() { # refuse names that are no signals before anything is started
+    local name
+    for name in AGEBO_SIGNAL AGEBO_FORWARD_SIGNAL; do
+        [ -z "${!name:-}" ] || kill -l "${!name}" >/dev/null 2>&1 ||
+            agebo_fail 78 "$name is ${!name}, which is no signal; give a name such as USR2 or TERM."
+    done
+}
+
 agebo_hand_on() { # ask the search to stop in order
-    say "signal: the search is asked to stop"
-    kill "-${AGEBO_SIGNAL:-USR2}" "$agebo_child" 2>/dev/null || true
+    local name
+    name=$(agebo_forward_signal)
+    say "signal: the search is asked to stop ($name to ${AGEBO_LAUNCHER:-the search})"
+    kill -s "$name" "$agebo_child" 2>/dev/null || true
 }
 
 agebo_run() { # run the launcher, hand signals on to it, return its code
@@ -242,9 +284,9 @@ agebo_run() { # run the launcher, hand signals on to it, return its code
     PRTE_MCA_prte_local_tmpdir_base=$sessions "$@" </dev/null &
     child=$!
     agebo_child=$child
-    trap 'agebo_hand_on' "${AGEBO_SIGNAL:-USR2}"
     # Slurm sends it to a job that is cancelled, preempted or requeued by somebody.
     trap 'agebo_terminated=1; agebo_hand_on' TERM
+    trap 'agebo_hand_on' "${AGEBO_SIGNAL:-USR2}"
     # A trap interrupts wait: only when the child is gone is the code the child's.
     while :; do
         rc=0
@@ -281,7 +323,7 @@ agebo_finish() { # agebo_finish CODE: leave with it, or have the job continued
             exit 75
         fi
         say "requeued"
-        scontrol requeue "$SLURM_JOB_ID" || exit 75
+        scontrol requeue "$(agebo_slurm_job)" || exit 75
         # Slurm ends this shell; leaving it first would be an end of the job.
         sleep 120
         exit 75 ;;
@@ -296,20 +338,25 @@ agebo_finish() { # agebo_finish CODE: leave with it, or have the job continued
 }
 
 agebo_job() { # agebo_job [DATA.h5 OPTIONS…]: everything, from the environment to the exit code
-    local rc=0 began verdict
+    local rc=0 began verdict task name
     began=$(date +%s)
+    export AGEBO_JOB_STARTED=$began
     # PBS starts a job in the home directory.
     cd "${PBS_O_WORKDIR:-$PWD}" || agebo_fail 66 "the directory $PBS_O_WORKDIR is not here."
     agebo_site
+    agebo_check_signals
     if [ -z "${AGEBO_RUN:-}" ]; then
-        AGEBO_RUN=runs/${SLURM_JOB_NAME:-${PBS_JOBNAME:-${COBALT_JOBNAME:-agebo}}}-$(agebo_job_id)
+        name=$(agebo_job_name) || exit $?
+        AGEBO_RUN=runs/$name-$(agebo_job_id)
     fi
     case $AGEBO_RUN in /*) ;; *) AGEBO_RUN=$PWD/$AGEBO_RUN ;; esac
+    task=$(agebo_task)
+    AGEBO_RUN=$AGEBO_RUN${task:+/$task}
     if [ -z "${AGEBO_CONTINUE:-}" ]; then
         AGEBO_CONTINUE=none
         [ "$(agebo_scheduler)" = slurm ] && AGEBO_CONTINUE=requeue
     fi
-    say "job $(agebo_job_id) of $(agebo_scheduler), restart ${SLURM_RESTART_COUNT:-0}, on $(hostname)"
+    say "job $(agebo_job_id)${task:+, task $task} of $(agebo_scheduler), restart ${SLURM_RESTART_COUNT:-0}, on $(hostname)"
     say "words: $*"
     agebo_environment
     say "agebo_hpc $(python -c 'import agebo_hpc; print(agebo_hpc.__version__)'), revision \
@@ -319,10 +366,11 @@ $(git -C "${AGEBO_HOME:-.}" rev-parse --short HEAD 2>/dev/null || echo unknown)"
         say "run directory $AGEBO_RUN from before: ${verdict#* }"
         case ${verdict%% *} in
         75) ;;
-        0) [ $# = 0 ] || [ "${AGEBO_CONTINUE}" = chain ] && exit 0 ;;
+        0) [ $# = 0 ] || [ "$AGEBO_CONTINUE" = chain ] || [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && exit 0 ;;
         *) exit "${verdict%% *}" ;;
         esac
     fi
+    python -m agebo_hpc.launch.qsub_words "$AGEBO_RUN" "$@" || exit $?
     agebo_layout
     agebo_command
     agebo_search_words "$@"

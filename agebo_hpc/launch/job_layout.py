@@ -65,9 +65,7 @@ class JobLayout:
         return sum(self.slots) + (self.launcher in EXACT_LAUNCHERS)
 
 
-def job_layout(
-    environ: Mapping[str, str] | None = None, ask: Ask = ask_scheduler
-) -> JobLayout:
+def job_layout(environ: Mapping[str, str] | None = None, ask: Ask = ask_scheduler) -> JobLayout:
     """Return the layout of this job.
 
     Parameters

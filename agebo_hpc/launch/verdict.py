@@ -10,6 +10,7 @@ behind a signal's number, or an orderly end behind a kill. What the search wrote
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,6 +30,9 @@ from agebo_hpc.storage.run_directory import RunDirectory
 
 IDLE_LIVES = 3
 """So many lives in a row that were killed without a new evaluation end a chain of jobs."""
+
+KILLED = (6, 7, 9, 11, 15)
+"""Codes of MPICH's launcher for ranks that a signal of that number killed; none of ours."""
 
 Verdict = tuple[int, str]
 
@@ -73,7 +77,7 @@ def judge(
             return int(said), f"the search ended with code {said}; its log says why"
         if state == "failed":
             return EXIT_INTERNAL, "the search failed; its log says why"
-    elif code not in (None, EXIT_COMPLETE, EXIT_AGAIN) and code < 128:
+    elif code not in (None, EXIT_COMPLETE, EXIT_AGAIN, *KILLED) and code < 128:
         # It never came to its start: an option, the data, too few ranks.
         return code, f"the search did not start: code {code}; the reason stands above"
     if code is not None and 64 <= code <= 78 and code != EXIT_AGAIN:
@@ -84,7 +88,16 @@ def judge(
             EXIT_INTERNAL,
             f"killed {idle} times in a row without a new evaluation; mend the cause, then resume",
         )
-    return EXIT_AGAIN, "the search was killed; what it had acknowledged is saved"
+    return EXIT_AGAIN, f"the search was killed{_by(code)}; what it had acknowledged is saved"
+
+
+def _by(code: int | None) -> str:
+    """Say which signal a launcher's code stands for, where it stands for one."""
+    number = (code or 0) - 128 if (code or 0) > 128 else code
+    if number not in KILLED:
+        return ""
+    hint = ": out of memory, most likely" if number == signal.SIGKILL else ""
+    return f" (a rank by {signal.Signals(number).name}{hint})"
 
 
 def idle_lives(replay: Replay) -> int:

@@ -38,12 +38,23 @@ def cluster():
     running.__exit__()
 
 
+def name_node(path, python):
+    """Write an interpreter that says on which of the cluster's nodes, all one host, it runs."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        f'#!/bin/sh\nexport AGEBO_NODE_NAME="$SLURMD_NODENAME"\nexec {python} "$@"\n'
+    )
+    path.chmod(0o755)
+
+
 @pytest.fixture
 def desk(tmp_path):
     """Return a directory to submit from, and the variables that every job of it gets."""
     python = Path(sys.executable).parent
     activate = tmp_path / "activate"
-    lines = [f"export PATH={python}:$PATH PYTHONPATH={ROOT}", "export OMP_NUM_THREADS=1"]
+    name_node(tmp_path / "bin" / "python", sys.executable)
+    path = f"{tmp_path / 'bin'}:{python}"
+    lines = [f"export PATH={path}:$PATH PYTHONPATH={ROOT}", "export OMP_NUM_THREADS=1"]
     activate.write_text("\n".join(lines) + "\n")
     env = {
         "AGEBO_ACTIVATE": str(activate),

@@ -28,7 +28,11 @@ def bash(code, tmp_path, **env):
         text=True,
         timeout=60,
         cwd=tmp_path,
-        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", **env},
+        env={
+            "PATH": f"{tmp_path}/bin:{Path(sys.executable).parent}:/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT),
+            **env,
+        },
     )
 
 
@@ -43,8 +47,12 @@ def stand_in(tmp_path, name, text):
 def slurm(tmp_path):
     """A job of the nodes a and b, each with 8 cores."""
     stand_in(tmp_path, "scontrol", 'if [ "$1" = show ]; then echo a; echo b; else echo "$@"; fi')
-    stand_in(tmp_path, "nproc", "echo 8")
-    return {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "x", "AGEBO_RUN": str(tmp_path / "run")}
+    return {
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NODELIST": "x",
+        "SLURM_JOB_CPUS_PER_NODE": "8(x2)",
+        "AGEBO_RUN": str(tmp_path / "run"),
+    }
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -66,27 +74,74 @@ def test_a_script_parses_and_shellcheck_has_nothing_to_say(script):
         ({"AGEBO_SLOTS_PER_NODE": "2"}, 2, 4, 5),
         ({"AGEBO_GPUS_PER_NODE": "4"}, 4, 2, 9),
         ({"AGEBO_CORES_PER_NODE": "32"}, 8, 4, 17),
-        ({"SLURM_CPUS_ON_NODE": "4"}, 4, 1, 9),
+        ({"SLURM_JOB_CPUS_PER_NODE": "4(x2)"}, 4, 1, 9),
+        ({"SLURM_JOB_CPUS_PER_NODE": "", "SLURM_CPUS_ON_NODE": "4"}, 4, 1, 9),
+        ({"SLURM_JOB_CPUS_PER_NODE": "2(x2)"}, 2, 1, 5),
         ({"AGEBO_LAUNCHER": "aprun"}, 8, 1, 16),
     ],
 )
 def test_ranks_follow_the_nodes(slurm, tmp_path, setting, slots, threads, ranks):
     code = "agebo_layout >&2; echo $agebo_slots $agebo_threads $agebo_ranks"
-    done = bash(code, tmp_path, **slurm, **setting)
+    done = bash(code, tmp_path, **{**slurm, **setting})
     assert done.stdout.split() == [str(slots), str(threads), str(ranks)], done.stderr
+
+
+UNEQUAL = {"SLURM_JOB_CPUS_PER_NODE": "16,4"}
+
+
+@pytest.mark.parametrize(
+    ("launcher", "file", "lines"),
+    [
+        ("srun", "run.hosts", ["a"] * 9 + ["b"] * 4),
+        ("mpirun", "run.hosts", ["a"] * 9 + ["b"] * 4),
+        ("hydra", "run.hosts.counts", ["a:9", "b:4"]),
+    ],
+)
+def test_nodes_that_differ_get_ranks_by_their_own_cores(slurm, tmp_path, launcher, file, lines):
+    code = """agebo_layout; agebo_command; agebo_search_words d.h5
+    echo "threads '$agebo_threads' $AGEBO_NODE_THREADS"; echo "${agebo_search[*]}" """
+    done = bash(code, tmp_path, **{**slurm, **UNEQUAL}, AGEBO_LAUNCHER=launcher)
+    assert "a: 16 cores by SLURM_JOB_CPUS_PER_NODE; 8 slots of 2 threads" in done.stdout, done
+    assert "b: 4 cores by SLURM_JOB_CPUS_PER_NODE; 4 slots of 1 threads" in done.stdout
+    assert "ranks: 13, that is 1 manager and 12 trainers" in done.stdout
+    assert "threads '' 2,1" in done.stdout
+    assert "--max-processes 8" in done.stdout and "--threads-per-slot" not in done.stdout
+    assert (tmp_path / file).read_text().split() == lines
+
+
+def test_a_launcher_of_equal_counts_gets_those_of_the_smallest_node(slurm, tmp_path):
+    code = 'agebo_layout >&2; agebo_command; echo "${agebo_words[*]}"'
+    done = bash(code, tmp_path, **{**slurm, **UNEQUAL}, AGEBO_LAUNCHER="mpiexec")
+    assert done.stdout.startswith("mpiexec -n 8 --ppn 4 --depth 1"), done.stderr
+
+
+def test_steps_find_the_slots_of_each_node(slurm, tmp_path):
+    code = "agebo_layout >&2; agebo_command; agebo_search_words d.h5; echo $AGEBO_SLOTS_PER_NODE"
+    done = bash(code, tmp_path, **{**slurm, **UNEQUAL}, AGEBO_EXECUTOR="steps")
+    assert done.stdout.split() == ["8,4"], done.stderr
+
+
+def test_a_job_that_shares_its_node_binds_nothing(slurm, tmp_path):
+    # Two such jobs would choose the same cores.
+    few = {"SLURM_JOB_CPUS_PER_NODE": "1(x2)", "SLURMD_NODENAME": "a"}
+    done = bash("agebo_layout; echo $AGEBO_BIND", tmp_path, **{**slurm, **few})
+    bound = os.sched_getaffinity(0) == {0}
+    assert done.stdout.endswith("cores\n" if bound else "none\n"), done
+    done = bash("agebo_layout; echo $AGEBO_BIND", tmp_path, **{**slurm, **few}, AGEBO_BIND="cores")
+    assert done.stdout.endswith("cores\n")
 
 
 def test_more_threads_than_cores_are_refused(slurm, tmp_path):
     setting = {"AGEBO_SLOTS_PER_NODE": "4", "AGEBO_THREADS_PER_SLOT": "4"}
-    done = bash("agebo_layout", tmp_path, **slurm, **setting)
+    done = bash("agebo_layout", tmp_path, **{**slurm, **setting})
     assert done.returncode == 78
-    assert "need 16 cores; the node has 8" in done.stderr
+    assert "need 16 cores; the node a has 8" in done.stderr
 
 
 def test_the_manager_is_the_first_rank_of_the_first_node(slurm, tmp_path):
     setting = {"AGEBO_SLOTS_PER_NODE": "2", "AGEBO_LAUNCHER": "srun"}
     code = 'agebo_layout >&2; agebo_command; echo "${agebo_words[*]}"; cat "$SLURM_HOSTFILE"'
-    done = bash(code, tmp_path, **slurm, **setting)
+    done = bash(code, tmp_path, **{**slurm, **setting})
     words, *hosts = done.stdout.split("\n")[:-1]
     assert hosts == ["a", "a", "a", "b", "b"]
     assert "--ntasks=5 --distribution=arbitrary" in words and "--kill-on-bad-exit=1" in words
@@ -143,7 +198,7 @@ def test_a_run_directory_among_the_searchs_words_is_refused(slurm, tmp_path):
 
 def test_slots_that_share_gpus_are_named(slurm, tmp_path):
     setting = {"AGEBO_SLOTS_PER_NODE": "4", "AGEBO_GPUS_PER_NODE": "2"}
-    assert "4 slots share 2 GPUs" in bash("agebo_layout", tmp_path, **slurm, **setting).stdout
+    assert "4 slots share 2 GPUs" in bash("agebo_layout", tmp_path, **{**slurm, **setting}).stdout
 
 
 def test_a_pbs_job_works_where_it_was_submitted(tmp_path):
@@ -153,14 +208,6 @@ def test_a_pbs_job_works_where_it_was_submitted(tmp_path):
     code = 'agebo_environment() { pwd; exit 0; }; agebo_job "words"'
     done = bash(code, tmp_path, PBS_JOBID="7.host", PBS_O_WORKDIR=str(place))
     assert done.stdout.splitlines()[-1] == str(place), done.stderr
-
-
-def test_nodes_come_from_every_scheduler(tmp_path):
-    nodes = tmp_path / "nodes"
-    nodes.write_text("p1\np1\np2\n")
-    for name in ("PBS_NODEFILE", "COBALT_NODEFILE"):
-        assert bash("agebo_nodes", tmp_path, **{name: str(nodes)}).stdout == "p1\np2\n"
-    assert len(bash("agebo_nodes", tmp_path, COBALT_JOBSIZE="3").stdout.split()) == 3
 
 
 def test_the_launchers_code_comes_back_also_after_a_signal(tmp_path):
@@ -181,6 +228,133 @@ def test_the_launchers_code_comes_back_also_after_a_signal(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("setting", "trapped", "sent"),
+    [
+        ({}, "USR2", "USR2"),
+        ({"AGEBO_LAUNCHER": "hydra"}, "USR2", "TERM"),
+        ({"AGEBO_LAUNCHER": "hydra", "AGEBO_FORWARD_SIGNAL": "INT"}, "USR2", "INT"),
+        ({"AGEBO_LAUNCHER": "hydra", "AGEBO_EXECUTOR": "steps"}, "USR2", "USR2"),
+        ({"AGEBO_LAUNCHER": "srun", "AGEBO_SIGNAL": "USR1"}, "USR1", "USR2"),
+        ({"AGEBO_SIGNAL": "TERM"}, "TERM", "USR2"),
+        ({"AGEBO_SIGNAL": "XCPU", "AGEBO_FORWARD_SIGNAL": "TERM"}, "XCPU", "TERM"),
+    ],
+)
+def test_what_is_trapped_and_what_is_sent_on_are_two_things(tmp_path, setting, trapped, sent):
+    traps = "; ".join(
+        f"trap 'echo heard {name}; exit 0' {name}" for name in ("USR2", "TERM", "INT")
+    )
+    stand_in(tmp_path, "slow", f"{traps}; touch ready; while :; do sleep 0.1; done")
+    # A shell's child in the background ignores INT from its start; a launcher does not.
+    stand_in(
+        tmp_path,
+        "start",
+        "exec python -c 'import os, signal; "
+        'signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp("slow", ["slow"])\'',
+    )
+    code = f"""
+        (until [ -e ready ]; do sleep 0.1; done; kill -{trapped} $$) &
+        agebo_run start; echo "ended=${{agebo_terminated:-0}}"
+    """
+    done = bash(code, tmp_path, **setting)
+    assert f"heard {sent}" in done.stdout, done
+    # What the scheduler is to send is no end from outside.
+    assert "ended=0" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["AGEBO_SIGNAL", "AGEBO_FORWARD_SIGNAL"])
+def test_a_signal_that_is_none_is_refused_before_anything_starts(tmp_path, name):
+    done = bash("agebo_job", tmp_path, **{name: "USR9"})
+    assert done.returncode == 78 and f"{name} is USR9" in done.stderr
+
+
+ARRAY = {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "3"}
+
+
+def test_a_task_of_an_array_is_requeued_alone(slurm, tmp_path):
+    stand_in(tmp_path, "sleep", "")
+    done = bash("agebo_finish 75", tmp_path, **{**slurm, **ARRAY}, AGEBO_CONTINUE="requeue")
+    assert "requeue 5_3\n" in done.stdout, done
+
+
+@pytest.mark.parametrize(
+    ("env", "run"),
+    [
+        ({**ARRAY, "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "ten"}, "runs/ten-5/3"),
+        ({**ARRAY, "SLURM_JOB_ID": "7", "AGEBO_RUN": "mine"}, "mine/3"),
+        ({"PBS_JOBID": "12[4].server", "PBS_ARRAY_INDEX": "4", "PBS_JOBNAME": "x"}, "runs/x-12/4"),
+        ({"PBS_JOBID": "12[4].server", "PBS_ARRAYID": "4", "PBS_JOBNAME": "x"}, "runs/x-12/4"),
+        ({"PBS_JOBID": "12.server", "PBS_JOBNAME": "x"}, "runs/x-12"),
+        ({"SLURM_JOB_ID": "7", "AGEBO_RUN": "/mine"}, "/mine"),
+        ({"COBALT_JOBID": "7"}, "runs/agebo-7"),
+    ],
+)
+def test_each_job_has_a_run_directory_of_its_own(tmp_path, env, run):
+    code = 'agebo_environment() { echo "run $AGEBO_RUN"; exit 0; }; agebo_job d.h5'
+    done = bash(code, tmp_path, **env)
+    assert done.stdout.splitlines()[-1] == f"run {tmp_path / run}", done
+
+
+@pytest.mark.parametrize(
+    ("words", "seed"),
+    [("d.h5", "3"), ("d.h5 --seed 40", "43"), ("--seed=7 d.h5", "10"), ("d.h5 --seed 08", "11")],
+)
+def test_each_task_of_an_array_has_a_seed_of_its_own(slurm, tmp_path, words, seed):
+    code = f'agebo_layout >&2; agebo_search_words {words}; echo "${{agebo_search[*]}}"'
+    done = bash(code, tmp_path, **{**slurm, **ARRAY})
+    found = done.stdout.split()
+    assert found.count("--seed") == 1 and found[found.index("--seed") + 1] == seed, done
+    assert "d.h5" in found
+    assert "--seed" not in bash(code.replace(words, "d.h5"), tmp_path, **slurm).stdout
+
+
+def test_a_seed_that_is_no_number_is_refused_in_an_array(slurm, tmp_path):
+    for words in ("d.h5 --seed x", "d.h5 --seed", "d.h5 --seed=-1"):
+        done = bash(
+            f"agebo_layout >&2; agebo_search_words {words}", tmp_path, **{**slurm, **ARRAY}
+        )
+        assert done.returncode == 2 and "--seed is" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "../x", "-x", "ä", ".hidden", "a$b"])
+def test_a_jobs_name_that_cannot_be_a_part_of_a_path_is_refused(tmp_path, name):
+    done = bash("agebo_job d.h5", tmp_path, SLURM_JOB_ID="7", SLURM_JOB_NAME=name)
+    assert done.returncode == 2 and f"the job's name is '{name}'" in done.stderr
+    code = "agebo_environment() { exit 9; }; agebo_job d.h5"
+    named = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": name, "AGEBO_RUN": "run"}
+    assert bash(code, tmp_path, **named).returncode == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("t.h5 --max-evals 9", ["t.h5", "--max-evals", "9"]),
+        ("'/a b/t.h5' --processes 1,2", ["/a b/t.h5", "--processes", "1,2"]),
+        ('"it\'s.h5"  --x', ["it's.h5", "--x"]),
+        ("$HOME `date` * ;", ["$HOME", "`date`", "*", ";"]),
+        ("", []),
+        ("a\nb\n", ["a", "b"]),
+    ],
+)
+def test_words_come_from_a_variable_or_a_file(tmp_path, text, words):
+    (tmp_path / "file").write_text(text)
+    code = 'agebo_asked_words; printf "<%s>\\n" "${agebo_asked[@]}"'
+    for setting in ({"AGEBO_SEARCH": text}, {"AGEBO_SEARCH_FILE": str(tmp_path / "file")}):
+        done = bash(code, tmp_path, **setting)
+        assert done.stdout.splitlines() == [f"<{word}>" for word in words] or (
+            not words and done.stdout == "<>\n"
+        ), done
+
+
+def test_words_that_cannot_be_read_are_named(tmp_path):
+    done = bash("agebo_asked_words", tmp_path, AGEBO_SEARCH="it's")
+    assert done.returncode == 2 and "a quote without its other one" in done.stderr
+    done = bash("agebo_asked_words", tmp_path, AGEBO_SEARCH_FILE="none")
+    assert done.returncode == 66
+    done = bash("agebo_asked_words", tmp_path, AGEBO_SEARCH_FILE="x", AGEBO_SEARCH="y")
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
     ("code", "setting", "returned", "said"),
     [
         (0, {}, 0, ""),
@@ -198,7 +372,7 @@ def test_the_launchers_code_comes_back_also_after_a_signal(tmp_path):
 )
 def test_what_follows_a_job_depends_on_its_code(slurm, tmp_path, code, setting, returned, said):
     stand_in(tmp_path, "sleep", "")
-    done = bash(f"agebo_finish {code}", tmp_path, **slurm, **setting)
+    done = bash(f"agebo_finish {code}", tmp_path, **{**slurm, **setting})
     assert done.returncode == returned
     assert said in done.stdout
 

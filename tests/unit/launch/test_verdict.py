@@ -43,6 +43,9 @@ def replay(*lives):
         (status("failed", 70), 143, 70),
         (status("running"), 137, 75),  # killed
         (status("running"), 0, 75),
+        (status("running"), 9, 75),  # killed, as MPICH's launcher says it
+        (status("stopped", 75, after=-500), 9, 75),
+        (status("stopped", 75), 0, 75),  # MPICH's launcher after a signal
         (status("running"), 71, 71),  # a rank of this life says what is wrong
         (status("stopped", 75, after=-500), 78, 78),  # of an older life: this one did not start
         (status("stopped", 75, after=-500), 2, 2),
@@ -52,6 +55,12 @@ def replay(*lives):
 )
 def test_the_run_directory_is_believed_before_the_launcher(found, code, expected):
     assert judge(found, replay((False, 3)), since=BEGAN, code=code)[0] == expected
+
+
+@pytest.mark.parametrize("code", [9, 137])
+def test_a_kill_is_named_however_the_launcher_says_it(code):
+    _, reason = judge(status("running"), replay((False, 3)), since=BEGAN, code=code)
+    assert "a rank by SIGKILL: out of memory, most likely" in reason
 
 
 def test_lives_that_are_killed_without_a_new_evaluation_end_a_chain():
