@@ -318,7 +318,7 @@ class StepsExecutor(Executor):
             started=step.started,
             ended=time.time(),
             ranks=step.block,
-            host=self._site.host(step.block[0]),
+            host=self._site.node(step.block[0]).name,
             traceback=f"{reason}\n{output}".strip(),
         )
 
