@@ -2,28 +2,26 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3
+# Other settings have no default here: what is not named stays as the environment was made.
 VENV ?= .venv
-SYSTEM_MPI ?= 0
-SYSTEM_TENSORFLOW ?= 0
-SYSTEM_HOROVOD ?= 0
 PYTEST_ARGS ?=
 # Workers that share the tests: one for each core, at most four, none beside the only core.
 PYTEST_WORKERS ?= $(shell cores=$$(env -u OMP_NUM_THREADS nproc || echo 1); echo $$((cores < 4 ? cores : 4)))
 SHARED = $(if $(filter-out 0 1,$(PYTEST_WORKERS)),-n $(PYTEST_WORKERS) --dist loadgroup --no-loadscope-reorder)
-export PYTHON VENV SYSTEM_MPI SYSTEM_TENSORFLOW SYSTEM_HOROVOD
+export VENV
 
 JOB_SCRIPTS := $(wildcard slurm/* jobs/*.qsub jobs/*.cobalt jobs/sites/*.env agebo_hpc/launch/*.sh)
-SCRIPTS := $(wildcard scripts/*.sh) .ci/run $(JOB_SCRIPTS)
+SETUP_SCRIPTS := scripts/setup_environment.sh scripts/build_horovod.sh scripts/fresh_machine.sh
+SCRIPTS := $(wildcard scripts/*.sh scripts/lib/*.sh) .ci/run $(JOB_SCRIPTS)
 RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
 
 .PHONY: help setup demo test test-long test-slurm lint format bench docs clean distclean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-zA-Z%_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "Settings: PYTHON=python3.11  SYSTEM_MPI=1  SYSTEM_TENSORFLOW=1  SYSTEM_HOROVOD=1  (docs/install.rst)"
+	@echo "Settings: PYTHON=python3.13  HOROVOD=0  SYSTEM_MPI=1  SYSTEM_TENSORFLOW=1  SYSTEM_HOROVOD=1  (docs/install.rst)"
 
-setup: ## make .venv with everything in it (1 to 6 minutes; nothing to do the second time)
+setup: ## make .venv with everything in it; nothing to do the second time
 	@scripts/setup_environment.sh
 
 demo: setup ## search a network for 327,346 flights with mpirun, retrain the best, show it
@@ -44,7 +42,7 @@ test-slurm: setup ## real jobs on a private two-node Slurm, about 20 minutes; ne
 
 lint: setup ## ruff (rules and format), mypy, bash -n, shellcheck
 	@for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done
-	$(RUN) shellcheck -x $(JOB_SCRIPTS)
+	$(RUN) shellcheck -x $(JOB_SCRIPTS) $(SETUP_SCRIPTS)
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
@@ -70,4 +68,6 @@ clean: ## remove what was built and the demo's data and runs; .venv stays
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove .venv
+	@[ ! -e "$(VENV)" ] || [ -d "$(VENV)/.agebo" ] || { \
+		echo "$(VENV) was not made by this set-up; remove it yourself." >&2; exit 1; }
 	rm -rf "$(VENV)"

