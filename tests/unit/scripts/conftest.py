@@ -34,7 +34,11 @@ case "$*" in
     mkdir -p "$2" && env >"{calls}.env" && echo "compiled $RANDOM" >"$2/$name-1-py3-none-any.whl"
     [ -z "$BUILD_FAILS" ] || {{ echo "error: no such header" && exit 1; }}
     ;;
-*" install "*) [ -z "$PIP_WAITS" ] || {{ touch "$PIP_WAITS.begun"; until [ -e "$PIP_WAITS" ]; do sleep 0.05; done; }} ;;
+*" install "*)
+    [ -n "$PIP_WAITS" ] || exit 0
+    touch "$PIP_WAITS.begun"
+    until [ -e "$PIP_WAITS" ]; do sleep 0.05; done
+    ;;
 esac
 """
 

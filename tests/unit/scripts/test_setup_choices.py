@@ -226,7 +226,9 @@ def test_an_environment_of_before_choices_were_recorded_is_adopted(checkout, sys
     assert checkout.count("-m venv") == 0
 
 
-@pytest.mark.parametrize("setting", ["SYSTEM_MPI=yes", "HOROVOD=no", "AGEBO_NCCL=2", "EXTRAS=docs,x"])
+@pytest.mark.parametrize(
+    "setting", ["SYSTEM_MPI=yes", "HOROVOD=no", "AGEBO_NCCL=2", "EXTRAS=docs,x"]
+)
 def test_a_value_that_means_nothing_is_an_error(checkout, setting):
     name, value = setting.split("=")
     done = checkout.set_up(PYTHON=str(checkout.python), **{name: value})
