@@ -7,7 +7,7 @@
 # SUITE        a Debian release, such as trixie or bookworm
 # NAME=VALUE   for `make setup` in there, such as HOROVOD=0
 #
-# MIRROR names the archive [the one that apt uses here], TMPDIR where the tree is made (4 GB). What
+# KEEP=1 leaves the tree to look at. MIRROR names the archive [the one that apt uses here], TMPDIR where the tree is made (4 GB). What
 # pip is told here (configuration, PIP_…, certificates, proxies) it is told there too. Mounts are in a
 # namespace of their own, so they go with the last process, however it ends; then the tree goes.
 set -euo pipefail
@@ -31,8 +31,8 @@ mirror() { # where apt gets Debian itself from
         sed -n 's,^Debian/Debian ,,p' | head -n 1
 }
 
-local_places() { # files and directories that pip's settings or variables for certificates name
-    { python3 -m pip config list 2>/dev/null || true; env | grep -E '^(PIP|SSL|REQUESTS|CURL)_' || true; } |
+local_places() { # files and directories that pip's settings name, such as wheels on this disk
+    { python3 -m pip config list 2>/dev/null || true; } |
         grep -oE "(file://)?/[^' ,]+" | sed 's,^file://,,' | sort -u | while read -r place; do
         [ ! -e "$place" ] || echo "$place"
     done
@@ -60,7 +60,8 @@ bootstrap() {
         exit 1
     }
     take_along /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt \
-        /etc/pip.conf /etc/xdg/pip "$HOME/.config/pip" "$HOME/.pip" ${PIP_CONFIG_FILE:+"$PIP_CONFIG_FILE"}
+        /etc/pip.conf /etc/xdg/pip "$HOME/.config/pip" "$HOME/.pip" \
+        "${PIP_CONFIG_FILE:-}" "${SSL_CERT_FILE:-}" "${REQUESTS_CA_BUNDLE:-}" "${CURL_CA_BUNDLE:-}"
     git -c safe.directory='*' clone -q "$checkout" "$tree/root/agebo_hpc"
 }
 
@@ -72,10 +73,12 @@ enter() {
     mount -t proc proc "$tree/proc"
     for place in /dev /sys; do mount --rbind "$place" "$tree$place"; done
     while read -r place; do
-        if [ -d "$place" ]; then mkdir -p "$tree$place"; else mkdir -p "$tree$(dirname "$place")" && touch "$tree$place"; fi
+        [ ! -e "$tree$place" ] || continue
+        mkdir -p "$tree$(dirname "$place")"
+        if [ -d "$place" ]; then mkdir "$tree$place"; else touch "$tree$place"; fi
         mount --bind -o ro "$place" "$tree$place"
     done < <(local_places)
-    for name in $(compgen -e | grep -E '^(PIP_.*|SSL_CERT_.*|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|no)_proxy)$'); do
+    for name in $(compgen -e | grep -E '^(PIP_.*|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|no)_proxy)$'); do
         settings+=("$name=${!name}")
     done
     exec chroot "$tree" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "${settings[@]}" \
@@ -83,6 +86,7 @@ enter() {
 }
 
 clean_up() { # never over into what may still be mounted
+    [ "${KEEP:-0}" = 0 ] || { echo "The tree stays: $tree" && tree=""; }
     [ -z "$tree" ] || rm -rf --one-file-system "$tree"
     rm -f "$log"
 }

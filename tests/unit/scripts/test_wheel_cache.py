@@ -1,4 +1,4 @@
-"""What was compiled is kept for the next environment that is like this one in all it depends on."""
+"""What was compiled is kept for the next environment, if all that it depends on is the same."""
 
 import os
 import shutil
