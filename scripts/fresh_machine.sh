@@ -7,9 +7,10 @@
 # SUITE        a Debian release, such as trixie or bookworm
 # NAME=VALUE   for `make setup` in there, such as HOROVOD=0
 #
-# KEEP=1 leaves the tree to look at. MIRROR names the archive [the one that apt uses here], TMPDIR where the tree is made (4 GB). What
-# pip is told here (configuration, PIP_…, certificates, proxies) it is told there too. Mounts are in a
-# namespace of their own, so they go with the last process, however it ends; then the tree goes.
+# MIRROR names the archive [the one that apt uses here], TMPDIR where the tree is made (4 GB),
+# KEEP=1 leaves it to be looked at. What pip is told here (configuration, PIP_…, certificates, proxies)
+# it is told there too. Mounts are in a namespace of their own, so they go with the last process,
+# however it ends; then the tree goes.
 set -euo pipefail
 
 usage() {
@@ -31,11 +32,10 @@ mirror() { # where apt gets Debian itself from
         sed -n 's,^Debian/Debian ,,p' | head -n 1
 }
 
-local_places() { # files and directories that pip's settings name, such as wheels on this disk
+local_places() { # directories and files that pip's settings name; an index has its files beside it
     { python3 -m pip config list 2>/dev/null || true; } |
-        grep -oE "(file://)?/[^' ,]+" | sed 's,^file://,,' | sort -u | while read -r place; do
-        [ ! -e "$place" ] || echo "$place"
-    done
+        grep -oE "(file://)?/[^' ,]+" | sed -E 's,^file://(.*)/[^/]+/?$,\1,' | sort -u |
+        while read -r place; do [ ! -e "$place" ] || echo "$place"; done
 }
 
 take_along() { # take_along FILE…: at the same path in the tree
