@@ -41,9 +41,7 @@ def cluster():
 def name_node(path, python):
     """Write an interpreter that says on which of the cluster's nodes, all one host, it runs."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(
-        f'#!/bin/sh\nexport AGEBO_NODE_NAME="$SLURMD_NODENAME"\nexec {python} "$@"\n'
-    )
+    path.write_text(f'#!/bin/sh\nexport AGEBO_NODE_NAME="$SLURMD_NODENAME"\nexec {python} "$@"\n')
     path.chmod(0o755)
 
 
