@@ -33,7 +33,11 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--name", default="agebo", show_default=True, help="Of the job."),
         click.option("--account", default="", help="That pays for the job.  [default: none]"),
-        click.option("--queue", default="", help="Queue or partition.  [default: none]"),
+        click.option(
+            "--queue",
+            default="",
+            help="Queue or partition; its limits are asked before a job is sent.  [default: none]",
+        ),
         click.option("--launcher", help="In place of the site's: srun, mpirun, hydra, …"),
         click.option("--cores-per-node", type=positive, help="In place of the site's."),
         click.option(
@@ -182,6 +186,7 @@ def submit(dry_run: bool, chain: int, **options: Any) -> int:
 
     Prints the number of each job.
     """
+    from agebo_hpc.launch.queue_limits import check_queue, queue_of
     from agebo_hpc.launch.submission import run_here, submit_words
     from agebo_hpc.launch.submission import submit as send
 
@@ -194,6 +199,9 @@ def submit(dry_run: bool, chain: int, **options: Any) -> int:
     if chain > 1 and site.scheduler == "none":
         raise UsageError(f"--chain is {chain} but {site.name} has no batch system; leave it out.")
     path = Path(f"{job.run}.{site.name}.sh")
+    if not dry_run:
+        queue = queue_of(job.queue, (*site.directives, *job.directives))
+        check_queue(site.scheduler, queue, job.walltime, job.nodes)
     if dry_run:
         click.echo(text, nl=False)
         for number in range(chain):

@@ -8,12 +8,12 @@ not answer within seconds is taken as one that says nothing.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from agebo_hpc.job.clock import parse_clock
 from agebo_hpc.job.commands import Ask, ask_scheduler, pbs_program
 from agebo_hpc.job.pbs import pbs_job
 
@@ -151,18 +151,3 @@ def _silence(environ: Mapping[str, str]) -> str:
         f"{text}. Give --walltime T to the search, or AGEBO_WALLTIME=SECONDS to the job "
         "(`agebo-hpc script --walltime T` writes it)."
     )
-
-
-def parse_clock(text: str) -> float:
-    """Return the seconds of a duration such as 90:00, 03:00:00 or 1-02:00:00.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
-    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text.strip())
-    if found is None:
-        raise ValueError(f"{text!r} is no duration")
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return 86400.0 * days + 3600.0 * hours + 60.0 * minutes + seconds

@@ -19,6 +19,7 @@ from typing import Any
 
 from agebo_hpc import __version__
 from agebo_hpc.execution.mpi import start_mpi
+from agebo_hpc.execution.mpi_match import mismatch, version_text
 
 DISTRIBUTIONS = (
     "numpy",
@@ -56,19 +57,26 @@ def mpi_library() -> dict[str, Any]:
     levels = ("single", "funneled", "serialized", "multiple")
     values = [getattr(MPI, f"THREAD_{level.upper()}") for level in levels]
     name, version = MPI.get_vendor()
+    library = MPI.Get_library_version().split("\0")[0].strip()
     return {
         "vendor": f"{name} {'.'.join(map(str, version))}",
-        "library": MPI.Get_library_version().split("\0")[0].strip().splitlines()[0],
+        "library": library.splitlines()[0],
         "standard": ".".join(map(str, MPI.Get_version())),
         "thread_level": levels[values.index(MPI.Query_thread())],
-        "mpirun": _find_mpirun(),
+        **_mpirun_for(library),
     }
 
 
-def _find_mpirun() -> str:
-    """Look on PATH, then beside the interpreter: an environment need not be activated."""
+def _mpirun_for(library: str) -> dict[str, str]:
+    """Look for mpirun on PATH, then beside the interpreter of an environment not activated."""
+    on_path = shutil.which("mpirun")
     beside = shutil.which("mpirun", path=str(Path(sys.executable).parent))
-    return shutil.which("mpirun") or (f"{beside} (not on PATH)" if beside else "not on PATH")
+    if on_path is None:
+        return {"mpirun": f"{beside} (not on PATH)" if beside else "not on PATH", "mismatch": ""}
+    problem = mismatch(library, on_path, version_text(on_path))
+    if problem and beside and not mismatch(library, beside, version_text(beside)):
+        return {"mpirun": f"{beside} (not on PATH; {on_path} is of another MPI)", "mismatch": ""}
+    return {"mpirun": on_path, "mismatch": problem}
 
 
 def probe(name: str, timeout: float) -> Any:

@@ -86,6 +86,13 @@ def check_world(size: int, environ: Mapping[str, str] | None = None) -> None:
     head = f"{name} is {expected} but MPI says the world has {size} rank: "
     # srun with a PMI of its own sets the variables of that family.
     by_srun = name.startswith("PMI") and environ.get("SLURM_STEP_ID")
+    if name == "SLURM_NTASKS":
+        raise LaunchError(
+            head
+            + "srun was left out in this allocation, or srun and this MPI library do not share a "
+            "process manager. For ranks try `mpirun` or `srun --mpi=pmix` (`srun --mpi=list` "
+            "shows what there is); for a search in one process alone give `--executor serial`."
+        )
     if name.startswith("SLURM") or by_srun:
         raise LaunchError(
             head + "srun and this MPI library do not share a process manager, or srun was left "

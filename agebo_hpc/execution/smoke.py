@@ -150,14 +150,18 @@ class _Watch:
 
 def _serial_steps(limit: float) -> list[Step]:
     return [
-        Step("MPI starts in a child process", partial(_probe_mpi, limit), EXIT_LAUNCH),
+        Step(
+            "MPI starts in a child process, and mpirun belongs to it",
+            partial(_probe_mpi, limit),
+            EXIT_LAUNCH,
+        ),
         *_local_steps(),
     ]
 
 
 def _probe_mpi(limit: float) -> str:
     answer = probe("mpi", limit)
-    return str(answer.get("problem", ""))
+    return str(answer.get("problem") or answer.get("mismatch") or "")
 
 
 def _local_steps() -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from agebo_hpc.launch.site import Site
 
 CONTINUATIONS = ("requeue", "chain", "none")
 SIGNAL_SECONDS = 60
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,62}")
+"""A job's name that every scheduler takes and that can be a part of the output's path."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,11 @@ def script_text(site: Site, job: Job) -> str:
     """
     if job.walltime < 60:
         raise UsageError(f"--walltime is {job.walltime:g} s; give a minute or more.")
+    if not NAME.fullmatch(job.name):
+        raise UsageError(
+            f"--name is {job.name!r}, which cannot be a part of a path everywhere; give a "
+            "letter or digit, then letters, digits, _ . + -, 63 at most."
+        )
     asked = (job.slots, job.threads, job.max_processes, job.executor)
     layout = make_layout(site, job.nodes, *asked)
     job = replace(job, continuation=job.continuation or _usual_continuation(site))
@@ -108,6 +116,7 @@ def _settings(job: Job) -> dict[str, str]:
         "AGEBO_MAX_PROCESSES": job.max_processes,
         "AGEBO_EXECUTOR": job.executor if job.executor != "mpi" else "",
         "AGEBO_CONTINUE": job.continuation,
+        "AGEBO_WALLTIME": int(job.walltime),
     }
     return {name: str(value) for name, value in asked.items() if value}
 

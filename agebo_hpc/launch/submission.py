@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agebo_hpc.errors import LaunchError
+from agebo_hpc.job.commands import pbs_program, plain_environment
 
 TIMEOUT_SECONDS = 120.0
 
@@ -15,7 +16,9 @@ Send = Callable[[Sequence[str]], str]
 """Runs a command and returns what it printed."""
 
 
-def submit_words(scheduler: str, script: str, before: str | None = None) -> list[str]:
+def submit_words(
+    scheduler: str, script: str, before: str | None = None, qsub: str = "qsub"
+) -> list[str]:
     """Return the command that submits a script. Pure.
 
     Parameters
@@ -26,6 +29,8 @@ def submit_words(scheduler: str, script: str, before: str | None = None) -> list
         Path of the script.
     before
         Number of the job that has to stop early first; None: nothing has to.
+    qsub
+        How to call that of PBS.
     """
     match scheduler:
         case "slurm":
@@ -33,7 +38,7 @@ def submit_words(scheduler: str, script: str, before: str | None = None) -> list
             if before:
                 words += [f"--dependency=afternotok:{before}", "--kill-on-invalid-dep=yes"]
         case "pbs":
-            words = ["qsub", *(["-W", f"depend=afternotok:{before}"] if before else [])]
+            words = [qsub, *(["-W", f"depend=afternotok:{before}"] if before else [])]
         case "cobalt":
             # Fulfilled by an end with 0 alone: the script ends so when there is more to do.
             words = ["qsub", *(["--dependencies", before] if before else [])]
@@ -51,9 +56,15 @@ def submit(scheduler: str, script: Path, chain: int, send: Send | None = None) -
         If the scheduler refuses it or is not there.
     """
     send = send or _send
+    qsub = pbs_program("qsub") if scheduler == "pbs" else "qsub"
+    if qsub is None:
+        raise LaunchError(
+            "The qsub on PATH is one of Slurm's scripts, not that of PBS; put the directory of "
+            "PBS first on PATH, or choose a site with Slurm (`agebo-hpc sites list`)."
+        )
     jobs: list[str] = []
     for _ in range(chain):
-        words = submit_words(scheduler, str(script), jobs[-1] if jobs else None)
+        words = submit_words(scheduler, str(script), jobs[-1] if jobs else None, qsub)
         answer = send(words).strip()
         found = re.search(r"\d+[\w.\[\]-]*", answer)
         if found is None:
@@ -69,7 +80,13 @@ def run_here(script: Path) -> int:
 
 def _send(words: Sequence[str]) -> str:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            env=plain_environment(),
+        )
     except FileNotFoundError:
         raise LaunchError(
             f"There is no {words[0]} here: submit on a login node of the site, or choose another "

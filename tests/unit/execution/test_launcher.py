@@ -21,6 +21,8 @@ def test_mpirun_inside_a_slurm_job_knows_better_than_slurm():
 def test_one_rank_where_srun_started_sixteen_is_refused_with_both_numbers_and_a_remedy():
     with pytest.raises(LaunchError, match=r"SLURM_NTASKS is 16 .* 1 rank.*srun --mpi=pmix"):
         check_world(1, {"SLURM_NTASKS": "16"})
+    with pytest.raises(LaunchError, match="left out in this allocation.*--executor serial"):
+        check_world(1, {"SLURM_NTASKS": "16"})
 
 
 def test_one_rank_where_mpirun_started_four_names_the_mixed_libraries():

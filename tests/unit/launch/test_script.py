@@ -82,6 +82,10 @@ def test_the_same_question_has_the_same_answer():
         ("theta", {"continuation": "requeue"}, ["cannot requeue", "chain"]),
         ("slurm-cpu", {"walltime": 30}, ["30 s", "a minute"]),
         ("slurm-cpu", {"nodes": 0}, ["--nodes is 0"]),
+        *(
+            ("slurm-cpu", {"name": name}, [f"--name is {name!r}"])
+            for name in ("a b", "a/b", "", "-x", ".x", "ä", "a" * 64, "a\nb", "a,b", "%x")
+        ),
     ],
 )
 def test_what_a_site_cannot_do_is_refused(name, change, words):

@@ -26,7 +26,8 @@ from agebo_hpc.launch.submission import submit, submit_words
         ("cobalt", ["Job routed\n17\n", "18\n"], ["17", "18"], "qsub --dependencies 17 a.sh"),
     ],
 )
-def test_each_job_of_a_chain_waits_for_the_one_before(scheduler, answers, jobs, last):
+def test_each_job_of_a_chain_waits_for_the_one_before(scheduler, answers, jobs, last, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
     sent = []
 
     def send(words):
@@ -50,3 +51,22 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch, tmp_path):
 
 def test_where_there_is_no_scheduler_the_shell_runs_it():
     assert submit_words("none", "a.sh") == ["bash", "a.sh"]
+
+
+def test_slurms_script_of_the_name_qsub_is_not_given_a_pbs_job(tmp_path, monkeypatch):
+    wrapper = tmp_path / "qsub"
+    wrapper.write_text("#!/usr/bin/perl\nuse Slurm;\n")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LaunchError, match="one of Slurm's scripts"):
+        submit("pbs", Path("a.sh"), 1)
+
+
+def test_a_users_habits_do_not_change_what_is_read_of_an_answer(tmp_path, monkeypatch):
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text('#!/bin/sh\n[ "$LC_ALL" = C ] && [ "$SBATCH_PARTITION" = p ] && echo 17\n')
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("SBATCH_PARTITION", "p")
+    assert submit("slurm", Path("a.sh"), 1) == ["17"]

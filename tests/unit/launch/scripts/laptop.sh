@@ -18,6 +18,7 @@ export AGEBO_RUN=/runs/one
 export AGEBO_SLOTS_PER_NODE=2
 export AGEBO_THREADS_PER_SLOT=2
 export AGEBO_CONTINUE=none
+export AGEBO_WALLTIME=1800
 
 # shellcheck source=/dev/null
 source /opt/agebo/agebo_hpc/launch/job.sh

@@ -24,6 +24,7 @@ export AGEBO_RUN=/runs/one
 export AGEBO_ACTIVATE=/env/bin/activate
 export AGEBO_SLOTS_PER_NODE=4
 export AGEBO_CONTINUE=none
+export AGEBO_WALLTIME=3600
 
 # shellcheck source=/dev/null
 source /opt/agebo/agebo_hpc/launch/job.sh

@@ -34,6 +34,7 @@ agebo_modules() {
 export AGEBO_HOME=/opt/agebo
 export AGEBO_RUN=/runs/one
 export AGEBO_CONTINUE=none
+export AGEBO_WALLTIME=10800
 
 # shellcheck source=/dev/null
 source /opt/agebo/agebo_hpc/launch/job.sh

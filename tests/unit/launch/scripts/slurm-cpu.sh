@@ -25,6 +25,7 @@ export AGEBO_GPUS_PER_NODE=${AGEBO_GPUS_PER_NODE:-0}
 export AGEBO_HOME=/opt/agebo
 export AGEBO_RUN=/runs/one
 export AGEBO_CONTINUE=requeue
+export AGEBO_WALLTIME=10800
 
 # shellcheck source=/dev/null
 source /opt/agebo/agebo_hpc/launch/job.sh

@@ -27,6 +27,7 @@ export AGEBO_HOME=/opt/agebo
 export AGEBO_RUN=/runs/one
 export AGEBO_EXECUTOR=steps
 export AGEBO_CONTINUE=requeue
+export AGEBO_WALLTIME=7200
 
 # shellcheck source=/dev/null
 source /opt/agebo/agebo_hpc/launch/job.sh
