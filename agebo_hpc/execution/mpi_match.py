@@ -89,6 +89,6 @@ def mismatch(library: str, mpirun: str, launcher: str) -> str:
     return (
         f"mpi4py is linked to {ours}, but {mpirun} belongs to {theirs}: ranks that it starts "
         "would not find one another. Load the module of the MPI that is meant or put its mpirun "
-        "first on PATH, or install mpi4py again against it: `MPICC=mpicc pip install --no-binary mpi4py "
-        "--no-cache-dir --force-reinstall --no-deps mpi4py` (`make setup SYSTEM_MPI=1`)."
+        "first on PATH, or install mpi4py again against it: `MPICC=mpicc pip install --no-binary "
+        "mpi4py --no-cache-dir --force-reinstall --no-deps mpi4py` (`make setup SYSTEM_MPI=1`)."
     )

@@ -74,6 +74,12 @@ digits, _ . + - with --job-name (qsub: -N), or set AGEBO_RUN." ;;
     echo "$name"
 }
 
+agebo_name_task() { # let squeue and sacct name each task of an array
+    [ -n "${SLURM_ARRAY_TASK_ID:-}" ] || return 0
+    scontrol update "JobId=$(agebo_slurm_job)" \
+        "JobName=${SLURM_JOB_NAME:-agebo}-$SLURM_ARRAY_TASK_ID" || say "the task keeps the array's name"
+}
+
 agebo_site() { # read the site file: a path, or the name of one of jobs/sites
     [ -n "${AGEBO_SITE:-}" ] || return 0
     local file=$AGEBO_SITE
@@ -356,6 +362,7 @@ agebo_job() { # agebo_job [DATA.h5 OPTIONS…]: everything, from the environment
         AGEBO_CONTINUE=none
         [ "$(agebo_scheduler)" = slurm ] && AGEBO_CONTINUE=requeue
     fi
+    agebo_name_task
     say "job $(agebo_job_id)${task:+, task $task} of $(agebo_scheduler), restart ${SLURM_RESTART_COUNT:-0}, on $(hostname)"
     say "words: $*"
     agebo_environment

@@ -270,6 +270,15 @@ def test_a_signal_that_is_none_is_refused_before_anything_starts(tmp_path, name)
 ARRAY = {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "3"}
 
 
+def test_a_task_of_an_array_has_a_name_of_its_own(slurm, tmp_path):
+    done = bash("agebo_name_task", tmp_path, **{**slurm, **ARRAY}, SLURM_JOB_NAME="ten")
+    assert done.stdout == "update JobId=5_3 JobName=ten-3\n"
+    stand_in(tmp_path, "scontrol", "exit 1")
+    done = bash("agebo_name_task", tmp_path, **{**slurm, **ARRAY})
+    assert done.returncode == 0 and "keeps the array's name" in done.stdout
+    assert bash("agebo_name_task", tmp_path, **slurm).stdout == ""
+
+
 def test_a_task_of_an_array_is_requeued_alone(slurm, tmp_path):
     stand_in(tmp_path, "sleep", "")
     done = bash("agebo_finish 75", tmp_path, **{**slurm, **ARRAY}, AGEBO_CONTINUE="requeue")
