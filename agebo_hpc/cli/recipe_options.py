@@ -56,6 +56,28 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "as the others.  [default: the preset's, none]",
         ),
         click.option(
+            "--schedule",
+            type=click.Choice(["plateau", "cosine"]),
+            help="Of the learning rate; plateau: a tenth after epochs without a better loss; "
+            "cosine: to zero at the last step.  [default: the preset's, plateau]",
+        ),
+        click.option(
+            "--weight-decay",
+            type=click.FloatRange(min=0),
+            help="Taken off kernels in each step, times the rate, as in AdamW.  [default: 0]",
+        ),
+        click.option(
+            "--label-smoothing",
+            type=click.FloatRange(0, 1, max_open=True),
+            help="Share of the training loss in which all classes count alike.  [default: 0]",
+        ),
+        click.option(
+            "--dropout",
+            type=click.FloatRange(0, 1, max_open=True),
+            help="Share that the dropouts of a network drop, where its space has any.  "
+            "[default: the preset's, 0]",
+        ),
+        click.option(
             "--accumulate-steps",
             type=click.IntRange(min=1),
             help="Batches of each process whose gradients make one update; the learning rate "

@@ -29,7 +29,10 @@ NOT_NEGATIVE = (
     *("ahead", "heartbeat_timeout", "eval_timeout"),
     *("message_latency", "manager_charge", "rank_lifetime"),
 )
-OF_RECIPE = ("optimizer", "accumulate_steps", "precision", "xla", "input", "loss", "metric")
+OF_RECIPE = (
+    *("optimizer", "accumulate_steps", "precision", "xla", "input", "loss", "metric"),
+    *("schedule", "weight_decay", "label_smoothing", "dropout"),
+)
 """Options that replace a field of the problem's recipe of the same name."""
 
 OF_SIMULATED_EXECUTOR = (
@@ -68,8 +71,10 @@ class SearchRequest:
     epochs, warmup_epochs, early_stopping, objective
         Changes of the problem's recipe; a shorter training without a warm-up of its own warms
         up over the same share of its epochs.
-    optimizer, accumulate_steps, precision, xla, input, loss, metric
+    optimizer, accumulate_steps, precision, xla, input, loss, metric, schedule, weight_decay
         Changes of the problem's recipe, see `agebo_hpc.space.recipe.Recipe`.
+    label_smoothing, dropout
+        So, too.
     class_weights
         ``none``, ``balanced``, or ``LABEL=NUMBER`` for each class with commas between.
     population, sample_size, kappa, lie, trees, surrogate, mutation, seed
@@ -123,6 +128,10 @@ class SearchRequest:
     optimizer: str | None = None
     accumulate_steps: int | None = None
     precision: str | None = None
+    schedule: str | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    dropout: float | None = None
     xla: str | None = None
     input: str | None = None
     loss: str | None = None

@@ -42,6 +42,7 @@ BY_FORCE = (
     "synchronous",
     *("epochs", "warmup_epochs", "early_stopping", "objective", "span_nodes"),
     *("optimizer", "accumulate_steps", "precision", "xla", "input"),
+    *("schedule", "weight_decay", "label_smoothing", "dropout"),
     *("loss", "class_weights"),
 )
 """Options that a later life may change if it says so: later evaluations differ from earlier."""

@@ -24,6 +24,7 @@ METRICS = {
 }
 """What is made large on the validation part, by the task; the first is the default."""
 PRECISIONS = ("float32", "bfloat16", "float16")
+SCHEDULES = ("plateau", "cosine")
 XLA_CHOICES = ("auto", "on", "off")
 INPUTS = ("auto", "memory", "stream")
 
@@ -32,6 +33,7 @@ RECIPE_CHOICES = {
     "loss": ("auto", *LOSSES["classification"], *LOSSES["regression"]),
     "metric": ("auto", *METRICS["classification"], *METRICS["regression"]),
     "precision": PRECISIONS,
+    "schedule": SCHEDULES,
     "xla": XLA_CHOICES,
     "input": INPUTS,
 }
@@ -40,7 +42,7 @@ RECIPE_CHOICES = {
 OF_A_CONFIGURATION = (
     *("optimizer", "loss", "plateau_patience", "plateau_factor", "early_stopping_patience"),
     *("warmup_epochs", "accumulate_steps", "precision"),
-    *("dropout", "sigma"),
+    *("dropout", "sigma", "schedule", "weight_decay", "label_smoothing"),
 )
 """Fields of a recipe that a hyperparameter of the same name takes the place of."""
 
@@ -89,6 +91,15 @@ class Recipe:
         Share of what the dropouts of a network drop in training, in [0, 1); in steps of 1/256.
     sigma
         Deviation of the start values of the frequencies of periodic embeddings, >= 0.
+    schedule
+        One of `SCHEDULES`: ``"plateau"`` is warm-up, patience and factor of the above;
+        ``"cosine"`` warms up over a twentieth of all steps and falls to 0 at their end.
+    weight_decay
+        What is taken off each kernel's numbers in a step, times the step's learning rate, >= 0:
+        beside the optimizer's update, as in AdamW. Biases and tables have none.
+    label_smoothing
+        Share of the training loss of a classification in which every class counts alike, in
+        [0, 1).
     """
 
     epochs: int = 20
@@ -106,6 +117,9 @@ class Recipe:
     class_weights: str | Mapping[str, float] = "none"
     dropout: float = 0.0
     sigma: float = 0.3
+    schedule: str = "plateau"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "accumulate_steps"):
@@ -124,12 +138,16 @@ class Recipe:
             raise ConfigurationError(
                 f"plateau_factor is {self.plateau_factor}; give a number between 0 and 1."
             )
-        if not 0 <= self.dropout < 1:
-            raise ConfigurationError(
-                f"dropout is {self.dropout}; give a number from 0 to below 1."
-            )
-        if not (math.isfinite(self.sigma) and self.sigma >= 0):
-            raise ConfigurationError(f"sigma is {self.sigma}; give a number of 0 or more.")
+        for name in ("dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigurationError(
+                    f"{name} is {getattr(self, name)}; give a number from 0 to below 1."
+                )
+        for name in ("sigma", "weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigurationError(
+                    f"{name} is {getattr(self, name)}; give a number of 0 or more."
+                )
         self._check_class_weights()
 
     def _check_class_weights(self) -> None:
@@ -158,8 +176,13 @@ class Recipe:
         Raises
         ------
         ConfigurationError
-            If it is a loss of the other task.
+            If it is a loss of the other task, or labels are smoothed that a regression has not.
         """
+        if task == "regression" and self.label_smoothing:
+            raise ConfigurationError(
+                f"label_smoothing is {self.label_smoothing}, but the data set is a regression; "
+                "leave it out."
+            )
         return _of_task("loss", self.loss, LOSSES, task)
 
     def metric_of(self, task: str) -> str:

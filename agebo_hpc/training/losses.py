@@ -87,6 +87,24 @@ def of_members(losses: RowLosses) -> RowLosses:
     return of_rows
 
 
+def smoothed(losses: RowLosses, amount: float) -> RowLosses:
+    """Return the cross-entropy in which every class has a part of the label.
+
+    Parameters
+    ----------
+    losses
+        The cross-entropy of the labels themselves.
+    amount
+        Share of the label that is spread over all classes, in [0, 1).
+    """
+
+    def of_rows(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        of_all = -tf.reduce_mean(tf.nn.log_softmax(outputs), axis=1)
+        return (1 - amount) * losses(outputs, labels) + amount * of_all
+
+    return of_rows
+
+
 def weighted(losses: RowLosses, class_weights: Sequence[float]) -> RowLosses:
     """Return losses that are multiplied with the weight of the row's class."""
     weights = np.asarray(class_weights, np.float32)

@@ -19,6 +19,7 @@ from agebo_hpc.training.losses import (
     ROW_LOSSES,
     RowLosses,
     of_members,
+    smoothed,
     squared_error,
     weighted,
 )
@@ -89,7 +90,11 @@ def make_task(
     recipe = recipe or Recipe()
     losses = ROW_LOSSES[recipe.loss_of(kind)]
     metric = recipe.metric_of(kind)
-    in_training = of_members(weighted(losses, class_weights) if class_weights else losses)
+    smoothing = recipe.label_smoothing
+    in_training = smoothed(losses, smoothing) if smoothing else losses
+    in_training = of_members(
+        weighted(in_training, class_weights) if class_weights else in_training
+    )
     if kind == "regression":
         return Task(metric, in_training, _regression_sums(losses), _r2, 4, tf.float32)
     if metric in RANKING_METRICS:

@@ -70,6 +70,16 @@ def initial_parameters(graph: Graph, rng: np.random.Generator) -> np.ndarray:
     )
 
 
+def decaying(graph: Graph) -> np.ndarray:
+    """Return 1 for each number that weight decay makes smaller, else 0, float32."""
+    parts = [
+        np.full(op.members * prod(parameter.shape), parameter.decays, np.float32)
+        for op, own in graph.parameters()
+        for parameter in own
+    ]
+    return np.concatenate(parts)
+
+
 def split_parameters(graph: Graph, parameters: np.ndarray) -> list[np.ndarray]:
     """Cut the flat vector into the parameters of each operation, see `Graph.parameter_shapes`."""
     shapes = graph.parameter_shapes()

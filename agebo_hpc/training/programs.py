@@ -23,7 +23,7 @@ from agebo_hpc.training.step import compile_epoch, make_scale
 KEPT = 4
 """Programs that stay: each holds its graphs, a few MiB."""
 
-TRACED = ("optimizer", "precision", "xla", "loss", "metric")
+TRACED = ("optimizer", "precision", "xla", "loss", "metric", "weight_decay", "label_smoothing")
 """Choices of a recipe that a program's graphs depend on."""
 
 
@@ -35,7 +35,7 @@ class Shapes:
     ----------
     graph, task
         The network, without the numbers that are given at each training, and what it is for.
-    optimizer, precision, xla, loss, metric
+    optimizer, precision, xla, loss, metric, weight_decay, label_smoothing
         As in a recipe, `TRACED`.
     class_weights
         Of the training loss, by class index; empty: none.
@@ -52,6 +52,8 @@ class Shapes:
     xla: str
     loss: str
     metric: str
+    weight_decay: float
+    label_smoothing: float
     class_weights: tuple[float, ...]
     batch: int
     group_size: int

@@ -1,7 +1,7 @@
-"""The learning rate: linear scaling, gradual warm-up, reduction on a plateau (paper, section 2.3).
+"""The learning rate: linear scaling and warm-up, then reduction on a plateau, or a cosine to zero.
 
-The rate is a function of the step and of what was observed after whole epochs, so that a
-training that is cut and continued has the same rates.
+The rate is a function of the step, the full length, and of what was observed after whole epochs,
+so that a training that is cut and continued has the same rates.
 """
 
 from __future__ import annotations
@@ -10,14 +10,19 @@ import math
 
 import numpy as np
 
-from agebo_hpc.space.problem import Recipe
+from agebo_hpc.space.recipe import Recipe
+
+WARMUP_SHARE = 0.05
+"""Of all steps, before a cosine."""
 
 
 class LearningRateSchedule:
     """Rates of every step of a training on n processes.
 
-    The rate rises per step from lr_1 to n * lr_1 over the warm-up epochs; after them it is
-    n * lr_1, reduced whenever the validation loss has not become better for ``patience`` epochs.
+    ``"plateau"`` (AgEBO-Tabular, section 2.3): the rate rises per step from lr_1 to n * lr_1 over
+    the warm-up epochs; after them it is n * lr_1, reduced whenever the validation loss has not
+    become better for ``patience`` epochs. ``"cosine"``: it rises from 0 to n * lr_1 over a
+    twentieth of all steps, and falls to 0 at their end by half a cosine.
 
     Parameters
     ----------
@@ -28,7 +33,7 @@ class LearningRateSchedule:
     steps_per_epoch
         >= 1.
     recipe
-        Gives warm-up, patience and factor.
+        Gives the schedule, its numbers, and the epochs of the full length.
     """
 
     min_delta = 1e-4
@@ -58,10 +63,20 @@ class LearningRateSchedule:
         ndarray of shape (steps_per_epoch,), float32
         """
         step = 1 + epoch * self._steps_per_epoch + np.arange(self._steps_per_epoch)
+        if self._recipe.schedule == "cosine":
+            return (self._full * self._cosine(step)).astype(np.float32)
         warmup_steps = max(1, self._recipe.warmup_epochs * self._steps_per_epoch)
         progress = np.minimum(1.0, step / warmup_steps)
         rates = self._base + (self._full - self._base) * progress
         return (self._scale * rates).astype(np.float32)
+
+    def _cosine(self, step: np.ndarray) -> np.ndarray:
+        """Return the share of the full rate in steps that are counted from 1."""
+        total = self._recipe.epochs * self._steps_per_epoch
+        warmup = WARMUP_SHARE * total
+        # The rate of a step is that of its begin, so that the last one is not wasted on zero.
+        progress = np.clip((step - 1 - warmup) / (total - warmup), 0.0, 1.0)
+        return np.minimum(1.0, step / max(1.0, warmup)) * (1 + np.cos(np.pi * progress)) / 2
 
     def observe(self, epoch: int, validation_loss: float) -> None:
         """Take note of an epoch's validation loss; reduces the rate on a plateau."""

@@ -16,7 +16,7 @@ from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Recipe
 from agebo_hpc.training.data_parallel import Group
 from agebo_hpc.training.metrics import Task
-from agebo_hpc.training.network import TrainingStep, forward
+from agebo_hpc.training.network import TrainingStep, decaying, forward
 from agebo_hpc.training.optimizer import Optimizer
 from agebo_hpc.training.precision import COMPUTE_TYPES, ConstantScale, LossScale
 
@@ -58,12 +58,19 @@ def compile_epoch(
     if uses_xla(recipe.xla):
         backward = tf.function(backward, autograph=False, jit_compile=True)
 
+    decay = recipe.weight_decay * decaying(graph) if recipe.weight_decay else None
+
+    def update(gradient: tf.Tensor, rate: tf.Tensor) -> None:
+        if decay is not None:
+            optimizer.parameters.assign_sub(rate * decay * optimizer.read())
+        optimizer.apply(gradient, rate)
+
     def step(x: Any, y: Any, rows: tf.Tensor, rate: tf.Tensor, *now: tf.Tensor) -> tf.Tensor:
         of_rows = tf.gather(x, rows), tf.gather(y, rows)
         loss, gradient = backward(optimizer.read(), *of_rows, *now)
         if group.size > 1:
             gradient = group.sum(gradient, "gradient")
-        scale.apply(gradient, lambda gradient: optimizer.apply(gradient, rate))
+        scale.apply(gradient, lambda gradient: update(gradient, rate))
         return tf.cast(loss, tf.float64)
 
     @tf.function(

@@ -1,6 +1,7 @@
 """Horovod groups on real ranks: changing sizes, averaged gradients, sharded validation."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -264,3 +265,37 @@ say([checksums, [program.shapes.group_size for program in programs._kept],
         assert by_size.setdefault(size, members[0]) == members[0]
     assert sorted(everyone[0][1]) == [1, 2, 3]
     assert all(count == 1 for _, _, counts in everyone for count in counts)
+
+
+def test_all_operations_train_on_two_processes_as_on_one(found):
+    here = str(Path(__file__).parents[1] / "support")
+    first, second = found(
+        2,
+        f"""
+from zlib import crc32
+sys.path.insert(0, {here!r})
+from every_operation import everything
+graph, x = everything()
+table = Rows.of(x[:64], np.random.default_rng(7).integers(0, 3, 64).astype(np.int32))
+
+def train(n, batch_size, group, dropout):
+    chosen = dict(batch_size=batch_size, learning_rate=0.01 / n, num_processes=n)
+    recipe = Recipe(epochs=6, schedule="cosine", weight_decay=0.1, dropout=dropout)
+    given = TrainingPlan(graph, "classification", chosen, recipe)
+    trained = train_network(given, table, table, group)
+    group.stop()
+    return trained
+
+# Every step has all rows, so nothing depends on the shuffle.
+pair, alone = (train(2, 32, start_group(world), 0.0), train(1, 64, start_group(None), 0.0))
+dropped = train(2, 32, start_group(world), 0.5)
+say({{"pair": [entry["loss"] for entry in pair.curve],
+      "alone": [entry["loss"] for entry in alone.curve],
+      "distance": float(np.abs(pair.parameters - alone.parameters).max()),
+      "moved": float(np.abs(pair.parameters - dropped.parameters).max()),
+      "dropped": crc32(dropped.parameters)}})
+""",
+    )
+    assert first == second
+    assert first["pair"] == pytest.approx(first["alone"], rel=1e-4)
+    assert first["distance"] < 1e-3 < first["moved"]

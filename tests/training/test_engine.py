@@ -20,7 +20,12 @@ from agebo_hpc.training.engine import (
     local_batches,
     train_network,
 )
-from agebo_hpc.training.network import forward, initial_parameters, keras_model
+from agebo_hpc.training.network import (
+    forward,
+    initial_parameters,
+    keras_model,
+    split_parameters,
+)
 from agebo_hpc.training.rows import shard_of
 from agebo_hpc.training.trainer import Slot, TensorFlowTrainer
 
@@ -337,3 +342,21 @@ def test_the_steps_are_those_of_keras_on_the_same_batches():
     expected = np.concatenate([w.ravel() for layer in layers for w in layer.get_weights()])
     moved = np.linalg.norm(expected - start)
     assert np.linalg.norm(trained.parameters - expected) < 1e-3 * moved
+
+
+def test_weight_decay_takes_the_rate_times_itself_off_kernels_and_nothing_off_biases():
+    given = {"hyperparameters": {"batch_size": 600}, "epochs": 1, "optimizer": "sgd"}
+    plain, decayed = train(plan(**given)), train(plan(weight_decay=0.5, **given))
+    graph = plan().graph
+    start = initial_parameters(graph, generator(3, 0, Stream.TRAINING))
+    expected = plain.parameters - 0.01 * 0.5 * start  # biases start at zero
+    np.testing.assert_allclose(decayed.parameters, expected, atol=1e-7)
+    longer = {**given, "epochs": 30}
+    parts = zip(
+        split_parameters(graph, train(plan(**longer)).parameters),
+        split_parameters(graph, train(plan(weight_decay=9.0, **longer)).parameters),
+        strict=True,
+    )
+    for number, (without, smaller) in enumerate(parts):
+        if number % 2 == 0:
+            assert np.linalg.norm(smaller) < 0.5 * np.linalg.norm(without)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.recipe import LOSSES, Recipe
 from agebo_hpc.training.losses import ROW_LOSSES
 from agebo_hpc.training.metrics import make_task
@@ -76,3 +77,45 @@ def test_r2_does_not_depend_on_the_loss():
         found.append(task.metric_from_sums(sums, 60))
     expected = 1 - np.sum((outputs[:, 0] - y) ** 2) / np.sum((y - np.mean(y)) ** 2)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def class_rows(members=()):
+    rng = np.random.default_rng(1)
+    outputs = rng.normal(0, 3, (50, *members, 4)).astype(np.float32)
+    return tf.constant(outputs), tf.constant(rng.integers(0, 4, 50).astype(np.int32))
+
+
+def test_smoothed_labels_are_those_of_keras_and_the_validation_loss_has_none():
+    outputs, y = class_rows()
+    task = make_task("classification", 4, Recipe(label_smoothing=0.1))
+    keras = tf.keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=0.1, reduction=None
+    )
+    expected = keras(tf.one_hot(y, 4), outputs)
+    np.testing.assert_allclose(task.losses(outputs, y).numpy(), expected.numpy(), rtol=1e-5)
+    plain = make_task("classification", 4).sums(outputs, y)[0]
+    assert float(task.sums(outputs, y)[0]) == float(plain)
+
+
+def test_the_labels_of_a_regression_cannot_be_smoothed():
+    with pytest.raises(ConfigurationError, match=r"label_smoothing is 0\.1"):
+        make_task("regression", 1, Recipe(label_smoothing=0.1))
+
+
+@pytest.mark.parametrize("weights", [(), (1.0, 2.0, 0.5, 3.0)])
+def test_the_loss_of_several_members_is_the_mean_of_theirs(weights):
+    outputs, y = class_rows(members=(3,))
+    task = make_task("classification", 4, Recipe(label_smoothing=0.2), weights)
+    each = [task.losses(outputs[:, member], y).numpy() for member in range(3)]
+    found = task.losses(outputs, y).numpy()
+    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES["regression"])
+def test_so_it_is_for_numbers(name):
+    rng = np.random.default_rng(2)
+    outputs = tf.constant(rng.normal(size=(50, 2, 1)).astype(np.float32))
+    y = tf.constant(rng.normal(size=50).astype(np.float32))
+    losses = make_task("regression", 1, Recipe(loss=name)).losses
+    each = [losses(outputs[:, member], y).numpy() for member in range(2)]
+    np.testing.assert_allclose(losses(outputs, y).numpy(), np.mean(each, axis=0), rtol=1e-5)

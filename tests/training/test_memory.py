@@ -5,6 +5,7 @@ import gc
 import numpy as np
 import psutil
 import pytest
+from every_operation import everything
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
@@ -53,6 +54,16 @@ def train_for_ranks():
     train_network(plan, rows, rows, SingleProcess())
 
 
+def train_everything():
+    """Train a network of all operations for a few steps."""
+    graph, x = everything()
+    rows = Rows.of(x, np.random.default_rng(7).integers(0, 3, len(x)).astype(np.int32))
+    hyperparameters = {"batch_size": 64, "learning_rate": 0.01, "num_processes": 1}
+    recipe = Recipe(1, schedule="cosine", dropout=0.1, weight_decay=0.1, label_smoothing=0.1)
+    plan = TrainingPlan(graph, "classification", hyperparameters, recipe)
+    train_network(plan, rows, rows, SingleProcess())
+
+
 def train_otherwise(optimizer, loss):
     """Train a network of three inputs for a few steps by another optimizer and loss."""
     rng = np.random.default_rng(5)
@@ -76,6 +87,7 @@ def test_after_a_training_no_traced_graph_is_alive_and_no_gradient_was_registere
     for optimizer, loss in zip(OPTIMIZERS[:7], (*LOSSES["regression"], "mse"), strict=True):
         train_otherwise(optimizer, loss)
     train_for_ranks()
+    train_everything()
     assert living_graphs() == graphs == 0
     assert registered_gradients() == gradients
 

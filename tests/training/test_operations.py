@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+from every_operation import FEATURES, everything
 from onnx import TensorProto, helper
 
 from agebo_hpc.errors import ConfigurationError
@@ -28,7 +29,6 @@ from agebo_hpc.training.network import (
     walk,
 )
 
-FEATURES = 5
 MEMBERS = (1, 3)
 FUNCTIONS = {
     "": lambda z: z,
@@ -517,34 +517,10 @@ def test_every_record_has_a_contract_and_an_entry_in_every_library():
         assert set(found) == records
 
 
-def everything():
-    """Return a network with every operation in it, and rows for it."""
-    builder = GraphBuilder(FEATURES)
-    numbers = builder.slice(0, 0, 3, name="numbers")
-    edges = ((-1.0, 0.0, 1.0),) * 3
-    codes = builder.add("select", [0], name="codes", columns=[4, 3])
-    parts = [
-        builder.add(*("periodic", [numbers]), name="waves", frequencies=4, size=3, sigma=0.3),
-        builder.add("piecewise_linear", [numbers], name="pieces", edges=edges, size=2),
-        builder.add("embed", [codes], name="table", levels=(4, 6), size=3),
-    ]
-    joined = builder.concat(parts, name="joined")
-    first = builder.dense(joined, 8, "relu", name="node_1", members=2)
-    dropped = builder.add("dropout", [first], name="drop", rate="dropout")
-    norm = builder.add("layer_norm", [dropped], name="norm")
-    merged = builder.merge([norm, builder.dense(joined, 8, "linear", name="skip")], name="merged")
-    logits = builder.dense(merged, 3, "linear", name="output", members=2)
-    builder.add("average", [logits], name="mean", of="probabilities")
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, FEATURES)).astype(np.float32)
-    x[:, 3], x[:, 4] = rng.integers(0, 6, 200), rng.integers(0, 4, 200)
-    return builder.finish(), x
-
-
 @pytest.mark.parametrize("kind", ["keras", "savedmodel"])
 def test_a_network_of_everything_is_saved_and_loaded_by_keras(tmp_path, kind):
     graph, x = everything()
-    graph = graph.with_numbers(dropout=0.2)
+    graph = graph.with_numbers(dropout=0.2, sigma=0.3)
     model = keras_model(graph, parameters_of(graph), "classification")
     if kind == "keras":
         model.save(tmp_path / "n.keras")

@@ -81,3 +81,30 @@ def test_a_patience_of_zero_never_reduces():
     for epoch in range(30):
         rule.observe(epoch, 1.0)
     assert rule.rates(30)[0] == pytest.approx(0.01)
+
+
+def test_a_cosine_rises_over_a_twentieth_of_the_steps_and_ends_at_zero():
+    rates = all_rates(schedule(n=4, schedule="cosine"), 20)
+    warmup = STEPS * 20 // 20
+    np.testing.assert_allclose(rates[:warmup], 0.04 * np.arange(1, warmup + 1) / warmup, rtol=1e-6)
+    assert (np.diff(rates[warmup:]) < 0).all()
+    middle = warmup + (len(rates) - warmup) // 2
+    assert rates[middle] == pytest.approx(0.02, rel=1e-3)
+    assert 0 < rates[-1] < 1e-4 * 0.04
+
+
+def test_a_cosine_knows_no_plateau_and_its_rates_are_those_of_the_step_and_the_length():
+    rule = schedule(schedule="cosine")
+    before = all_rates(rule, 20)
+    for epoch in range(20):
+        rule.observe(epoch, 1.0)
+    np.testing.assert_array_equal(all_rates(rule, 20), before)
+    longer = all_rates(schedule(schedule="cosine", epochs=40), 20)
+    assert not np.array_equal(longer, before)
+
+
+@pytest.mark.parametrize("epochs, steps", [(1, 1), (1, 2), (2, 1), (1, 30)])
+def test_a_cosine_of_few_steps_has_a_rate_in_each(epochs, steps):
+    rule = LearningRateSchedule(0.01, 1, steps, Recipe(epochs, schedule="cosine"))
+    rates = all_rates(rule, epochs)
+    assert (rates > 0).all() and (rates <= np.float32(0.01)).all()

@@ -152,6 +152,10 @@ def test_options_of_the_recipe_replace_those_of_the_problem_and_only_those():
         "accumulate_steps": 4,
         "precision": "bfloat16",
         "input": "stream",
+        "schedule": "cosine",
+        "weight_decay": 0.02,
+        "label_smoothing": 0.1,
+        "dropout": 0.2,
     }
     recipe = SearchRequest(data="table.h5", out="run", **given).load_problem().recipe
     assert {name: getattr(recipe, name) for name in given} == given
