@@ -57,10 +57,7 @@ def run(arguments: list[str]) -> int:
             _abort_mpi(code)
         return code
     except (KeyboardInterrupt, click.Abort):
-        if not announced_rank():
-            print("error: Interrupted.", file=sys.stderr)
-        _abort_mpi(EXIT_INTERRUPTED)
-        return EXIT_INTERRUPTED
+        return _say_interrupted()
     except BrokenPipeError:
         return _leave_without_reader()
     except BaseException as error:
@@ -89,6 +86,13 @@ def _say(message: str, code: int, error: click.ClickException | None = None) -> 
         help_hint = f" See `{error.ctx.command_path} --help`."
     print(f"error: {message}{help_hint}", file=sys.stderr)
     return code if code != 1 else EXIT_USAGE
+
+
+def _say_interrupted() -> int:
+    if not announced_rank():
+        print("error: Interrupted.", file=sys.stderr)
+    _abort_mpi(EXIT_INTERRUPTED)
+    return EXIT_INTERRUPTED
 
 
 def _say_traceback() -> None:

@@ -43,13 +43,16 @@ def standing(run: Run) -> dict[str, Any]:
     """
     seconds = sum(life.seconds for life in run.lives)
     state, sign = _state(run)
-    finished = len(run.history)
+    finished, counts = len(run.history), status_counts(run.history)
+    if state == "complete" and finished and not counts.get("done"):
+        # Earlier versions called it so.
+        state = "failed"
     share = busy_share(run.history, 1, _weighted(run)) if finished else float("nan")
     return {
         "run": str(run.path),
         "state": state,
         "last_sign": _utc(sign),
-        "counts": status_counts(run.history),
+        "counts": counts,
         "finished": finished,
         "pending": len(run.pending),
         "max_evals": run.section("search").get("max_evals"),

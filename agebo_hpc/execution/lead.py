@@ -28,7 +28,14 @@ from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.facts import parameter_counter, run_configuration
 from agebo_hpc.execution.installation import installed_versions
 from agebo_hpc.execution.life import Life
-from agebo_hpc.execution.limits import Budget, Interrupt, Limits, StopFile, smallest_budget
+from agebo_hpc.execution.limits import (
+    Budget,
+    Interrupt,
+    Limits,
+    StopFile,
+    check_success,
+    smallest_budget,
+)
 from agebo_hpc.execution.logbook import best_line, header_lines, logging_to, showing_warnings
 from agebo_hpc.execution.progress import ProgressLine, Tally, format_seconds, log_line
 from agebo_hpc.execution.resumption import changed_configuration
@@ -163,6 +170,8 @@ class Manager:
         try:
             complete = self._drive(driver)
             code = self._exit_code(complete, limits)
+            if code == EXIT_COMPLETE:
+                check_success(history.results, self._run)
             state = "complete" if code == EXIT_COMPLETE else "stopped"
         except AgeboError as error:
             code = error.exit_code

@@ -7,13 +7,14 @@ import re
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agebo_hpc.errors import TooManyFailuresError
 from agebo_hpc.execution.durations import Durations
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.storage.run_directory import RunDirectory
 
 CONSECUTIVE_FAILURES = 20
 """So many failed evaluations in a row end the search: something is wrong with all of them."""
@@ -234,6 +235,41 @@ class Limits:
                 f"The last {CONSECUTIVE_FAILURES} evaluations failed, {count} of them with:\n"
                 f"{example.strip()}\nMend the cause and go on with `agebo-hpc resume`."
             )
+
+
+def check_success(results: Sequence[Result], run: RunDirectory) -> None:
+    """Refuse to call a search complete of which every evaluation failed.
+
+    Parameters
+    ----------
+    results
+        Of all lives.
+    run
+        Where the search is kept, for the message.
+
+    Raises
+    ------
+    TooManyFailuresError
+        If there are evaluations that ended, and none of them well.
+    """
+    failures = [result for result in results if result.status.is_final]
+    if not failures or any(result.status is Status.DONE for result in failures):
+        return
+    causes = [_last_line(result) for result in failures]
+    kinds = [_cause(cause) for cause in causes]
+    most_frequent, count = Counter(kinds).most_common(1)[0]
+    number = f"All {len(failures)} evaluations" if len(failures) > 1 else "The only evaluation"
+    raise TooManyFailuresError(
+        f"{number} failed, {count} of them with: {causes[kinds.index(most_frequent)]}. "
+        f"{run.log_path} has the tracebacks. Mend the cause, then start anew, or go on with "
+        f"`agebo-hpc resume {run.path} --max-evals N`."
+    )
+
+
+def _last_line(result: Result) -> str:
+    """Return what an evaluation failed with, in one line."""
+    lines = result.traceback.strip().splitlines()
+    return lines[-1].strip().rstrip(".") if lines else f"the status {result.status}"
 
 
 def _cause(traceback: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from agebo_hpc.files import new_file, writing
 
@@ -65,11 +66,19 @@ def _csv(raw: IO[bytes], out: Path, types: Mapping[str, Any]) -> Iterator[Write]
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal header
-        frame.to_csv(text, index=False, header=header, lineterminator="\n")
+        quoting = _quoting(frame)
+        frame.to_csv(text, index=False, header=header, lineterminator="\n", quoting=quoting)
         header = False
 
     with _closed_quietly_on_errors(text):
         yield write
+
+
+def _quoting(frame: pd.DataFrame) -> Literal[0, 2]:
+    """Have text quoted where it holds a carriage return, which ends a line for many readers."""
+    texts = [frame[name] for name in frame.columns if frame[name].dtype.kind not in "biuf"]
+    returns = any("\r" in str(value) for column in (frame.columns, *texts) for value in column)
+    return csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def test_a_made_up_training_has_a_time_limit_too(agebo, tmp_path, executor):
     done = agebo(
         "search", *world, *executor, "--eval-timeout", "1s", "--max-evals", "2", "--out", out
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 70, done.stderr
     history = read_history(out)
     assert set(history["status"]) == {"timed_out"}
     assert history["epochs"].between(1, 299).all()

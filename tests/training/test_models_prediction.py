@@ -1,11 +1,16 @@
 """Tables in, predictions out: in order, in chunks, with the original labels, or not at all."""
 
+import csv
 import gzip
 import json
 from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from agebo_hpc.data.preprocessing import Preprocessing
@@ -281,3 +286,131 @@ def test_a_table_is_read_in_chunks_of_the_size_asked_for(new):
     chunks = list(table.chunks(["id"], 1000))
     assert [len(chunk) for chunk in chunks] == [1000, 500]
     assert chunks[1]["id"].iloc[0] == "01000"
+
+
+CELLS = (
+    *("NA", "null", "None", "?", "NaN", "n/a", "", " ", "007", "1e5", "0.10", "+1", "-0", "TRUE"),
+    *("True", "false", " x ", "\tx", "2024-1-5", "12345678901234567890123", "1_000", "#x", "a\rb"),
+    *("a\nb", "a\r\nb", 'a"b', "a,b", "a;b", "\N{GRINNING FACE}", "\ufeff", "<NA>", "inf"),
+)
+
+
+@pytest.mark.parametrize("end", [".csv", ".csv.gz", ".parquet"])
+def test_kept_columns_are_what_they_were(model, new, end):
+    frame = pd.read_csv(new, dtype="str", keep_default_na=False)
+    cells = [*CELLS] * (1500 // len(CELLS) + 1)
+    frame["odd"] = cells[:1500]
+    # A column that the model reads as numbers is kept as text all the same.
+    frame["count"] = ["NA", "?", "1e0", "2.50", "0003", " 4"] * 250
+    frame.to_csv(new, index=False, quoting=1)
+    out = new.with_name("out" + end)
+    assert predict_file(model, new, out, keep=["odd", "count", "size"]) == 1500
+    if end == ".parquet":
+        got = pd.read_parquet(out)
+    else:
+        got = pd.read_csv(out, dtype="str", keep_default_na=False)
+    for name in ("odd", "count", "size"):
+        assert got[name].tolist() == frame[name].tolist()
+    # In a file written so, a plain reader of lines finds no more rows than there are.
+    if end == ".csv":
+        with open(out, newline="") as file:
+            assert len(list(csv.reader(file))) == 1501
+
+
+def exact_parquet(path, rows=1500):
+    """Write columns of types that pandas would change on the way."""
+    plain = pa.Table.from_pandas(make_table(rows, seed=9).drop(columns=list(TARGETS)))
+    gaps = [None if i % 7 == 0 else 2**62 + i for i in range(rows)]
+    odd = {
+        "big": pa.array(gaps, pa.int64()),
+        "flag": pa.array([None if i % 5 == 0 else i % 2 == 0 for i in range(rows)]),
+        "exact": pa.array([Decimal("0.10") * i for i in range(rows)], pa.decimal128(12, 2)),
+        "when": pa.array([date(2024, 1, 1 + i % 28) for i in range(rows)]),
+        "text": pa.array(["NA", "null", None, " 01", "a\rb"] * (rows // 5)),
+        "level": pa.array(["x", None] * (rows // 2)).dictionary_encode(),
+        "real": pa.array([0.1 * i for i in range(rows)], pa.float32()),
+        "list": pa.array([[1, 2], None] * (rows // 2)),
+    }
+    for name, column in odd.items():
+        plain = plain.append_column(name, column)
+    with pq.ParquetWriter(path, plain.schema) as writer:
+        # Row groups without rows, at the start, between others, and at the end.
+        for part in (plain[:0], plain[:700], plain[:0], plain[700:], plain[:0]):
+            writer.write_table(part)
+    return plain, list(odd)
+
+
+def test_kept_columns_of_a_parquet_file_keep_their_types(model, tmp_path):
+    source, names = exact_parquet(tmp_path / "new.parquet")
+    out = tmp_path / "out.parquet"
+    assert predict_file(model, tmp_path / "new.parquet", out, keep=names) == 1500
+    got = pq.read_table(out)
+    for name in names:
+        assert got[name].to_pylist() == source[name].to_pylist()
+        assert got.schema.field(name).type == source.schema.field(name).type
+
+
+def test_kept_columns_of_a_parquet_file_are_written_as_text_without_change(model, tmp_path):
+    source, names = exact_parquet(tmp_path / "new.parquet")
+    names.remove("list")
+    out = tmp_path / "out.csv"
+    predict_file(model, tmp_path / "new.parquet", out, keep=names)
+    got = pd.read_csv(out, dtype="str", keep_default_na=False)
+    for name in ("big", "flag", "exact", "when", "text", "level"):
+        expected = ["" if value is None else str(value) for value in source[name].to_pylist()]
+        assert got[name].tolist() == expected
+
+
+def one_column_model():
+    frame = pd.DataFrame({"a": [1.0, 2.0, None, 4.0] * 10, "t": [0, 1, 1, 1] * 10})
+    fitted = Preprocessing.fit(frame, "t", task="classification")
+    graph = ArchitectureSpace(num_nodes=1).decode((3, 1), len(fitted.feature_names), 2)
+    network = keras_model(
+        graph, initial_parameters(graph, np.random.default_rng(1)), "classification"
+    )
+    schema = {"columns": ["a"], "class_labels": [0, 1]}
+    return Model(
+        network,
+        ModelDescription(
+            "classification", graph.to_dict(), {}, {}, fitted.to_dict(), schema, {}, {}
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    return one_column_model()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("lines", "cells"),
+    [
+        (["1", "", "3"], [1, None, 3]),
+        (["", "1", "3"], [None, 1, 3]),
+        (["1", "3", ""], [1, 3, None]),
+        (["1", "", "", ""], [1, None, None, None]),
+        (['""', "1", "NA"], [None, 1, None]),
+        ([""], [None]),
+        (["4"], [4]),
+    ],
+)
+def test_every_line_of_a_file_of_one_column_is_a_row(narrow, tmp_path, lines, cells, end):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(end.join(["a", *lines, ""]).encode())
+    assert predict_file(narrow, source, out, keep=["a"]) == len(cells)
+    expected = narrow.predict(pd.DataFrame({"a": np.array(cells, np.float64)}))
+    got = pd.read_csv(out, skip_blank_lines=False)
+    np.testing.assert_allclose(got["probability_0"], expected["probability_0"], atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 1023, 1024, 1025, 2049])
+def test_rows_at_the_borders_of_chunks_are_all_there(narrow, tmp_path, rows, monkeypatch):
+    monkeypatch.setattr(prediction, "CHUNK_CELLS", 1024)
+    cells = pd.Series(np.arange(rows) % 5, dtype="str")
+    cells[::3] = ""
+    (tmp_path / "in.csv").write_text("a\n" + "\n".join(cells) + "\n")
+    out = tmp_path / "out.csv"
+    assert predict_file(narrow, tmp_path / "in.csv", out, keep=["a"]) == rows
+    got = pd.read_csv(out, dtype="str", keep_default_na=False)
+    assert got["a"].tolist() == cells.tolist()
