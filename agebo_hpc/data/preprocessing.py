@@ -30,6 +30,7 @@ from agebo_hpc.data.encoders import (
 from agebo_hpc.data.inputs import WHOLE, Division
 from agebo_hpc.data.kinds import Decided, Wishes, decide
 from agebo_hpc.data.reading import Kind, Reading
+from agebo_hpc.data.stored import check_stored
 from agebo_hpc.data.target import ClassCoding, RealCoding, TargetCoding, Task, target_from_dict
 from agebo_hpc.data.values import as_levels, as_numbers
 from agebo_hpc.errors import DataError
@@ -188,12 +189,14 @@ class Preprocessing:
         Raises
         ------
         DataError
-            If the description is incomplete or of another kind.
+            If the description is incomplete, of another kind, or nonsense.
         """
         try:
             encoders = tuple(encoder_from_dict(item) for item in data["columns"])
-            return cls(encoders, target_from_dict(data["target"]), dict(data["dropped"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            target, dropped = target_from_dict(data["target"]), dict(data["dropped"])
+            check_stored(encoders, target, dropped)
+            return cls(encoders, target, dropped)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError(
                 f"The stored preprocessing cannot be read ({type(error).__name__}: {error}); "
                 f"prepare the data set again."

@@ -30,6 +30,7 @@ from agebo_hpc.models.description import (
 from agebo_hpc.models.networks import Member, compiled, members_of
 from agebo_hpc.models.places import check_model_place
 from agebo_hpc.models.saving import save_directory
+from agebo_hpc.models.validation import check_network
 
 BATCH_ROWS = 4096
 """Rows of one call of the network, at most."""
@@ -197,12 +198,14 @@ def load_model(path: str | Path) -> Model:
     file = Path(path) / NETWORK_NAME
     try:
         network = tf.keras.models.load_model(file, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    # Keras answers a file that it does not understand with errors of any kind.
+    except Exception as error:
         # The file is whole: another version of Keras wrote it.
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         wrote = description.provenance.get("versions", {}).get("keras")
         raise DataError(
             f"{file} cannot be loaded by Keras {tf.keras.__version__} ({reason}); it was written "
             f"by Keras {wrote}: use that version, or retrain."
         ) from error
+    check_network(file, description, network)
     return Model(network, description)

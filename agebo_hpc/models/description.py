@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import DataError, InputMissingError
+from agebo_hpc.models.validation import check_description
 
 FORMAT = "agebo_hpc-model"
 FORMAT_VERSION = 2
@@ -93,7 +94,7 @@ def read_description(path: str | Path) -> ModelDescription:
     InputMissingError
         If there is no such directory, or it holds no model.
     DataError
-        If it is damaged or of a newer format.
+        If it is damaged, of a newer format, or makes no sense.
     """
     path = Path(path)
     if not path.exists():
@@ -115,6 +116,7 @@ def read_description(path: str | Path) -> ModelDescription:
             f"{path / DESCRIPTION_NAME} lacks {error}; restore it from a copy or retrain."
         ) from error
     _check_network(path / NETWORK_NAME, digest)
+    check_description(path / DESCRIPTION_NAME, description)
     return description
 
 
@@ -161,7 +163,7 @@ def sha256(path: Path) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} cannot be read ({error}); restore it from a copy or retrain."
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from contextlib import nullcontext, redirect_stderr
+from contextlib import nullcontext, redirect_stderr, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,8 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from agebo_hpc.errors import ConfigurationError, DataError, UsageError
+from agebo_hpc.errors import ConfigurationError, DataError, TooManyFailuresError, UsageError
+from agebo_hpc.models.own_words import in_own_words
 
 if TYPE_CHECKING:
     from agebo_hpc.execution.team import Team
@@ -78,6 +79,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         from agebo_hpc.execution.team import join_team
 
         self._check_parameters()
+        frame = self._with_values(frame)
         team = join_team()
         seed = team.first(lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
         try:
@@ -87,7 +89,17 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                 self._search_and_train(frame.assign(**{TARGET: y}), home, seed, team)
                 team.agree(lambda: None)  # nobody leaves while another one reads
         except (DataError, UsageError) as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(in_own_words(str(error), TARGET)) from error
+        except TooManyFailuresError as error:
+            raise TooManyFailuresError(in_own_words(str(error), TARGET)) from error
+
+    def _with_values(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Leave out columns without any value: one may be empty in one fold of several."""
+        self._columns = tuple(frame.columns)
+        some = frame.notna().any(axis=0)
+        if not some.any():
+            raise ValueError("X has no value in any column; give at least one that varies.")
+        return frame.loc[:, some]
 
     def _check_parameters(self) -> None:
         if self.max_evals is None and self.time_budget is None:
@@ -133,7 +145,9 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
             _start_tensorflow(self.threads or team.cores, team)
         said = nullcontext() if self.verbose else redirect_stderr(io.StringIO())
         with said:
-            team.agree(lambda: run_search(Life(request)))
+            # Where all fail, one more is tried below before that is the end.
+            with suppress(TooManyFailuresError):
+                team.agree(lambda: run_search(Life(request)))
             ends = team.first(lambda: [result.status for result in read_replay(run).results])
             if Status.DONE not in ends:
                 # The time was too short for one training, or all diverged: one more, in its time.
@@ -189,7 +203,12 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         return 1 - test - validation, validation, test
 
     def _frame(self, X: Any, reset: bool) -> pd.DataFrame:
-        """Return the features as a table with names; arrays hold numbers, tables anything."""
+        """Return the features as a table with names; tables hold anything, and so do arrays then.
+
+        An array that is predicted after `fit` to a table has the table's columns in their order.
+        """
+        if reset:
+            self._was_table = isinstance(X, pd.DataFrame)
         if isinstance(X, pd.DataFrame):
             if not len(X) or not len(X.columns):
                 raise ValueError(
@@ -197,15 +216,27 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                     f"(shape={X.shape}) while a minimum of 1 is required."
                 )
             validate_data(self, X, reset=reset, skip_check_array=True)
-            return X.rename(columns=str).reset_index(drop=True)
+            named = X.rename(columns=str).reset_index(drop=True)
+            if reset or set(self._names) <= set(named.columns):
+                return named
+            # Fitted to an array, or under names that are no text: places count.
+            return named.set_axis(self._names, axis=1)
         array = validate_data(
             self,
             X,
             reset=reset,
+            dtype="numeric" if reset or not getattr(self, "_was_table", False) else None,
             ensure_all_finite="allow-nan",
             ensure_min_samples=MIN_ROWS if reset else 1,
         )
-        return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+        names = [f"x{i}" for i in range(array.shape[1])] if reset else self._names
+        return pd.DataFrame(array, columns=names).infer_objects()
+
+    @property
+    def _names(self) -> list[str]:
+        """Names of the columns of the table that was prepared; estimators of before kept none."""
+        usual = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+        return list(getattr(self, "_columns", usual))
 
     def _outputs(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -213,7 +244,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         try:
             return self.model_.outputs(self.model_.preprocessing.transform(frame))
         except DataError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(in_own_words(str(error), TARGET)) from error
 
 
 class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]

@@ -76,9 +76,11 @@ def evaluate_model(model: Model, dataset: DataSet, part: str = "test") -> Evalua
     if not len(rows.y):
         raise DataError(f"{dataset.path}: the {part} part has 0 rows; choose another part.")
     outputs, speed = run_timed(model, rows.x)
-    same = dataset.fingerprint == model.description.data["fingerprint"]
+    same = dataset.fingerprint == model.description.data.get("fingerprint")
     seen = (
-        ("train", "validation") if model.description.training["include_validation"] else PARTS[:1]
+        ("train", "validation")
+        if model.description.training.get("include_validation")
+        else PARTS[:1]
     )
     scores = score(model, outputs, rows.y)
     return Evaluated(

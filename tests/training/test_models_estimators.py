@@ -110,3 +110,76 @@ print("rank", announced_rank(), classifier.score(X, y) > 0.7, total, flush=True)
     lines = sorted(line.split() for line in done.stdout.splitlines() if line.startswith("rank"))
     assert [line[1] for line in lines] == ["0", "1", "2"]
     assert {line[2] for line in lines} == {"True"} and len({line[3] for line in lines}) == 1
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    PRESETS["tiny"] = lambda: SMALL
+    frame, labels, _ = flights()
+    frame["empty"] = np.nan
+    frame["never"] = pd.Series([None] * len(frame), dtype=object)
+    return AgEBOClassifier(**{**TINY, "epochs": 2}).fit(frame, labels), frame
+
+
+def test_an_array_is_predicted_after_a_table_with_the_usual_warning(fitted):
+    classifier, frame = fitted
+    expected = classifier.predict_proba(frame)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        found = classifier.predict_proba(frame.to_numpy(dtype=object))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="features"):
+        classifier.predict(frame.to_numpy(dtype=object)[:, :2])
+
+
+def test_columns_without_a_value_in_a_fold_do_not_hinder(fitted):
+    classifier, frame = fitted
+    expected = classifier.predict_proba(frame)
+    full = frame.assign(empty=1.0, never="x")
+    np.testing.assert_array_equal(classifier.predict_proba(full), expected)
+    assert "empty" not in classifier.model_.preprocessing.columns
+    with pytest.raises(ValueError, match="X has no value in any column"):
+        AgEBOClassifier(**TINY).fit(frame[["empty"]], np.arange(len(frame)) % 2)
+
+
+def test_a_table_is_predicted_after_an_array_and_after_names_that_are_numbers():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    y = (X[:, 0] > 0).astype(int)
+    settings = {**TINY, "epochs": 2}
+    by_array = AgEBOClassifier(**settings).fit(X, y)
+    named = pd.DataFrame(X, columns=["a", "b"])
+    with pytest.warns(UserWarning, match="was fitted without feature names"):
+        found = by_array.predict_proba(named)
+    np.testing.assert_array_equal(found, by_array.predict_proba(X))
+    numbered = AgEBOClassifier(**settings).fit(pd.DataFrame(X), y)
+    np.testing.assert_array_equal(
+        numbered.predict_proba(X), numbered.predict_proba(pd.DataFrame(X))
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "parameter"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"processes": (0,)}, "processes"),
+        ({"max_evals": 0}, "max_evals"),
+        ({"threads": 0}, "threads"),
+        ({"method": "guess"}, "method"),
+    ],
+)
+def test_messages_name_parameters_and_no_option(change, parameter):
+    frame, labels, _ = flights(60)
+    with pytest.raises(ValueError, match=parameter) as caught:
+        AgEBOClassifier(**{**TINY, **change}).fit(frame, labels)
+    assert "--" not in str(caught.value)
+
+
+def test_messages_about_cells_do_not_speak_of_options():
+    frame, labels, minutes = flights(60)
+    mixed = frame.assign(mixed=["1"] * 58 + ["x", "y"])
+    with pytest.raises(ValueError, match="'mixed'") as caught:
+        AgEBOClassifier(**TINY).fit(mixed, labels)
+    assert "--" not in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="^y ") as caught:
+        AgEBORegressor(**TINY).fit(frame, np.full(60, 3.0))
+    assert "--" not in str(caught.value)

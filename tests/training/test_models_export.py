@@ -12,6 +12,8 @@ import pytest
 
 from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
 from agebo_hpc.data.preprocessing import Preprocessing, fit_crossfitted, fit_target
+from agebo_hpc.data.reading import NUMBER, TEXT
+from agebo_hpc.data.values import as_levels
 from agebo_hpc.errors import ConfigurationError, UsageError
 from agebo_hpc.models import export
 from agebo_hpc.models.bundle import Model, load_model, save_model
@@ -206,10 +208,10 @@ def odd():
     )
     frame["all levels"] = rng.choice(np.array([*LEVELS, None], object), 900)
     frame["target"] = rng.integers(0, 3, 900)
-    kinds = {c: "numeric" if n % 2 else "category" for n, c in enumerate(COLUMNS)}
+    readings = {c: NUMBER if n % 2 else TEXT for n, c in enumerate(COLUMNS)}
     coding = fit_target(frame["target"], "classification")
-    kinds["all levels"] = "category"
-    fitted, _ = fit_crossfitted(frame, coding, kinds)
+    readings["all levels"] = TEXT
+    fitted, _ = fit_crossfitted(frame, coding, readings)
     assert len(fitted.encoders) == len(COLUMNS) + 1
     graph = ArchitectureSpace(num_nodes=1).decode((3, 1), len(fitted.feature_names), 3)
     network = keras_model(graph, initial_parameters(graph, rng), "classification")
@@ -218,7 +220,7 @@ def odd():
         "classification", graph.to_dict(), {}, {}, fitted.to_dict(), schema, {}, {}
     )
     unseen = pd.DataFrame([dict.fromkeys(frame, "[UNK]??")])
-    unseen[[c for c in COLUMNS if kinds[c] == "numeric"]] = np.nan
+    unseen[[c for c in COLUMNS if readings[c] is NUMBER]] = np.nan
     return Model(network, description), pd.concat([frame, unseen], ignore_index=True)
 
 
@@ -231,7 +233,10 @@ def odd_columns(frame, model, kind):
     for encoder in model.preprocessing.encoders:
         column = frame[encoder.column]
         if encoder.kind == "category":
-            values = column.where(column.notna(), missing_text(encoder)).astype(object).to_numpy()
+            codes, levels = as_levels(column, encoder.reading)
+            lost = missing_text(encoder)
+            texts = np.array([lost if level is None else level for level in levels], object)
+            values = texts[codes]
         else:
             values = column.to_numpy(np.float64)
         told[names[encoder.column]] = values[:, None]

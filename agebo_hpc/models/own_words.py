@@ -1,0 +1,62 @@
+"""Messages of the command line in the words of the estimators: parameters in place of options."""
+
+from __future__ import annotations
+
+import re
+
+PARAMETERS = {
+    "max-evals": "max_evals",
+    "max-time": "time_budget",
+    "walltime": "time_budget",
+    "epochs": "epochs",
+    "processes": "processes",
+    "preset": "preset",
+    "method": "method",
+    "threads-per-slot": "threads",
+    "threads": "threads",
+    "include-validation": "include_validation",
+    "split": "validation_fraction",
+    "seed": "random_state",
+    "size": "ensemble_size",
+}
+"""Option -> parameter of an estimator."""
+_CLAUSE = re.compile(r"[^;.]*(?:[.;](?!\s|$)[^;.]*)*(?:[.;](?:\s+|$)|$)")
+_FOREIGN = re.compile(r"(?<![\w-])--[a-z]|agebo-hpc|log\.txt")
+
+
+def in_own_words(message: str, target: str) -> str:
+    """Return a message as an estimator says it.
+
+    Parameters
+    ----------
+    message
+        As the command line says it, with its options.
+    target
+        The name that the column of y has in the estimator's table.
+
+    Returns
+    -------
+    str
+        With parameters in place of options. Advice that only the command line has is replaced.
+    """
+    names = ("[Tt]he target ", "Target ", "[Cc]olumn ")
+    message = re.sub("|".join(name + re.escape(repr(target)) for name in names), "y", message)
+    message = message.replace(repr(target), "y")
+    for option, parameter in PARAMETERS.items():
+        message = re.sub(rf"--{option}(?![\w-])", parameter, message)
+    if not _FOREIGN.search(message):
+        return message
+    kept = [clause for clause in _CLAUSE.findall(message) if not _FOREIGN.search(clause)]
+    said = "".join(kept).strip().rstrip(".;:,") or _FOREIGN.split(message)[0].strip().rstrip(",;:")
+    return f"{said}. {_advice(said)}".strip()
+
+
+def _advice(said: str) -> str:
+    if said.startswith("y "):
+        return "Correct y, or use the other kind of estimator."
+    if "olumn" not in said:
+        return ""
+    return (
+        "Correct the cells, leave the column out of X, or give it the dtype that it is meant to "
+        'have: a number, "datetime64" or "category".'
+    )
