@@ -7,9 +7,14 @@ wait for ever.
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # `python -m` puts the working directory first, and a file json.py there is not Python's own.
+    # It comes last: a problem file may import what is beside it.
+    sys.path.append(sys.path.pop(0))
+
+import socket
 import traceback
 
 import click
@@ -24,12 +29,24 @@ from agebo_hpc.errors import (
 )
 from agebo_hpc.execution.first_rank import is_first
 from agebo_hpc.execution.launcher import announced_rank
+from agebo_hpc.execution.tether import die_with_launcher
+from agebo_hpc.streams import failure, secure_streams
+from agebo_hpc.text import harmless, one_line
+
+SAYS_BESIDE = ("search", "resume", "retrain", "ensemble", "experiment", "submit")
+"""Commands whose work is elsewhere than in what they print."""
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    secure_streams()
+    die_with_launcher()
     code = run(sys.argv[1:])
-    sys.stdout.flush()
+    error = failure()
+    if error is not None and is_first(sys.argv[1:]):
+        sys.stderr.write(f"error: The standard output cannot be written: {error.strerror}.\n")
+        if code == EXIT_COMPLETE and not set(sys.argv[1:2]) & set(SAYS_BESIDE):
+            code = EXIT_USAGE
     sys.stderr.flush()
     sys.exit(code)
 
@@ -58,23 +75,20 @@ def run(arguments: list[str]) -> int:
         return code
     except (KeyboardInterrupt, click.Abort):
         return _say_interrupted()
-    except BrokenPipeError:
-        return _leave_without_reader()
     except BaseException as error:
-        if isinstance(error, SystemExit):
-            # By its own exit click ends a command whose reader has left, with another stdout.
-            if sys.stdout is not stdout:
-                return _leave_without_reader()
-            return error.code if isinstance(error.code, int) else EXIT_INTERNAL
-        _say_traceback()
-        _abort_mpi(EXIT_INTERNAL)
-        return EXIT_INTERNAL
+        has_left = isinstance(error, BrokenPipeError) or sys.stdout is not stdout
+        # Who read an output, such as a FIFO, has seen enough; click then exits in its own way.
+        sys.stdout = stdout
+        return EXIT_COMPLETE if has_left else _unexpected(error)
 
 
-def _leave_without_reader() -> int:
-    """Let nothing be written any more: whoever read it, such as ``head``, has seen enough."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return EXIT_COMPLETE
+def _unexpected(error: BaseException) -> int:
+    """Return the code of an exit, or say what went wrong and end the job."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else EXIT_INTERNAL
+    _say_traceback()
+    _abort_mpi(EXIT_INTERNAL)
+    return EXIT_INTERNAL
 
 
 def _say(message: str, code: int, error: click.ClickException | None = None) -> int:
@@ -84,7 +98,7 @@ def _say(message: str, code: int, error: click.ClickException | None = None) -> 
     help_hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         help_hint = f" See `{error.ctx.command_path} --help`."
-    print(f"error: {message}{help_hint}", file=sys.stderr)
+    print(f"error: {one_line(message)}{help_hint}", file=sys.stderr)
     return code if code != 1 else EXIT_USAGE
 
 
@@ -98,7 +112,7 @@ def _say_interrupted() -> int:
 def _say_traceback() -> None:
     """Print the traceback with rank and host."""
     where = f"rank {announced_rank()} on host {socket.gethostname()}"
-    sys.stderr.write(f"agebo-hpc: {where} failed:\n{traceback.format_exc()}")
+    sys.stderr.write(f"agebo-hpc: {where} failed:\n{harmless(traceback.format_exc())}")
     sys.stderr.flush()
 
 

@@ -238,6 +238,9 @@ def info(file: Path, as_json: bool) -> None:
 def _report(made: Any, seconds: float) -> None:
     from agebo_hpc.data.description import describe
 
+    if not made.path.exists():
+        click.echo(f"Written in {seconds:.1f} s.", err=True)
+        return
     facts = describe(made)
     outputs = f", {facts['num_outputs']} classes" if "classes" in facts else ""
     click.echo(f"Wrote {facts['path']} ({facts['bytes'] / 1e6:.1f} MB) in {seconds:.1f} s.")

@@ -17,9 +17,12 @@ from agebo_hpc.analysis.runs import Run, read_run
 from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import UsageError
+from agebo_hpc.streams import write_as_is
 
 STATES = {"no sign of life": "since", "stopped": "at", "failed": "at"}
 """States after which a search can go on, and the word before the time."""
+CLEAR = "\x1b[2J\x1b[H"
+"""What makes a terminal empty."""
 
 
 @click.command()
@@ -55,7 +58,7 @@ def _watch(path: Path, every: float, as_json: bool) -> None:
             run = read_run(path)
             goes_on = may_go_on(run)
             if is_live:
-                click.clear()
+                write_as_is(sys.stdout, CLEAR)
                 _show(run, False)
                 _show_curve(run)
             if not goes_on:

@@ -17,6 +17,7 @@ import click
 
 from agebo_hpc.cli.search import Integers
 from agebo_hpc.execution.first_rank import is_first
+from agebo_hpc.files import is_stream
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
@@ -349,7 +350,8 @@ def predict(
     began = time.perf_counter()
     rows = predict_file(loaded, source, out, keep, force)
     speed = rows / (time.perf_counter() - began)
-    click.echo(f"{rows:,} rows written to {out} ({speed:,.0f} rows per second, files included)")
+    told = f"{rows:,} rows written to {out} ({speed:,.0f} rows per second, files included)"
+    click.echo(told, err=is_stream(out))
 
 
 @click.command()
@@ -385,7 +387,7 @@ def export(model: Path, kind: str, out: Path, force: bool) -> None:
 
     loaded = load_model(model)
     export_model(loaded, kind, out, force)
-    click.echo(f"{kind} model written to {out}")
+    click.echo(f"{kind} model written to {out}", err=is_stream(out))
     for column, name in input_names(kind, loaded).items():
         if name != column:
             click.echo(f"column {column!r} is the input {name!r}")

@@ -12,6 +12,7 @@ import pandas as pd
 from agebo_hpc.data.cells import option
 from agebo_hpc.data.kinds import DATE_ORDERS, Wishes
 from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.files import is_stream
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import PrepareOptions
@@ -40,7 +41,7 @@ def check_out(out: Path, source: Any, force: bool) -> None:
         return
     if isinstance(source, str | Path) and Path(source).exists() and out.samefile(source):
         raise UsageError(f"--out is {out}, the table itself; give another name.")
-    if not force:
+    if not force and not is_stream(out):
         raise UsageError(f"--out {out} exists; give another name, or --force to replace it.")
 
 

@@ -6,10 +6,12 @@ processes of a node share one copy, and a search never reads the test part.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -38,6 +40,7 @@ from agebo_hpc.data.splits import PARTS, SPLIT, Split, check_split, split_rows
 from agebo_hpc.data.tables import check_unique, read_table
 from agebo_hpc.data.target import ClassCoding, Task, read_target
 from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.files import is_stream, new_file, writing
 
 __all__ = [
     "FORMAT",
@@ -395,6 +398,8 @@ def prepare_dataset(
     frame = frame.drop(columns=list(options.drop)).reset_index(drop=True)
     if len(frame) < MIN_ROWS:
         raise DataError(f"The table has {len(frame)} rows; at least {MIN_ROWS} are needed.")
+    if is_stream(out):
+        return _prepare_stream(frame, target, out, options, wishes)
     return _prepare(frame, target, out, options, wishes)
 
 
@@ -444,6 +449,17 @@ def _prepare(
         schema["inputs"] = [asdict(item) for item in ranges]
     write_prepared(out, schema, _blocks(frame, rows, preprocessing, crossfitted))
     return open_dataset(out)
+
+
+def _prepare_stream(
+    frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions, wishes: Wishes
+) -> DataSet:
+    """Send a prepared file into a FIFO or a device; its arrays cannot be read again."""
+    with TemporaryDirectory() as home:
+        made = _prepare(frame, target, Path(home, f"{out.stem}.h5"), options, wishes)
+        with writing("--out", out), new_file(out) as stream, made.path.open("rb") as file:
+            shutil.copyfileobj(file, stream)
+    return made
 
 
 def _class_counts(y: NDArray[Any], rows: dict[str, NDArray[np.int64]]) -> dict[str, list[int]]:

@@ -34,8 +34,18 @@ def pip_download(requirement: str, directory: Path) -> Path:
         If pip is not there or fails.
     """
     name = requirement.split("==")[0]
-    command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--no-binary"]
-    command += [name, "--dest", str(directory), "--retries", "1", "--timeout", "20", "--quiet"]
+    command = [sys.executable, "-P", "-m", "pip", "download", requirement, "--no-deps"]
+    command += [
+        "--no-binary",
+        name,
+        "--dest",
+        str(directory),
+        "--retries",
+        "1",
+        "--timeout",
+        "20",
+        "--quiet",
+    ]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False

@@ -23,6 +23,7 @@ from typing import Any
 from agebo_hpc.errors import AgeboError, LaunchError
 from agebo_hpc.execution.guard import TrainingError
 from agebo_hpc.execution.nursery import LONGEST_ORDER, End, Order
+from agebo_hpc.execution.programs import own_program
 from agebo_hpc.execution.protocol import try_receive
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.step_ends import judge_signal
@@ -57,9 +58,9 @@ class Nursery:
     def __init__(self, request: SearchRequest) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            words = ["-m", "agebo_hpc.execution.nursery", str(theirs.fileno())]
+            words = own_program("agebo_hpc.execution.nursery", with_parent=True)
             self._process = subprocess.Popen(
-                [sys.executable, *words],
+                [*words, str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
                 env=without_launcher(os.environ),
@@ -216,7 +217,9 @@ class ChildTrainer:
         try:
             self._fork(None, slot)
         except TrainingError as error:
-            raise LaunchError(f"A child process cannot get ready to train:\n{error}") from None
+            sys.stderr.write(f"{error}\n")
+            reason = str(error).strip().splitlines()[-1]
+            raise LaunchError(f"A child process cannot get ready to train: {reason}") from None
         finally:
             self.clean()
 

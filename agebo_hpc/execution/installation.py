@@ -99,7 +99,7 @@ def probe(name: str, timeout: float) -> Any:
     )
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-P", "-c", code],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import shlex
 import sys
 import time
@@ -11,7 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agebo_hpc.execution.progress import format_seconds
+from agebo_hpc.files import open_own, reason
 from agebo_hpc.space.configuration import Result
+from agebo_hpc.streams import closed_at_start
+from agebo_hpc.text import one_line
 
 JOB_VARIABLES = (
     "SLURM_JOB_ID",
@@ -26,6 +31,18 @@ JOB_VARIABLES = (
 class _LogFile(logging.FileHandler):
     """A log that a search can do without: where it cannot be written, that is said once."""
 
+    def _open(self) -> io.TextIOWrapper:
+        """Open the file itself: no link, no FIFO."""
+        descriptor = open_own(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, also where the file cannot even be opened."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
     def handleError(self, record: logging.LogRecord) -> None:
         """Say why this line is missing, the first time."""
         error = sys.exc_info()[1]
@@ -33,7 +50,7 @@ class _LogFile(logging.FileHandler):
             super().handleError(record)
         elif not self._is_silent:
             self._is_silent = True
-            sys.stderr.write(f"Cannot write {self.baseFilename}: {error.strerror}.\n")
+            sys.stderr.write(f"warning: Cannot write {self.baseFilename}: {reason(error)}.\n")
 
     _is_silent = False
 
@@ -43,11 +60,19 @@ class _LogFile(logging.FileHandler):
             super().close()
 
 
+class _OneLine(logging.Formatter):
+    """One line for each record: names and tracebacks begin no line of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return one_line(super().format(record))
+
+
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Write what the package says to a file, times in UTC; it is made by the first line."""
     handler = _LogFile(path, delay=True)
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%SZ")
+    formatter = _OneLine("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%SZ")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     root = logging.getLogger("agebo_hpc")
@@ -65,7 +90,7 @@ def showing_warnings() -> Iterator[None]:
     """Print warnings on the standard error too, as lines of their own."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.setFormatter(_OneLine("warning: %(message)s"))
     root = logging.getLogger("agebo_hpc")
     root.addHandler(handler)
     try:
@@ -97,6 +122,7 @@ def header_lines(
     return [
         f"command: {shlex.join(command)}",
         *([f"job: {', '.join(job)}"] if job else []),
+        *([f"closed: {', '.join(closed_at_start)}"] if closed_at_start else []),
         f"versions: {', '.join(f'{name} {version}' for name, version in versions.items())}",
         f"time of this life: {'no limit' if seconds is None else format_seconds(seconds)}",
     ]

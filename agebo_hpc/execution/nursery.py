@@ -1,10 +1,11 @@
 """The process that trainings in children are forked from; started before MPI.
 
-    python -m agebo_hpc.execution.nursery CONTROL
+    nursery CONTROL
 
-It has imported TensorFlow and Horovod and run nothing, so a fork is cheap and sound. Its rank
-sends it an `Order` and one end of a channel, over the socket with the number CONTROL; the child
-talks to the rank over that channel, and its end is reported on the control socket.
+It dies with its rank. It has imported TensorFlow and Horovod and run nothing, so a fork is cheap
+and sound. Its rank sends it an `Order` and one end of a channel, over the socket with the number
+CONTROL; the child talks to the rank over that channel, and its end is reported on the control
+socket.
 """
 
 from __future__ import annotations
@@ -71,7 +72,6 @@ class End:
 
 def main() -> None:
     """Load what trainings need, then fork a child for each order until the rank is gone."""
-    die_with_parent()
     for number in (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     request: dict[str, Any] = pickle.load(sys.stdin.buffer)

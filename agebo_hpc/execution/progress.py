@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from agebo_hpc.space.configuration import Result, Status
+from agebo_hpc.streams import write_as_is
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -137,8 +138,9 @@ class ProgressLine:
         self._write(0, end=f"\n{remark}\n")
 
     def _write(self, num_running: int, end: str) -> None:
-        start = "\r\x1b[K" if self._live else ""
-        self._stream.write(f"{start}{self._tally.line(num_running)}{end}")
+        if self._live:
+            write_as_is(self._stream, "\r\x1b[K")
+        self._stream.write(f"{self._tally.line(num_running)}{end}")
         self._stream.flush()
 
 

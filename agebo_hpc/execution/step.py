@@ -1,6 +1,6 @@
 """One process of a job step: it trains its part of one evaluation and ends.
 
-    python -m agebo_hpc.execution.step DIRECTORY NUMBER
+    step DIRECTORY NUMBER
 
 started NUMBER times by a launcher. Whatever happens here happens to this evaluation alone.
 """
@@ -26,7 +26,6 @@ from agebo_hpc.execution.serial import make_result
 from agebo_hpc.execution.session import make_trainer
 from agebo_hpc.execution.startup import check_shared_memory
 from agebo_hpc.execution.step_files import StepFiles
-from agebo_hpc.execution.tether import die_with_parent
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import uncollected
 from agebo_hpc.training.trainer import Slot
@@ -34,8 +33,6 @@ from agebo_hpc.training.trainer import Slot
 
 def main() -> None:
     """Train one evaluation together with the other processes of the step."""
-    # An orphan would keep its cores: it ends with the launcher's daemon on this node.
-    die_with_parent()
     # What stops a search comes from the manager, by file.
     for number in (signal.SIGINT, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)

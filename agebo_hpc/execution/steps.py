@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -22,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agebo_hpc.errors import LaunchError, error_of
-from agebo_hpc.execution import tether
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.placement import Block, Placement
 from agebo_hpc.execution.plain_problem import problem_to_dict
+from agebo_hpc.execution.programs import own_program
 from agebo_hpc.execution.protocol import Backoff
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.startup import is_shown
@@ -40,6 +39,7 @@ from agebo_hpc.execution.step_launch import (
     step_environment,
     step_words,
 )
+from agebo_hpc.execution.tether import tied
 from agebo_hpc.execution.world import carve
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 from agebo_hpc.space.problem import Problem
@@ -232,23 +232,24 @@ class StepsExecutor(Executor):
         )
         files.write_order(order)
         words = step_words(site, node.name, len(block), threads)
-        program = ["-m", "agebo_hpc.execution.step", str(files.path), str(len(block))]
+        # An orphan would keep its cores: it ends with the launcher's daemon on its node.
+        program = own_program("agebo_hpc.execution.step", with_parent=True)
+        program += [str(files.path), str(len(block))]
         self._steps[evaluation_id] = _Step(
             evaluation=waiting.evaluation,
             files=files,
             block=block,
-            process=self._spawn([*words, sys.executable, *program], files),
+            process=self._spawn([*words, *program], files),
             submitted=waiting.submitted,
             started=order.started,
             clock=time.monotonic(),
         )
 
     def _spawn(self, command: list[str], files: StepFiles) -> subprocess.Popen[bytes]:
-        tied = [sys.executable, "-S", "-E", str(tether.__file__), str(os.getpid()), *command]
         with files.log.open("wb") as log:
             try:
                 return subprocess.Popen(
-                    tied,
+                    tied(command),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

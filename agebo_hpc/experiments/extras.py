@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import pandas as pd
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.execution.programs import own_program
 from agebo_hpc.experiments.backing import Backing
 from agebo_hpc.experiments.findings import ABOVE, Finding, evaluate, quartiles
 from agebo_hpc.experiments.measures import Searched
@@ -127,8 +127,8 @@ class Boosted:
     @property
     def command(self) -> list[str]:
         """The words that train it."""
-        program = [sys.executable, "-m", "agebo_hpc.experiments.boosting", self.data]
-        return [*program, "--seed", str(self.planned.seed), "--out", str(self.scores)]
+        program = own_program("agebo_hpc.experiments.boosting")
+        return [*program, self.data, "--seed", str(self.planned.seed), "--out", str(self.scores)]
 
 
 class AgainstBoosting:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agebo_hpc.execution.programs import own_program
 from agebo_hpc.experiments.backing import Backing
 from agebo_hpc.experiments.catalog import Experiment
 from agebo_hpc.experiments.settings import Settings, option_words
@@ -15,7 +15,7 @@ from agebo_hpc.experiments.variants import Variant
 from agebo_hpc.storage.run_directory import CONFIG_NAME, RunDirectory, is_occupied
 
 RUNS_NAME = "runs"
-PROGRAM = (sys.executable, "-m", "agebo_hpc")
+PROGRAM = own_program("agebo_hpc")
 
 
 @dataclass(frozen=True)

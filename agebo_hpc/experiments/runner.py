@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,9 +18,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, LaunchError
-from agebo_hpc.execution import tether
 from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.progress import format_seconds
+from agebo_hpc.execution.tether import tied
 
 POLL_SECONDS = 0.05
 _PROMPT = "\n$ "
@@ -141,13 +140,12 @@ def _start(job: Job, threads: int | None) -> _Running:
     if threads is not None:
         env |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     command = job.command
-    tied = [sys.executable, "-S", "-E", str(tether.__file__), str(os.getpid()), *command]
     with job.log.open("ab") as log:
         log.write(f"{_PROMPT}{' '.join(command)}\n".encode())
         log.flush()
         try:
             process = subprocess.Popen(
-                tied,
+                tied(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agebo_hpc.data.encoders import Encoder
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.files import is_stream
 from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.places import check_table_place
 from agebo_hpc.models.table_chunks import TableFile, open_table
@@ -92,7 +93,7 @@ def check_prediction(
         The table to predict, its header read.
     """
     source, out = Path(source), Path(out)
-    if not out.name.lower().endswith(OUT_ENDINGS):
+    if not out.name.lower().endswith(OUT_ENDINGS) and not is_stream(out):
         raise UsageError(
             f"OUT is {out}; give a name that ends with one of {', '.join(OUT_ENDINGS)}."
         )

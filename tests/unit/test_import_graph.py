@@ -22,9 +22,9 @@ COLUMNS = (
     {"launch", "analysis", "models", "execution"},
     {"training", "search", "storage", "data", "scheduling"},
     {"space"},
-    {"job", "random_state", "versions", "directories"},
+    {"job", "random_state", "versions", "directories", "streams"},
     {"files"},
-    {"errors", "leftovers", "__init__"},
+    {"errors", "leftovers", "text", "__init__"},
 )
 BESIDE: set[tuple[str, str]] = {("training", "data"), ("models", "execution")}
 DOORS = {
