@@ -303,7 +303,8 @@ class _Tried:
     ) -> tuple[Reading, NDArray[np.bool_]]:
         """Return the reading that most cells fit, and which do."""
         readings = [r for family in families for r in self._readings(family)]
-        shares = [read_texts(self._sample, reading)[1].mean() for reading in readings]
+        weights = self._cells.counts[~self._missing][:TRIED_CELLS]
+        shares = [read_texts(self._sample, reading)[1] @ weights for reading in readings]
         reading = readings[int(np.argmax(shares))]
         values, fits = read_texts(self._cells, reading)
         return reading, fits & ~self._missing & ~_infinite(values)

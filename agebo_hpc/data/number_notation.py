@@ -62,9 +62,9 @@ class NumberNotation:
     def pattern(self) -> str:
         """What a whole cell looks like."""
         point, mark = re.escape(self.decimal), re.escape(self.thousands)
-        groups = rf"\d{{1,3}}(?:{mark}\d{{3}})+|" if mark else ""
+        groups = rf"[1-9]\d{{0,2}}(?:{mark}\d{{3}})+|" if mark else ""
         if self.thousands == ",":
-            groups += r"\d{1,2}(?:,\d{2})+,\d{3}|"
+            groups += r"[1-9]\d?(?:,\d{2})+,\d{3}|"
         number = rf"(?:(?:{groups}\d+)(?:{point}\d*)?|{point}\d+){_EXPONENT}"
         sign = "[+-]?"
         if not self.affix:

@@ -350,6 +350,8 @@ def _level(value: Any, reading: Reading) -> str | None:
 
 
 def _plain(value: Any, reading: Reading) -> Any:
+    if isinstance(value, np.floating):
+        value = float(str(value))  # 0.1 of a float32 is 0.1
     if isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64):
         value = value.item()
     if isinstance(value, float):

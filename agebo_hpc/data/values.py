@@ -109,7 +109,12 @@ def read_texts(cells: TextCells, reading: Reading) -> tuple[NDArray[Any], NDArra
     fits : ndarray of shape (distinct cells,), bool
     """
     if reading.form == "date":
-        return read_dates(cells.folded, reading.order)
+        times, fits = read_dates(cells.folded, reading.order)
+        if fits.all() or reading.order == "iso":
+            return times, fits
+        # ISO 8601 is a date in any table, and can be taken for no other order.
+        others, iso = read_dates(cells.folded, "iso")
+        return np.where(iso, others, times), fits | iso
     if reading.form == "duration":
         return read_durations(cells.folded)
     numbers, fits = reading.notation.read(cells.folded)
@@ -189,7 +194,11 @@ def _levels(uniques: pd.Series, reading: Reading) -> list[str | None]:
     lost = uniques.isna().to_numpy()
     if isinstance(uniques.dtype, pd.CategoricalDtype):
         uniques = normal(uniques.astype(uniques.cat.categories.dtype))
-    texts = [None if gone else cell for cell, gone in zip(uniques, lost, strict=True)]
+    # A number of few digits has few as text: that of a float32 is not that of its float64.
+    floats = pd.api.types.is_float_dtype(uniques.dtype)
+    kind = getattr(uniques.dtype, "numpy_dtype", uniques.dtype)
+    cells = uniques.to_numpy(kind, na_value=np.nan) if floats else uniques
+    texts = [None if gone else cell for cell, gone in zip(cells, lost, strict=True)]
     if reading.form == "before":
         return [level_before(text) for text in texts]
     present = [text for text in texts if text is not None]

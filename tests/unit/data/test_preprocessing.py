@@ -190,3 +190,47 @@ def test_transform_needs_no_second_copy_in_double_precision():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.5 * x.nbytes
+
+
+def test_a_description_from_before_readings_reads_as_before():
+    one_hot = {"encoder": "one-hot", "column": "c", "levels": ["0.5", "0.50", "NA", "TRUE", None]}
+    numeric = {"encoder": "numeric", "column": "n", "median": 0.0, "mean": 0.0, "scale": 2.0,
+               "indicator": False}  # fmt: skip
+    day = {
+        "encoder": "datetime",
+        "column": "d",
+        "parts": {"days": {**numeric, "column": "d days"}},
+    }
+    del day["parts"]["days"]["encoder"]
+    target = {"task": "regression", "name": "y", "mean": 0.0, "scale": 1.0}
+    old = {"target": target, "columns": [one_hot, numeric, day], "dropped": {}}
+    rows = pd.DataFrame(
+        {"c": ["0.50", "NA", "", "true", "TRUE"], "n": ["2"] * 5, "d": ["1970-01-03"] * 5}
+    )
+    x = Preprocessing.from_dict(old).transform(rows)
+    assert x[:, :5].tolist() == [
+        [0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0],
+    ]  # fmt: skip
+    assert x[:, 5].tolist() == [1] * 5 and x[:, 6].tolist() == [1] * 5
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e-200, 1e-120, 1.0, 1e90])
+def test_numbers_of_any_size_are_standardised_and_beyond_the_largest_dropped(factor):
+    table = pd.DataFrame({"tiny": np.arange(1, 9) * factor, "huge": np.arange(1, 9) * 1e150})
+    table["y"] = [0, 1] * 4
+    preprocessing, x = Preprocessing.fit_transform(table, "y", task="classification")
+    assert preprocessing.feature_names == ("tiny",)
+    assert abs(x.std() - 1) < 1e-3
+    assert preprocessing.dropped == {"huge": "no value that can be used in any training row"}
+
+
+def test_the_notation_of_training_reads_rows_to_predict(table):
+    euro = table.assign(size=[f"{v:.3f}".replace(".", ",") for v in range(600)])
+    preprocessing = Preprocessing.fit(euro, "grade", task="classification")
+    again = Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict())))
+    assert again == preprocessing and "size" in again.category_columns
+    numbers = table.assign(size=np.arange(600.0))
+    np.testing.assert_array_equal(again.transform(euro), again.transform(numbers))
+    plain = Preprocessing.fit(numbers, "grade", task="classification")
+    with pytest.raises(DataError, match=r"'size'.*'0,000', .*600 of the cells\) in rows 1, 2"):
+        plain.transform(euro)
