@@ -75,3 +75,7 @@ class NonFiniteLossError(AgeboError):
 
 class WeightsDifferError(AgeboError):
     """The processes of one training ended with different weights."""
+
+
+class MemberLeftError(AgeboError):
+    """A process cannot go on with a training because another one has left it."""

@@ -39,7 +39,7 @@ def standing(run: Run) -> dict[str, Any]:
         ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``,
         ``architecture``, ``decisions``), ``num_slots``, ``busy_share``,
         ``evaluations_per_hour``, ``seconds`` searched over all lives, ``seconds_left``,
-        ``lives``, ``exit_code``.
+        ``lives``, ``data_parallel`` (of the latest life), ``exit_code``.
     """
     seconds = sum(life.seconds for life in run.lives)
     state, sign = _state(run)
@@ -63,6 +63,7 @@ def standing(run: Run) -> dict[str, Any]:
         "seconds": seconds,
         "seconds_left": _seconds_left(run.status) if state == "running" else None,
         "lives": len(run.lives),
+        "data_parallel": (run.status or {}).get("data_parallel"),
         "exit_code": (run.status or {}).get("exit_code"),
     }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agebo_hpc.cli.recipe_options import data_parallel_option
 from agebo_hpc.cli.search import Duration, parse_fixed
 from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
 
@@ -116,6 +117,7 @@ class Usual:
     show_default=True,
     help="What starts the ranks of a search with --executor mpi.",
 )
+@data_parallel_option
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -212,6 +214,7 @@ def _settings(usual: Usual, options: dict[str, Any]) -> Settings:
         sample_size=options["sample_size"],
         fixed=parse_fixed(options["fixed"]),
         launch=options["launch"],
+        data_parallel=options["data_parallel"],
     )
 
 

@@ -18,6 +18,7 @@ from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import UsageError
 from agebo_hpc.streams import write_as_is
+from agebo_hpc.training.ways import NAMES
 
 STATES = {"no sign of life": "since", "stopped": "at", "failed": "at"}
 """States after which a search can go on, and the word before the time."""
@@ -102,6 +103,9 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("busy", f"{stands['busy_share']:.0%} of {stands['num_slots']} slots"))
     if stands["evaluations_per_hour"] is not None:
         lines.append(("speed", f"{stands['evaluations_per_hour']:.3g} evaluations per hour"))
+    if stands["data_parallel"] is not None:
+        way = NAMES[stands["data_parallel"]]
+        lines.append(("gradients", f"summed over the ranks of a training by {way}"))
     left = stands["seconds_left"]
     tail = "" if left is None else f", {_duration(left)} left"
     lines.append(("time", f"{_duration(stands['seconds'])} searched in {_lives(stands)}{tail}"))

@@ -9,20 +9,23 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from agebo_hpc.cli.recipe_options import data_parallel_option
 from agebo_hpc.cli.search import Integers
 from agebo_hpc.execution.first_rank import is_first
 from agebo_hpc.files import is_stream
+from agebo_hpc.training.ways import NAMES as WAYS
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
     from agebo_hpc.execution.team import Team
     from agebo_hpc.models.bundle import Model
+    from agebo_hpc.models.choice import RetrainOptions
     from agebo_hpc.models.quality import Quality
 
 NAMES = {
@@ -94,6 +97,7 @@ SHOWN_CLASSES = 12
 )
 @_DATA
 @_THREADS
+@data_parallel_option
 @_FORCE
 @_JSON
 def retrain(
@@ -127,14 +131,15 @@ def retrain(
     chosen, place = team.first(choose_checked)
     dataset = team.agree(lambda: open_data(chosen, options.data, team.local_rank == 0))
     _remark(dataset, team.rank)
-    _start(threads, team)
+    options = _start_together(threads, team, options)
     from agebo_hpc.models.bundle import save_model
     from agebo_hpc.models.retraining import make_model, train_seeds
 
     if not as_json and not team.rank:
         click.echo(
             f"Training evaluation {chosen.result.id} (rank {chosen.rank}, objective "
-            f"{chosen.result.objective:.5g} in the search) on {dataset.name}{_together(team)} ..."
+            f"{chosen.result.objective:.5g} in the search) on "
+            f"{dataset.name}{_together(team, options)} ..."
         )
     began = time.perf_counter()
     trainings = train_seeds(chosen, dataset, options, team.comm)
@@ -164,6 +169,7 @@ def retrain(
 @_SEED
 @_DATA
 @_THREADS
+@data_parallel_option
 @_FORCE
 @_JSON
 def ensemble(
@@ -198,13 +204,13 @@ def ensemble(
     found, place = team.first(choose_checked)
     dataset = team.agree(lambda: open_data(found[0], options.data, team.local_rank == 0))
     _remark(dataset, team.rank)
-    _start(threads, team)
+    options = _start_together(threads, team, options)
     from agebo_hpc.models.bundle import save_model
     from agebo_hpc.models.ensemble import make_ensemble, train_candidates
 
     began = time.perf_counter()
     if not as_json and not team.rank:
-        click.echo(f"Training {size} networks on {dataset.name}{_together(team)} ...")
+        click.echo(f"Training {size} networks on {dataset.name}{_together(team, options)} ...")
     candidates = train_candidates(found, dataset, options, team.comm, team.size, score=False)
     if team.rank:
         return
@@ -219,8 +225,9 @@ def _remark(dataset: DataSet, rank: int = 0) -> None:
         click.echo(f"note: {line}", err=True)
 
 
-def _together(team: Team) -> str:
-    return f" with {team.size} ranks" if team.size > 1 else ""
+def _together(team: Team, options: RetrainOptions) -> str:
+    way = WAYS[str(options.data_parallel)]
+    return f" with {team.size} ranks, by {way}" if team.size > 1 else ""
 
 
 def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> None:
@@ -393,16 +400,22 @@ def export(model: Path, kind: str, out: Path, force: bool) -> None:
             click.echo(f"column {column!r} is the input {name!r}")
 
 
-def _start(threads: int | None, team: Team | None = None) -> None:
+def _start(threads: int | None) -> None:
     """Set TensorFlow up before anything imports it, and after what a user may have got wrong."""
     from agebo_hpc.job.cores import available_cores
     from agebo_hpc.training.runtime import configure_tensorflow
     from agebo_hpc.training.trainer import Slot
 
-    if team is None:
-        configure_tensorflow(Slot(threads or available_cores()))
-        return
+    configure_tensorflow(Slot(threads or available_cores()))
+
+
+def _start_together(threads: int | None, team: Team, options: RetrainOptions) -> RetrainOptions:
+    """Set TensorFlow up on all ranks; return the options with how they sum gradients."""
+    from agebo_hpc.training.runtime import configure_tensorflow
+    from agebo_hpc.training.trainer import Slot
+
     configure_tensorflow(Slot(threads or team.cores, team.local_rank, team.size > 1))
+    return replace(options, data_parallel=team.way(options.data_parallel or "auto").name)
 
 
 def _print_scores(part: str, rows: int, scores: dict[str, float | None]) -> None:

@@ -17,6 +17,14 @@ def with_options(
     return command
 
 
+data_parallel_option = click.option(
+    "--data-parallel",
+    type=click.Choice(["auto", "horovod", "mpi"]),
+    help="What sums the gradients of a training on several ranks: Horovod, or MPI itself; auto: "
+    "Horovod where all ranks have it.  [default: auto]",
+)
+
+
 def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the training recipe beyond its length."""
     options = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from agebo_hpc.cli.recipe_options import recipe_options, with_options
+from agebo_hpc.cli.recipe_options import data_parallel_option, recipe_options, with_options
 from agebo_hpc.errors import UsageError
 
 UNITS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -103,6 +103,7 @@ def life_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="rank: the rank itself trains; child: each evaluation in a child process, so "
             "that a crash or the out-of-memory killer costs one evaluation.  [default: rank]",
         ),
+        data_parallel_option,
         click.option(
             "--show-ranks",
             is_flag=True,

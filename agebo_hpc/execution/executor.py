@@ -31,6 +31,8 @@ class Executor(ABC):
         Whether trainings run in other processes, so that this one has time to propose ahead.
     remarks
         What the log says of the slots at the start, a line each.
+    data_parallel
+        How trainings on several processes sum their gradients; empty where none come.
     is_simulated
         Whether nothing is trained and time is made up.
     """
@@ -41,6 +43,7 @@ class Executor(ABC):
     runs_elsewhere = False
     is_simulated = False
     remarks: Sequence[str] = ()
+    data_parallel = ""
 
     def now(self) -> float:
         """Return the time on this executor's clock, seconds since 1970."""

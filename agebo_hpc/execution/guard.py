@@ -2,7 +2,7 @@
 
 An evaluation that fails on one rank fails on all of its ranks, and none is left waiting: before
 the training the members agree that all have prepared, and a member that fails in the training
-leaves its Horovod group, at which the others' collectives return with an error. A member that
+leaves its group, at which the others' collectives return with an error. A member that
 dies ends the evaluation for those that are left: `AbandonedError`.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agebo_hpc.errors import NonFiniteLossError
+from agebo_hpc.errors import MemberLeftError, NonFiniteLossError
 from agebo_hpc.execution.faults import AbandonedError, dead_ranks, is_death, job_survives
 from agebo_hpc.space.configuration import Evaluation, Status
 from agebo_hpc.training.trainer import Outcome, StopRule, Trainer
@@ -109,8 +109,10 @@ def is_echo(error: Exception) -> bool:
     """Tell whether a member got this error only because another one failed."""
     if isinstance(error, TrainingError):
         return error.is_echo
+    # Where the error comes out of a compiled step, only its text says what it was.
     text = f"{type(error).__name__} {error}"
-    return "Horovod" in text and ("shut down" in text or "Internal" in text)
+    by_mpi = MemberLeftError.__name__ in text
+    return by_mpi or "Horovod" in text and ("shut down" in text or "Internal" in text)
 
 
 def _gather(value: Any, comm: Any | None) -> list[Any]:

@@ -20,6 +20,7 @@ from typing import Any
 from agebo_hpc import __version__
 from agebo_hpc.execution.mpi import start_mpi
 from agebo_hpc.execution.mpi_match import mismatch, version_text
+from agebo_hpc.training.ways import choose_way, has_horovod, here
 
 DISTRIBUTIONS = (
     "numpy",
@@ -89,6 +90,8 @@ def probe(name: str, timeout: float) -> Any:
     timeout
         Seconds, > 0, after which the child is killed.
     """
+    if name == "horovod" and not has_horovod():
+        return "not installed"
     module, function = PROBES[name]
     code = f"import json; from {module} import {function} as f; print(json.dumps(f()))"
     # A child that believes it is a rank of our own job would wait for the others.
@@ -180,5 +183,6 @@ def describe_installation(timeout: float) -> dict[str, Any]:
         "memory_gib": memory(),
         "graphics_cards": graphics_cards(timeout),
         **answers,
+        "data_parallel": str(choose_way("auto", here())),
         "versions": installed_versions(),
     }

@@ -214,6 +214,8 @@ class Manager:
             "slots": self._executor.num_slots,
             "versions": versions,
         }
+        if self._executor.data_parallel:
+            record["data_parallel"] = self._executor.data_parallel
         history.life("start", record)
         found = len(history.results)
         installed = {name: version for name, version in versions.items() if version}
@@ -269,6 +271,7 @@ class Manager:
             "busy_share": tally.busy_share,
             "seconds_left": None if math.isnan(tally.seconds_left) else tally.seconds_left,
             "slots": self._executor.num_slots,
+            "data_parallel": self._executor.data_parallel or None,
         }
         if best is not None:
             status["best"] = {"evaluation_id": best.id, "objective": best.objective}

@@ -30,6 +30,7 @@ from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import load_libraries
 from agebo_hpc.training.rendezvous import check_meeting
 from agebo_hpc.training.trainer import Slot
+from agebo_hpc.training.ways import has_horovod
 
 LONGEST_ORDER = 1 << 16
 """Bytes of an order, at most."""
@@ -78,7 +79,11 @@ def main() -> None:
     # A child belongs to one group in its life, which no launcher changes.
     os.environ["HOROVOD_ELASTIC"] = "0"
     prepare_environment(request["threads_per_slot"] or 1)
-    load_libraries()
+    try:
+        load_libraries(with_horovod=joins_children(request))
+    except AgeboError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
     with socket.socket(fileno=int(sys.argv[1])) as control, suppress(ConnectionError):
         # A rank that is gone before this process is ready, or meanwhile, wants nothing more.
         control.send(b"ready")
@@ -87,6 +92,12 @@ def main() -> None:
             if not data:
                 return
             report(control, fork(request, pickle.loads(data), channels[0]))
+
+
+def joins_children(request: Mapping[str, Any]) -> bool:
+    """Tell whether Horovod may have to join children of several ranks, and is there. Local."""
+    alone = request["max_processes"] == 1 or request.get("processes") == (1,)
+    return not alone and request["data_parallel"] != "mpi" and has_horovod()
 
 
 def report(control: socket.socket, child: int) -> None:
@@ -143,7 +154,7 @@ def prepare(request: Mapping[str, Any], order: Order) -> Any:
     asked = SearchRequest.from_dict(request)
     trainer = make_trainer(asked, order.slot)
     if order.evaluation is None:
-        if order.slot.with_group and asked.processes != (1,):
+        if order.slot.with_group and order.slot.data_parallel == "horovod":
             check_meeting()
         return None
     return trainer.prepare(order.evaluation, asked.seed)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import LaunchError, UsageError
 from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
+from agebo_hpc.training.ways import CHOICES as DATA_PARALLEL
 
 if TYPE_CHECKING:
     # Every rank reads a request; few of the others load these.
@@ -86,6 +87,8 @@ class SearchRequest:
         Largest number of slots of a worker group.
     isolation
         ``rank``: the rank trains; ``child``: a child process of its own for each evaluation.
+    data_parallel
+        What sums the gradients of a training on several ranks: ``horovod``, ``mpi`` or ``auto``.
     span_nodes
         Whether a worker group may have slots of several nodes, where one node has too few.
     processes
@@ -146,6 +149,7 @@ class SearchRequest:
     seed: int = 42
     max_processes: int = 8
     isolation: str = "rank"
+    data_parallel: str = "auto"
     span_nodes: bool = False
     processes: tuple[int, ...] | None = None
     threads_per_slot: int | None = None
@@ -183,11 +187,17 @@ class SearchRequest:
         self.search_settings(num_initial=1)
 
     def _check_choices(self) -> None:
-        choices = {"executor": EXECUTORS, "allocation": ALLOCATIONS, "isolation": ISOLATIONS}
+        choices = {
+            "executor": EXECUTORS,
+            "allocation": ALLOCATIONS,
+            "isolation": ISOLATIONS,
+            "data_parallel": DATA_PARALLEL,
+        }
         for name, allowed in choices.items():
             value = getattr(self, name)
             if value not in allowed:
-                raise UsageError(f"--{name} is {value}; choose among {', '.join(allowed)}.")
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} is {value}; choose among {', '.join(allowed)}.")
 
     def _check_numbers(self) -> None:
         for name in (*POSITIVE, *NOT_NEGATIVE):

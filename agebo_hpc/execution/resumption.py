@@ -28,6 +28,7 @@ OF_A_LIFE = (
     "heartbeat_timeout",
     "max_memory",
     "isolation",
+    "data_parallel",
 )
 """Options that each life sets for itself."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from agebo_hpc.execution.agreement import (
 )
 from agebo_hpc.execution.binding import keep_to_cores
 from agebo_hpc.execution.child_trainer import ChildTrainer, Nursery
+from agebo_hpc.execution.data_parallel import announce, check_isolation
 from agebo_hpc.execution.launcher import announced_rank
 from agebo_hpc.execution.life import Life
 from agebo_hpc.execution.limits import Interrupt
@@ -51,6 +53,7 @@ from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
 from agebo_hpc.training.sleep import SleepingTrainer
 from agebo_hpc.training.time_limit import TimeLimited
 from agebo_hpc.training.trainer import Slot, TensorFlowTrainer, Trainer
+from agebo_hpc.training.ways import Way, choose_way, here
 
 if TYPE_CHECKING:
     from agebo_hpc.execution.executor import Executor
@@ -89,6 +92,9 @@ def _run_serial(life: Life, interrupt: Interrupt) -> int:
     problem = _checked_problem(life)
     space = life.hyperparameters(problem, largest_group=1)
     slot = Slot(threads)
+    if life.request.simulate is None:
+        # Alone it needs neither, but what was asked for is there or is said not to be.
+        choose_way(life.request.data_parallel, here())
     with ExitStack() as stack:
         if life.request.isolation == "child":
             nursery = stack.enter_context(closing(Nursery(life.request)))
@@ -133,8 +139,12 @@ def _run_steps(life: Life, interrupt: Interrupt) -> int:
     problem = _checked_problem(life)
     _verify_data(request, problem)
     site = find_site(request.threads_per_slot)
-    executor = StepsExecutor(request, problem, site)
+    # Each step has a short life: what the first process finds is for all of them.
+    way = None if request.simulate else choose_way(request.data_parallel, here())
+    told = request if way is None else replace(request, data_parallel=way.name)
+    executor = StepsExecutor(told, problem, site)
     space = life.hyperparameters(problem, executor.max_processes)
+    announce(executor, way, problem, space)
     sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
     with closing(executor):
         return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
@@ -172,7 +182,7 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
         return _serve(world, request, nursery)
     from agebo_hpc.execution.manager import MPIExecutor
 
-    problem, space = _begin(world, life)
+    problem, space, way = _begin(world, life)
     exclusive = request.allocation == "exclusive"
     executor = MPIExecutor(
         world,
@@ -186,6 +196,7 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
         *overlap_lines(world, request.threads_per_slot),
         *(rank_lines(world, request.threads_per_slot) if is_shown() else ()),
     ]
+    announce(executor, way, problem, space)
     sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
     try:
         code = _manage(life, (problem, space), executor, world.comm.Get_size(), interrupt)
@@ -201,17 +212,14 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
     return code
 
 
-def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace]:
-    """Return what is searched when every rank is ready for it. On the manager."""
+def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace, Way | None]:
+    """Return what is searched, and how, when every rank is ready for it. On the manager."""
     try:
+        way = None if life.request.simulate else world.way(life.request.data_parallel)
         with uncollected():
             problem = _checked_problem(life)
         space = life.hyperparameters(problem, world.largest_group)
-        if life.request.isolation == "child" and problem.trainer and max(space.processes) > 1:
-            raise ConfigurationError(
-                "--isolation child lets children meet without MPI, and the problem's own trainer "
-                "expects a communicator; search with --processes 1 or without --isolation child."
-            )
+        check_isolation(life.request, way, problem, space)
     except AgeboError as error:
         tell_verdict(world, error)
         raise
@@ -222,7 +230,7 @@ def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace]:
     tell_verdict(world, unready)
     if unready is not None:
         raise unready
-    return problem, space
+    return problem, space, way
 
 
 def _load_search(life: Life, problem: Problem, space: HyperparameterSpace) -> None:
@@ -268,10 +276,11 @@ def _prepare(world: World, request: SearchRequest) -> Slot:
     keep_to_cores(world.local_rank * threads, threads)
     prepare_environment(threads)
     with_group = world.largest_group > 1 and request.processes != (1,)
+    way = "mpi" if request.simulate else world.way(request.data_parallel).name
     # A problem file may bring a trainer that needs none of it.
     if request.isolation == "rank" and request.simulate is None and request.problem is None:
-        load_tensorflow(with_group)
-    return Slot(threads, world.local_rank, with_group, verify=world.local_rank == 0)
+        load_tensorflow(with_group and way == "horovod")
+    return Slot(threads, world.local_rank, with_group, way, verify=world.local_rank == 0)
 
 
 def _trainer_of(
@@ -333,7 +342,7 @@ def make_trainer(
     if problem.trainer is not None:
         return _limited(problem.trainer(problem, slot), request.eval_timeout)
     if lean:
-        load_tensorflow(slot.with_group)
+        load_tensorflow(slot.with_group and slot.data_parallel == "horovod")
     return TensorFlowTrainer(problem, slot, request.eval_timeout)
 
 

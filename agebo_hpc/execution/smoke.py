@@ -1,4 +1,4 @@
-"""Seconds-long checks that an installation is sound: MPI, Horovod, HDF5, TensorFlow.
+"""Seconds-long checks that an installation is sound: MPI, HDF5, TensorFlow, Horovod if there.
 
 Under mpirun every rank takes part and the first one reports; without a launcher the checks of one
 process run. A check that does not come back ends the job: each has a time limit.
@@ -25,6 +25,7 @@ from agebo_hpc.errors import EXIT_COMPLETE, EXIT_INTERNAL, EXIT_LAUNCH, LaunchEr
 from agebo_hpc.execution.installation import probe
 from agebo_hpc.execution.launcher import announced_rank, announced_world, check_world
 from agebo_hpc.execution.mpi import start_mpi
+from agebo_hpc.training.ways import NAMES, by_host, choose_way, has_horovod
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -180,10 +181,13 @@ def _mpi_steps(comm: MPI.Intracomm) -> list[Step]:
         Step("communicators by Create_group", partial(_create_group, comm), EXIT_LAUNCH),
         *_local_steps(),
     ]
-    # Up, and down again: the second use of a size is where stale state would show.
-    for members in [*range(1, size + 1), *range(size - 1, 0, -1)]:
-        name = f"Horovod sums over {members} rank" + ("s" if members > 1 else "")
-        steps.append(Step(name, partial(_horovod, comm, members, len(steps))))
+    usual = choose_way("auto", by_host(comm.allgather((platform.node(), has_horovod()))))
+    steps.append(Step(str(usual), str))
+    for way in dict.fromkeys(("mpi", usual.name)):
+        # Up, and down again: the second use of a size is where stale state would show.
+        for members in [*range(1, size + 1), *range(size - 1, 0, -1)]:
+            name = f"{NAMES[way]} sums over {members} rank" + ("s" if members > 1 else "")
+            steps.append(Step(name, partial(_sum, comm, members, len(steps), way)))
     return steps
 
 
@@ -192,7 +196,7 @@ def _thread_level() -> str:
 
     if MPI.Query_thread() >= MPI.THREAD_MULTIPLE:
         return ""
-    return f"MPI gives thread level {MPI.Query_thread()}, Horovod needs {MPI.THREAD_MULTIPLE}"
+    return f"MPI gives thread level {MPI.Query_thread()}, agebo_hpc needs {MPI.THREAD_MULTIPLE}"
 
 
 def _ring(comm: MPI.Intracomm) -> str:
@@ -233,13 +237,13 @@ def _first_ranks(comm: MPI.Intracomm, members: int) -> Any:
         group.Free()
 
 
-def _horovod(comm: MPI.Intracomm, members: int, number: int) -> str:
+def _sum(comm: MPI.Intracomm, members: int, number: int, way: str) -> str:
     if comm.Get_rank() >= members:
         return ""
-    from agebo_hpc.training.probe import horovod_sum
+    from agebo_hpc.training.probe import sum_over
 
     sub = _first_ranks(comm, members)
-    total = horovod_sum(sub, float(comm.Get_rank()), f"smoke.{number}")
+    total = sum_over(sub, float(comm.Get_rank()), f"smoke.{number}", way)
     sub.Free()
     expected = float(sum(range(members)))
     return "" if total == expected else f"the sum is {total}, not {expected}"

@@ -13,6 +13,7 @@ from agebo_hpc.errors import EXIT_LAUNCH, LaunchError
 from agebo_hpc.execution.binding import is_asked, own_cores
 from agebo_hpc.execution.launcher import announced_local_size, announced_rank
 from agebo_hpc.job.cores import quota
+from agebo_hpc.training.ways import has_horovod
 
 if TYPE_CHECKING:
     from agebo_hpc.execution.world import World
@@ -40,6 +41,8 @@ class RankFacts:
         ``CUDA_VISIBLE_DEVICES``; empty: not set.
     granted
         Cores' worth of time that a control group grants the ranks of its node, >= 1.
+    has_horovod
+        Whether Horovod is installed there.
     """
 
     node: str
@@ -47,6 +50,7 @@ class RankFacts:
     num_cores: int
     devices: str
     granted: int = 1_000_000
+    has_horovod: bool = False
 
     @classmethod
     def here(cls, node: str) -> RankFacts:
@@ -57,6 +61,7 @@ class RankFacts:
             os.cpu_count() or 1,
             os.environ.get("CUDA_VISIBLE_DEVICES", ""),
             cls.granted if (share := quota()) is None else max(1, int(share)),
+            has_horovod(),
         )
 
 

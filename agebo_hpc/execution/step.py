@@ -67,7 +67,13 @@ def take_part(files: StepFiles, size: int) -> None:
     keep_to_cores(order.first_core + rank * order.threads, order.threads)
     prepare_environment(order.threads)
     request = SearchRequest.from_dict(order.request, is_checked=True)
-    slot = Slot(order.threads, order.positions[rank], with_group=comm is not None, verify=False)
+    slot = Slot(
+        order.threads,
+        order.positions[rank],
+        with_group=comm is not None,
+        data_parallel=request.data_parallel,
+        verify=False,
+    )
     problem = None
     if order.problem is not None:
         problem = problem_from_dict(order.problem, order.evaluation.configuration.hyperparameters)

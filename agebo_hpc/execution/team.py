@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -11,6 +11,7 @@ from agebo_hpc.execution.launcher import announced_world
 from agebo_hpc.execution.startup import RankFacts
 from agebo_hpc.execution.world import find_nodes, join_world, launched_by_mpi, share_of_cores
 from agebo_hpc.job.cores import available_cores
+from agebo_hpc.training.ways import Way, by_host, choose_way, here, load_horovod
 
 Value = TypeVar("Value")
 
@@ -29,6 +30,8 @@ class Team:
         Number of this rank on its node, from 0.
     cores
         Cores for this rank: those that it may run on, divided by the ranks that share them.
+    hosts
+        By host of a rank: whether it has Horovod.
     """
 
     comm: Any | None
@@ -36,6 +39,25 @@ class Team:
     size: int
     local_rank: int
     cores: int
+    hosts: Mapping[str, bool]
+
+    def way(self, asked: str) -> Way:
+        """Return how the ranks sum their gradients; all find the same. Collective over `comm`.
+
+        Parameters
+        ----------
+        asked
+            One of `agebo_hpc.training.ways.CHOICES`.
+
+        Raises
+        ------
+        LaunchError
+            On all ranks alike, if Horovod is asked for and a rank lacks it or cannot load it.
+        """
+        way = choose_way(asked, self.hosts)
+        if self.size > 1 and way.name == "horovod":
+            self.agree(load_horovod)
+        return way
 
     def agree(self, work: Callable[[], Value]) -> Value:
         """Do something on every rank; what fails on one fails on all. Collective over `comm`.
@@ -84,7 +106,7 @@ def join_team() -> Team:
     """
     announced = announced_world()
     if not launched_by_mpi() or announced is None or announced[1] < 2:
-        return Team(None, 0, 1, 0, available_cores())
+        return Team(None, 0, 1, 0, available_cores(), here())
     comm = join_world()
     rank = comm.Get_rank()
     facts = comm.allgather(RankFacts.here(find_nodes(comm)[rank]))
@@ -95,4 +117,5 @@ def join_team() -> Team:
         comm.Get_size(),
         neighbours.index(rank),
         share_of_cores(facts, rank, neighbours),
+        by_host((fact.node, fact.has_horovod) for fact in facts),
     )

@@ -15,6 +15,7 @@ from agebo_hpc.execution.mpi import start_mpi
 from agebo_hpc.execution.protocol import MANAGER
 from agebo_hpc.execution.startup import RankFacts, check_shared_memory
 from agebo_hpc.job.nodes import THREADS_VARIABLE, expand_variable
+from agebo_hpc.training.ways import Way, by_host, choose_way
 
 NODE_VARIABLE = "AGEBO_NODE_NAME"
 """Set per rank, it takes the place of the host's name. For tests: nodes that are one host."""
@@ -103,6 +104,22 @@ class World:
         group = next((group for group in self.groups if own in group), ())
         return tuple(rank for rank in group if self.facts[rank].node == self.facts[own].node)
 
+    def way(self, asked: str) -> Way:
+        """Return how trainings on several ranks sum gradients; all ranks find the same. Local.
+
+        Parameters
+        ----------
+        asked
+            One of `agebo_hpc.training.ways.CHOICES`.
+
+        Raises
+        ------
+        LaunchError
+            If Horovod is asked for and a trainer rank lacks it.
+        """
+        trainers = [fact for rank, fact in enumerate(self.facts) if rank != MANAGER]
+        return choose_way(asked, by_host((fact.node, fact.has_horovod) for fact in trainers))
+
     @property
     def trainers_per_node(self) -> int:
         """Trainer ranks of the node that has most."""
@@ -137,7 +154,7 @@ def join_world() -> Any:
         )
     if MPI.Query_thread() < MPI.THREAD_MULTIPLE:
         raise LaunchError(
-            f"MPI gives thread level {MPI.Query_thread()}; Horovod needs MPI_THREAD_MULTIPLE "
+            f"MPI gives thread level {MPI.Query_thread()}; agebo_hpc needs MPI_THREAD_MULTIPLE "
             f"({MPI.THREAD_MULTIPLE}). Use an MPI library that was built with it."
         )
     # Errors come back as exceptions on every communicator that is made from these, in C too.

@@ -16,6 +16,9 @@ from agebo_hpc.execution.request import ALLOCATIONS
 
 SETTINGS_NAME = "settings.json"
 
+OF_MACHINE = ("launch", "data_parallel")
+"""Settings that change nothing of what is compared."""
+
 EXECUTORS = ("simulated", "serial", "mpi", "steps")
 
 
@@ -44,6 +47,8 @@ class Settings:
         Of aging evolution.
     fixed
         Hyperparameters that no method tunes, with their values.
+    data_parallel
+        What sums the gradients of trainings on several ranks; None: the search decides.
     launch
         Words before each search of the MPI executor, with ``{ranks}`` for their number.
     """
@@ -59,6 +64,7 @@ class Settings:
     sample_size: int = 10
     fixed: Mapping[str, Any] = field(default_factory=dict)
     launch: str = "mpirun -n {ranks}"
+    data_parallel: str | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (("executor", EXECUTORS), ("allocation", ALLOCATIONS)):
@@ -104,6 +110,7 @@ class Settings:
             "population": self.population,
             "sample-size": self.sample_size,
             "threads-per-slot": self._threads_of_part(workers),
+            "data-parallel": self.data_parallel,
         }
         if self.is_simulated:
             # Without a charge for the manager's work the same seed gives the same search.
@@ -162,7 +169,7 @@ def keep_settings(out: Path, settings: Settings) -> None:
         raise DataError(f"Cannot read {str(path)!r}: {error}; give another --out.") from error
     # A field that was not there yet had its usual value.
     stored = {**{f.name: f.default for f in fields(Settings)}, "fixed": {}, **stored}
-    different = [name for name in now if stored[name] != now[name] and name != "launch"]
+    different = [name for name in now if stored[name] != now[name] and name not in OF_MACHINE]
     if different:
         name = different[0]
         raise UsageError(

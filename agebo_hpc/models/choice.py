@@ -40,6 +40,9 @@ class RetrainOptions:
         The prepared data set; None: where the search found it. It must be the same data.
     versions
         Of the installed packages, to be noted.
+    data_parallel
+        How several ranks sum their gradients, one of `agebo_hpc.training.ways.CHOICES`; one of
+        `WAYS` when it comes to the training. None: ``auto``.
     """
 
     rank: int = 1
@@ -49,6 +52,7 @@ class RetrainOptions:
     seeds: tuple[int, ...] = ()
     data: str | Path | None = None
     versions: Mapping[str, Any] | None = None
+    data_parallel: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("rank", "epochs"):

@@ -51,6 +51,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         include_validation: bool = False,
         ensemble_size: int = 1,
         threads: int | None = None,
+        data_parallel: str = "auto",
         directory: str | None = None,
         random_state: Any = None,
         verbose: bool = False,
@@ -65,6 +66,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         self.include_validation = include_validation
         self.ensemble_size = ensemble_size
         self.threads = threads
+        self.data_parallel = data_parallel
         self.directory = directory
         self.random_state = random_state
         self.verbose = verbose
@@ -139,6 +141,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
             epochs=self.epochs,
             processes=None if self.processes is None else tuple(self.processes),
             threads_per_slot=self.threads,
+            data_parallel=self.data_parallel,
             seed=seed,
         )
         if team.size == 1:
@@ -185,7 +188,9 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         from agebo_hpc.models.ensemble import make_ensemble, train_candidates
 
         options = RetrainOptions(
-            include_validation=self.include_validation, versions=installed_versions()
+            include_validation=self.include_validation,
+            versions=installed_versions(),
+            data_parallel=team.way(self.data_parallel).name,
         )
         size = self.ensemble_size
         found = team.first(lambda: choose_best(run, size, "ensemble_size"))
@@ -276,6 +281,8 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         1: one network; more: an ensemble chosen among so many of the best.
     threads
         Cores of a training; None: those there are, divided by the ranks that share them.
+    data_parallel
+        What sums the gradients of a training on several ranks: ``horovod``, ``mpi`` or ``auto``.
     directory
         Where files of a search are put while `fit` runs; None: the system's place for temporary
         files. With ranks on several nodes it must be one that all see.
@@ -330,7 +337,7 @@ class AgEBORegressor(RegressorMixin, _AgEBO):  # type: ignore[misc]
     Parameters
     ----------
     max_evals, time_budget, epochs, processes, preset, method, validation_fraction, \
-include_validation, ensemble_size, threads, directory, random_state, verbose
+include_validation, ensemble_size, threads, data_parallel, directory, random_state, verbose
         As there.
     """
 

@@ -89,7 +89,7 @@ def train_seeds(
     reason = ""
     for seed in options.seeds or (options.seed,):
         plan = make_plan(chosen, dataset, replace(options, seeds=(), seed=seed))
-        group = start_group(comm)
+        group = start_group(comm, options.data_parallel or "mpi")
         try:
             ends.append(Training(plan, train_network(plan, training, validation, group)))
         except NonFiniteLossError as error:

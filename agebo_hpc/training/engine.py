@@ -208,6 +208,7 @@ class _Training:
             class_weights=plan.class_weights,
             batch=self._batch,
             group_size=group.size,
+            way=group.way,
         )
         self.program = programs.take(shapes, self._task, plan.recipe, start, group)
         self._optimizer = self.program.optimizer

@@ -7,14 +7,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from agebo_hpc.training.ways import load_horovod
+
 OF_KERAS = ("pandas", "sklearn", "scipy", "joblib", "matplotlib", "PIL")
 """What Keras imports if it is there, for uses that a training has none of."""
 
 
-def load_libraries() -> None:
-    """Import what a training needs, and run nothing. Local."""
-    import horovod.tensorflow  # noqa: F401
+def load_libraries(with_horovod: bool) -> None:
+    """Import what a training needs, and run nothing. Local.
 
+    Raises
+    ------
+    LaunchError
+        If Horovod cannot be imported.
+    """
+    if with_horovod:
+        load_horovod()
     import agebo_hpc.data.dataset
     import agebo_hpc.training.data_parallel
     import agebo_hpc.training.engine
@@ -26,18 +34,23 @@ def load_libraries() -> None:
     gc.freeze()
 
 
-def load_tensorflow(with_group: bool) -> None:
-    """Import TensorFlow, and Horovod for a group, without what only Keras' users need. Local.
+def load_tensorflow(with_horovod: bool) -> None:
+    """Import TensorFlow, and Horovod, without what only Keras' users need. Local.
 
     For a process that only trains: half of the time of the import is that of Keras and of what it
     looks for. Later imports of these are as ever.
+
+    Raises
+    ------
+    LaunchError
+        If Horovod cannot be imported.
     """
     # TensorFlow imports Keras at its end, if it is there; Horovod cannot do without.
-    with _without(*OF_KERAS, *(() if with_group else ("keras",))):
+    with _without(*OF_KERAS, *(() if with_horovod else ("keras",))):
         import tensorflow  # noqa: F401
 
-        if with_group:
-            import horovod.tensorflow  # noqa: F401
+        if with_horovod:
+            load_horovod()
 
 
 @contextmanager

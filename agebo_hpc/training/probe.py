@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from agebo_hpc.training.data_parallel import HorovodGroup
+from agebo_hpc.training.data_parallel import GROUPS
 
 
 def devices() -> list[str]:
@@ -40,8 +40,8 @@ def gradient_is_right() -> bool:
     return bool(np.allclose(gradient(tf.constant(x), w).numpy(), expected, atol=1e-3))
 
 
-def horovod_sum(comm: Any, value: float, name: str) -> float:
-    """Return the sum of ``value`` over a communicator, by Horovod. Collective over `comm`.
+def sum_over(comm: Any, value: float, name: str, way: str) -> float:
+    """Return the sum of ``value`` over a communicator. Collective over `comm`.
 
     Parameters
     ----------
@@ -51,8 +51,10 @@ def horovod_sum(comm: Any, value: float, name: str) -> float:
         This rank's number.
     name
         Of the tensor, the same on all ranks.
+    way
+        One of `agebo_hpc.training.ways.WAYS`.
     """
-    group = HorovodGroup(comm)
+    group = GROUPS[way](comm)
     try:
         return float(group.sum(tf.constant([value]), name).numpy()[0])
     finally:

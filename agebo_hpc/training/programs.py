@@ -41,8 +41,8 @@ class Shapes:
         Of the training loss, by class index; empty: none.
     batch
         Rows of a step on one process.
-    group_size
-        Processes.
+    group_size, way
+        Processes, and how they sum.
     """
 
     graph: Graph
@@ -57,6 +57,7 @@ class Shapes:
     class_weights: tuple[float, ...]
     batch: int
     group_size: int
+    way: str
 
 
 class Program:

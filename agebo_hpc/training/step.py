@@ -40,7 +40,8 @@ def compile_epoch(
 ) -> EpochFunction:
     """Return the function that trains a network on a table of rows; traced at the first call.
 
-    Calls of the function are collective over the group, or over a later one of the same size.
+    Calls of the function are collective over the group, or over a later one of the same
+    way and size.
     """
     compute_type = COMPUTE_TYPES[recipe.precision]
     optimizer, scale = state

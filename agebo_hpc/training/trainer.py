@@ -16,6 +16,7 @@ from zlib import crc32
 
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.configuration import Evaluation, Status
+from agebo_hpc.training.ways import load_horovod
 
 if TYPE_CHECKING:
     # It brings scikit-learn, which a rank whose training only sleeps need not load.
@@ -34,6 +35,8 @@ class Slot:
         Number of this slot on its node, from 0: the GPU it takes where there are GPUs.
     with_group
         Whether trainings together with other ranks will come.
+    data_parallel
+        How these sum their gradients, one of `agebo_hpc.training.ways.WAYS`.
     verify
         Whether this process checks the data set before it uses it: the first one of a node does,
         or who started it has done so.
@@ -42,6 +45,7 @@ class Slot:
     threads: int = 1
     local_rank: int = 0
     with_group: bool = False
+    data_parallel: str = "mpi"
     verify: bool = True
 
 
@@ -123,7 +127,7 @@ class Trainer(Protocol):
 
 
 class TensorFlowTrainer:
-    """Trains the networks of a problem with TensorFlow and Horovod.
+    """Trains the networks of a problem with TensorFlow, on several ranks by Horovod or MPI.
 
     Parameters
     ----------
@@ -161,9 +165,9 @@ class TensorFlowTrainer:
         from agebo_hpc.training.programs import Programs
         from agebo_hpc.training.stream import open_rows
 
-        if slot.with_group:
+        if slot.with_group and slot.data_parallel == "horovod":
             # An import that fails must fail here, not in one member of a group.
-            import horovod.tensorflow  # noqa: F401
+            load_horovod()
         if problem.data is None:
             raise ValueError("The problem has no data set.")
         dataset = open_dataset(problem.data, slot.verify)
@@ -177,6 +181,7 @@ class TensorFlowTrainer:
         parts = [(part.x, part.y) for part in (dataset.train, dataset.validation)]
         self._training, self._validation = open_rows(parts, problem.recipe.input)
         self._eval_timeout = eval_timeout
+        self._way = slot.data_parallel
         self._programs = Programs()
         # What lives as long as the process need not be looked through after each evaluation.
         gc.collect()
@@ -197,7 +202,7 @@ class TensorFlowTrainer:
             self._class_weights,
         )
         rows = (self._training, self._validation)
-        return _TensorFlowTraining(plan, rows, self._programs, self._eval_timeout)
+        return _TensorFlowTraining(plan, rows, self._programs, self._eval_timeout, self._way)
 
     def clean(self) -> None:
         """Collect the graphs of the last training. Local.
@@ -209,12 +214,13 @@ class TensorFlowTrainer:
 
 class _TensorFlowTraining:
     def __init__(
-        self, plan: Any, rows: tuple[Any, Any], programs: Any, eval_timeout: float
+        self, plan: Any, rows: tuple[Any, Any], programs: Any, eval_timeout: float, way: str
     ) -> None:
         self._plan = plan
         self._rows = rows
         self._programs = programs
         self._eval_timeout = eval_timeout
+        self._way = way
 
     def run(self, comm: Any | None, stop: StopRule) -> Outcome:
         from agebo_hpc.training.data_parallel import start_group
@@ -227,7 +233,7 @@ class _TensorFlowTraining:
                 return "timeout"
             return "order" if stop() else ""
 
-        group = start_group(comm)
+        group = start_group(comm, self._way)
         try:
             trained = train_network(self._plan, *self._rows, group, reason, stop, self._programs)
         finally:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from agebo_hpc.storage.reader import read_history, read_replay
+from agebo_hpc.training.ways import WAYS
 
 pytestmark = pytest.mark.mpi
 
@@ -141,9 +142,11 @@ def test_a_rank_that_is_stopped_is_missed_ended_and_left_behind(search):
 
 
 @needs_ulfm
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("problem", "dead"), [("trained_follower", 2), ("trained_leader", 1)])
-def test_horovod_lets_the_survivors_of_a_training_go(search, tiny_dataset, problem, dead):
+def test_the_survivors_of_a_training_are_let_go(search, tiny_dataset, problem, dead, way):
     options = ["--max-evals", "6", "--processes", "2", "--fix", "batch_size=32"]
+    options += ["--data-parallel", way]
     done, history, log = search(
         4, f"mortal.py:{problem}", *options, data=[tiny_dataset], timeout=240
     )

@@ -130,7 +130,7 @@ for metric in ("roc_auc", "average_precision", "accuracy", "r2"):
                     optimizer="nadam")
     weights = () if metric == "r2" else (0.6, 3.0)
     plan = TrainingPlan(graph, task, chosen, recipe, class_weights=weights)
-    group = start_group(world)
+    group = start_group(world, "mpi")
     trained = train_network(plan, *rows, group)
     group.stop()
     alone = evaluate_rows(graph, trained.parameters, task, rows[1], recipe)
