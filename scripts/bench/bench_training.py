@@ -3,14 +3,15 @@
     python scripts/bench/bench_training.py DATA.h5 [--architectures 20] [--batches 32,256,1024]
         [--seconds 1.0] [--windows 3] [--rows ALL] [--contenders ours,fit,ours-2,fit-2]
         [--torch-python PYTHON]
+    python scripts/bench/bench_training.py DATA.h5 --contenders ours,ours-2,ours-2-mpi --widest 0
 
 Random architectures of the v1 space, plus networks of 96 units in every node for the share of this
 machine's sgemm rate. Each contender lives in a process of its own, with one thread for each rank,
 and works only when asked: contenders take turns, window by window, and the best window of each
 counts, so that a load that comes and goes disturbs none more than another. `ours-2` and `fit-2`
-are two ranks with half of the rows each, on a core each. A window is one epoch at least: on few
-rows (--rows) all cases take less time. Quick form: --architectures 2 --seconds 0.3 --windows 1
---rows 16384.
+are two ranks with half of the rows each, on a core each; their gradients are summed by Horovod, in
+`ours-2-mpi` by MPI. A window is one epoch at least: on few rows (--rows) all cases take less time.
+Quick form: --architectures 2 --seconds 0.3 --windows 1 --rows 16384.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.graph import Graph
 
 HERE = Path(__file__).resolve().parent
-CONTENDERS = ("ours", "fit", "ours-2", "fit-2", "torch")
+CONTENDERS = ("ours", "fit", "ours-2", "ours-2-mpi", "fit-2", "torch")
 WIDEST_CHOICES = range(26, 31)
 """Choices of a node with 96 units, one for each activation."""
 SGEMM_SIZE = 1024
@@ -147,9 +148,9 @@ def start_contenders(
     np.savez(arrays, x=dataset.train.x[: asked.rows], y=dataset.train.y[: asked.rows])
     commands: dict[str, Sequence[Any]] = {}
     for name in asked.contenders:
-        kind, _, ranks = name.partition("-")
+        kind, ranks, way = [*name.split("-"), "", ""][:3]
         python = asked.torch_python if kind == "torch" else sys.executable
-        command = [python, HERE / f"bench_training_{kind}.py", arrays]
+        command = [python, HERE / f"bench_training_{kind}.py", arrays, way or "horovod"]
         launcher = [HERE.parent / "ranks.sh", ranks] if ranks else []
         commands[name] = [*launcher, *command]
     return {name: Contender(command) for name, command in commands.items()}
@@ -173,16 +174,19 @@ def print_case(case: Case, *, header: bool) -> None:
     pairs = [pair for pair in PAIRS if set(pair) <= set(case.rates)]
     if header:
         print("samples per second of all ranks together; ratios of them")
-        titles = [f"{name:>8}" for name in case.rates]
-        titles += [f"{f'{mine}/{other}':>12}" for mine, other in pairs]
+        titles = [f"{name:>10}" for name in case.rates]
+        titles += [f"{f'{mine}/{other}':>17}" for mine, other in pairs]
         print(f"{'network':>10} {'parameters':>10} {'batch':>6} {' '.join(titles)}")
-    cells = [f"{rate:8.0f}" for rate in case.rates.values()]
-    cells += [f"{case.rates[mine] / case.rates[other]:12.2f}" for mine, other in pairs]
+    cells = [f"{rate:10.0f}" for rate in case.rates.values()]
+    cells += [f"{case.rates[mine] / case.rates[other]:17.2f}" for mine, other in pairs]
     number = case.graph.num_parameters
     print(f"{case.name:>10} {number:10d} {case.batch_size:6d} {' '.join(cells)}", flush=True)
 
 
-PAIRS = (("ours", "fit"), ("ours-2", "fit-2"), ("ours", "torch"), ("ours-2", "ours"))
+PAIRS = (
+    *(("ours", "fit"), ("ours-2", "fit-2"), ("ours", "torch"), ("ours-2", "ours")),
+    *(("ours-2-mpi", "ours-2"), ("ours-2-mpi", "ours")),
+)
 """What is compared: the first one's rate over the second one's."""
 
 
@@ -195,7 +199,7 @@ def ratios(cases: Sequence[Case]) -> dict[str, float]:
             continue
         name = f"{mine} / {other}"
         # Two ranks should be twice as fast as one: their ratio is the scaling's efficiency.
-        scale, name = (2, "efficiency of 2 ranks") if other == "ours" else (1, name)
+        scale, name = (2, f"efficiency of {mine}") if other == "ours" else (1, name)
         logs = {
             batch: [
                 math.log(c.rates[mine] / c.rates[other] / scale)

@@ -1,5 +1,9 @@
-"""Contender of `bench_training.py`: this project's training, in one process or on ranks."""
+"""Contender of `bench_training.py`: this project's training, in one process or on ranks.
 
+After the arrays, the command line says by what ranks sum: ``horovod`` or ``mpi``.
+"""
+
+import sys
 import time
 
 from bench_training_contender import answer, arrays, keep_to_own_core, requests
@@ -19,7 +23,8 @@ def main() -> None:
     """Train for a window for each request."""
     comm = start_mpi().COMM_WORLD
     keep_to_own_core(comm)
-    configure_tensorflow(Slot(1, comm.Get_rank(), with_group=comm.Get_size() > 1))
+    way = sys.argv[2]
+    configure_tensorflow(Slot(1, comm.Get_rank(), comm.Get_size() > 1, way))
     from agebo_hpc.training.data_parallel import start_group
     from agebo_hpc.training.engine import TrainingPlan, train_network
     from agebo_hpc.training.programs import Programs
@@ -46,7 +51,7 @@ def main() -> None:
             started.append(time.perf_counter())
             return "order" if started[-1] - started[0] > seconds else ""
 
-        group = start_group(comm)
+        group = start_group(comm, way)
         trained = train_network(plan, rows, few, group, enough, programs=programs)
         group.stop()
         epochs = len(trained.curve) - 1

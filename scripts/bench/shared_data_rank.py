@@ -106,7 +106,7 @@ def train(dataset: DataSet, training, validation, comm) -> None:
     graph = space.decode(vector, dataset.num_features, dataset.num_outputs)
     size = 1 if comm is None else comm.Get_size()
     hyperparameters = {"batch_size": BATCH_SIZE, "learning_rate": 0.001, "num_processes": size}
-    group = start_group(comm)
+    group = start_group(comm, "horovod")
     try:
         plan = TrainingPlan(graph, dataset.task, hyperparameters, Recipe(1, 0))
         train_network(plan, training, validation, group)
