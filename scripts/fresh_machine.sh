@@ -85,6 +85,14 @@ enter() {
         bash /root/agebo_hpc/scripts/lib/first_day.sh "$@"
 }
 
+stop() { # with the first process of the other namespace all others end
+    if [ -n "$child" ]; then
+        kill -KILL "$child" 2>/dev/null || true
+        wait "$child" 2>/dev/null || true
+    fi
+    exit 130
+}
+
 clean_up() { # never over into what may still be mounted
     [ "${KEEP:-0}" = 0 ] || { echo "The tree stays: $tree" && tree=""; }
     [ -z "$tree" ] || rm -rf --one-file-system "$tree"
@@ -108,7 +116,7 @@ needed git git
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 tree="" child="" log=$(mktemp)
 trap clean_up EXIT
-trap '[ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true; exit 130' INT TERM HUP
+trap stop INT TERM HUP
 tree=$(mktemp -d "${TMPDIR:-/tmp}/fresh-$suite.XXXXXX")
 chmod 755 "$tree"
 start=$SECONDS
