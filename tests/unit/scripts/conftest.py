@@ -98,7 +98,7 @@ class Checkout:
             env=self.environment(path, home, **settings),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
         )
 
