@@ -131,9 +131,12 @@ def new_file(path: str | Path, seekable: bool = False) -> Iterator[IO[bytes]]:
 
 
 def write_file(path: str | Path, data: bytes | str) -> None:
-    """Write an output of a user as a whole; see `new_file`. Text is UTF-8."""
+    """Write an output of a user as a whole; see `new_file`.
+
+    Text is written as UTF-8, file names in it that are no text as they are.
+    """
     with new_file(path) as file:
-        file.write(data if isinstance(data, bytes) else data.encode())
+        file.write(data if isinstance(data, bytes) else data.encode(errors="surrogateescape"))
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import click
 
 from agebo_hpc.cli.search import Duration
 from agebo_hpc.errors import UsageError
+from agebo_hpc.files import write_file, writing
 
 
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -206,16 +208,12 @@ def submit(dry_run: bool, chain: int, **options: Any) -> int:
         click.echo(text, nl=False)
         for number in range(chain):
             words = submit_words(site.scheduler, str(path), f"JOB{number}" if number else None)
-            click.echo(f"# {' '.join(words)}")
+            click.echo(f"# {shlex.join(words)}")
         return 0
-    try:
+    with writing("--run", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        write_file(path, text)
         path.chmod(0o755)
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write {path}: {error.strerror}; choose another --run."
-        ) from error
     if site.scheduler == "none":
         return run_here(path)
     for job_number in send(site.scheduler, path, chain):

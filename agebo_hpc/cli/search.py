@@ -136,6 +136,17 @@ def force_option(command: Callable[..., Any]) -> Callable[..., Any]:
         is_flag=True,
         help="Resume although options or data have changed; the log says which.",
     )
+    return option(trust_option(command))
+
+
+def trust_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that lets another user's code run."""
+    option = click.option(
+        "--trust",
+        is_flag=True,
+        help="Resume although the run directory or its problem file, which is run, belongs to "
+        "another user.",
+    )
     return option(command)
 
 
@@ -309,7 +320,7 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--resume", "resume_", is_flag=True, help="Go on if the run directory holds a search."
 )
 @force_option
-def search(resume_: bool, force: bool, fixed: tuple[str, ...], **options: Any) -> int:
+def search(resume_: bool, force: bool, trust: bool, fixed: tuple[str, ...], **options: Any) -> int:
     """Search architecture and training hyperparameters for DATA.h5 together.
 
     Run it alone, or with several ranks: mpirun -n N python -m agebo_hpc search ...
@@ -326,7 +337,7 @@ def search(resume_: bool, force: bool, fixed: tuple[str, ...], **options: Any) -
         asked = {name: value for name, value in options.items() if _was_given(name)}
         if fixed:
             asked["fixed"] = parse_fixed(fixed)
-        return _resume(str(out), asked, force)
+        return _resume(str(out), asked, force, trust)
     given = {name: value for name, value in options.items() if value is not None}
     request = SearchRequest(data=given.pop("data", None), fixed=parse_fixed(fixed), **given)
     return run_search(Life(request))
@@ -339,9 +350,9 @@ def search(resume_: bool, force: bool, fixed: tuple[str, ...], **options: Any) -
 )
 @life_options
 @force_option
-def resume(run: str, force: bool, **options: Any) -> int:
+def resume(run: str, force: bool, trust: bool, **options: Any) -> int:
     """Go on with the search in the run directory RUN."""
-    return _resume(run, options, force)
+    return _resume(run, options, force, trust)
 
 
 def _was_given(name: str) -> bool:
@@ -350,7 +361,7 @@ def _was_given(name: str) -> bool:
     return source is click.core.ParameterSource.COMMANDLINE
 
 
-def _resume(run: str, given: dict[str, Any], force: bool) -> int:
+def _resume(run: str, given: dict[str, Any], force: bool, trust: bool) -> int:
     from agebo_hpc.execution.life import Life
     from agebo_hpc.execution.resumption import LIMITS, resume_request
     from agebo_hpc.execution.session import run_search
@@ -359,7 +370,7 @@ def _resume(run: str, given: dict[str, Any], force: bool) -> int:
     directory = RunDirectory.open(run)
     has_new_limit = any(given.get(name) is not None for name in LIMITS)
     request = resume_request(directory, given, force)
-    return run_search(Life(request, directory, force, has_new_limit))
+    return run_search(Life(request, directory, force, has_new_limit, trust))
 
 
 def parse_fixed(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -29,12 +29,15 @@ class Life:
         Whether a resumed search may go on with data that have changed.
     has_new_limit
         Whether this life was given a limit of its own: one that was complete then goes on.
+    trust
+        Whether the problem file of a resumed search may run although it is another user's.
     """
 
     request: SearchRequest
     run: RunDirectory | None = None
     force: bool = False
     has_new_limit: bool = True
+    trust: bool = False
 
     def hyperparameters(self, problem: Problem, largest_group: int) -> HyperparameterSpace:
         """Return the space of the search: that of its first life where it is resumed.

@@ -38,6 +38,7 @@ from agebo_hpc.execution.resumption import check_problem
 from agebo_hpc.execution.seats import group_lines, idle_lines
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.startup import is_shown, overlap_lines, rank_lines
+from agebo_hpc.execution.trust import check_owner
 from agebo_hpc.execution.world import (
     World,
     check_alone,
@@ -359,6 +360,8 @@ def _checked_problem(life: Life) -> Problem:
     out = Path(request.out)
     if life.run is None and out.exists() and (not out.is_dir() or is_occupied(out)):
         RunDirectory.create(out, {})
+    if life.run is not None and not life.trust:
+        check_owner(life.run, request)
     problem = request.load_problem()
     found = data_facts(problem).get("data_fingerprint", "")
     if life.run is not None:

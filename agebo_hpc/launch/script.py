@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from agebo_hpc.errors import UsageError
 from agebo_hpc.launch.layout import Layout, layout_lines, make_layout
 from agebo_hpc.launch.site import Site
+from agebo_hpc.text import one_line
 
 CONTINUATIONS = ("requeue", "chain", "none")
 SIGNAL_SECONDS = 60
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,62}")
 """A job's name that every scheduler takes and that can be a part of the output's path."""
+WORD = re.compile(r"[A-Za-z0-9_.,:@+/=%][A-Za-z0-9_.,:@+/=%-]*")
+"""An account or queue: one word, and no option."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def script_text(site: Site, job: Job) -> str:
             f"--name is {job.name!r}, which cannot be a part of a path everywhere; give a "
             "letter or digit, then letters, digits, _ . + -, 63 at most."
         )
+    _check_words(job)
     asked = (job.slots, job.threads, job.max_processes, job.executor)
     layout = make_layout(site, job.nodes, *asked)
     job = replace(job, continuation=job.continuation or _usual_continuation(site))
@@ -100,6 +104,22 @@ def script_text(site: Site, job: Job) -> str:
     lines += ["", "# shellcheck source=/dev/null", f"source {shlex.quote(job.library)}"]
     lines.append(shlex.join(["agebo_job", *job.search]))
     return "\n".join(lines) + "\n"
+
+
+def _check_words(job: Job) -> None:
+    """Refuse what would not stay in its line of comments, where schedulers read it."""
+    for option in ("account", "queue"):
+        value = getattr(job, option)
+        if value and not WORD.fullmatch(value):
+            raise UsageError(
+                f"--{option} is {value!r}; give one word of letters, digits and _.,:@+/=%-."
+            )
+    for word in (job.run, job.home, job.library, job.activate, *job.search):
+        if one_line(word) != word:
+            raise UsageError(f"{word!r} has control characters; give other names in a script.")
+    for words in job.directives:
+        if one_line(words) != words:
+            raise UsageError(f"--directive is {words!r}; give one line, and --directive again.")
 
 
 def _usual_continuation(site: Site) -> str:

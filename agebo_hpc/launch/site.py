@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import ConfigurationError, InputMissingError
+from agebo_hpc.text import one_line
 
 SCHEDULERS = ("slurm", "pbs", "cobalt", "none")
 LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec", "aprun")
@@ -101,9 +102,7 @@ class Site:
                 raise self._wrong(name, f"a whole number of at least {lowest}")
         if type(self.memory_gib) not in (int, float) or not self.memory_gib > 0:
             raise self._wrong("memory_gib", "a number more than 0")
-        for name in ("description", "launch_options", "srun_mpi"):
-            if not isinstance(getattr(self, name), str):
-                raise self._wrong(name, "a text")
+        self._check_texts()
         for name in ("is_generic", "can_requeue"):
             if not isinstance(getattr(self, name), bool):
                 raise self._wrong(name, "true or false")
@@ -117,6 +116,17 @@ class Site:
             if not VARIABLE.fullmatch(variable):
                 raise self._wrong("environment", "names of variables: letters, digits and _")
 
+    def _check_texts(self) -> None:
+        """Check what stands in comments and words of a script."""
+        for name in ("name", "description", "launch_options", "srun_mpi"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise self._wrong(name, "a text")
+            if one_line(value) != value:
+                raise self._wrong(name, "one line without control characters")
+        if "/" in self.name or not self.name.strip("."):
+            raise self._wrong("name", "a text without /: it is a part of a file's name")
+
     def _check_devices(self) -> None:
         order = self.device_order
         whole = isinstance(order, tuple) and all(type(device) is int for device in order)
@@ -125,6 +135,8 @@ class Site:
             raise self._wrong("device_order", devices if self.gpus else "none: there is no GPU")
 
     def _check_directives(self) -> None:
+        if any(one_line(words) != words for words in self.directives):
+            raise self._wrong("directives", "a list of lines: a text for each")
         try:
             for words in self.directives:
                 words.format(nodes=1, cores=1, gpus=0)

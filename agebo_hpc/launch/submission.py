@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ def submit(scheduler: str, script: Path, chain: int, send: Send | None = None) -
         answer = send(words).strip()
         found = re.search(r"\d+[\w.\[\]-]*", answer)
         if found is None:
-            raise LaunchError(f"`{' '.join(words)}` named no job: {answer or 'no answer'}")
+            raise LaunchError(f"`{shlex.join(words)}` named no job: {answer or 'no answer'}")
         jobs.append(found.group(0).split(";")[0])
     return jobs
 
