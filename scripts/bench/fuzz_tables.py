@@ -4,9 +4,9 @@
 
 Hypothesis draws tables: columns of numbers, notations, texts, dates, booleans, decimals and
 durations, with missing cells and odd names. Each is written as CSV and as Parquet. `data prepare`
-gets one of them; a fixed random network (for one table in `--searches` that of a real search of one
-evaluation) predicts the rows of that file and, shuffled and without the target, those of the other.
-What may come of it: the same predictions for all rows, or one line. The last line is JSON.
+gets one of them; a fixed random network (for one table in `--searches` that of a real search of
+one evaluation) predicts the rows of that file and, shuffled and without the target, those of the
+other. What may come of it: the same predictions for all rows, or one line. The last line is JSON.
 """
 
 from __future__ import annotations
