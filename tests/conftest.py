@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import psutil
 import pytest
 from command_line import call
 from groups import arrange
+from standing_ranks import StandingRanks
 
 ROOT = Path(__file__).resolve().parent.parent
 Finished = subprocess.CompletedProcess[str]
@@ -172,6 +173,31 @@ def mpirun(tmp_path: Path) -> Callable[..., Finished]:
         return run_limited([*launch, *what], timeout, env, cwd)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def standing_ranks(
+    tmp_path_factory: pytest.TempPathFactory, child_settings: dict[str, str]
+) -> Iterator[Callable[..., str]]:
+    """Run scripts on up to three ranks that live on from test to test of a file.
+
+    `standing_ranks(2, "answer(str(world.allreduce(rank)))", timeout=60)` returns what rank 0
+    gave to `answer`. Where ranks only compute this saves each test the start of its own.
+    """
+    if shutil.which("mpirun", path=child_settings["PATH"]) is None:
+        pytest.skip("there is no mpirun on PATH")
+    job: StandingRanks | None = None
+
+    def run(size: int, script: str, timeout: float = 120) -> str:
+        nonlocal job
+        if job is None or not job.is_alive:
+            launch = [ROOT / "scripts" / "ranks.sh", "3", sys.executable]
+            job = StandingRanks(launch, tmp_path_factory.mktemp("ranks"), child_settings)
+        return job.run(size, script, timeout)
+
+    yield run
+    if job is not None:
+        job.close()
 
 
 @pytest.fixture(scope="session")

@@ -34,8 +34,8 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
 def group_of(item: pytest.Item) -> str:
     """Return the name of a test's group; empty: it may run anywhere."""
     names = getattr(item, "fixturenames", ())
-    is_of_ranks = item.get_closest_marker("mpi") is not None or "mpirun" in names
-    if is_of_ranks or _directory(item) == "mpi":
+    starts_ranks = not {"mpirun", "standing_ranks"}.isdisjoint(names)
+    if starts_ranks or item.get_closest_marker("mpi") is not None or _directory(item) == "mpi":
         return RANKS
     return str(item.path.relative_to(TESTS)) if _shares_with_its_file(item) else ""
 

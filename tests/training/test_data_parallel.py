@@ -11,9 +11,6 @@ pytestmark = pytest.mark.mpi
 
 COMMON = """
 import json, sys
-import mpi4py
-mpi4py.rc.thread_level = "multiple"
-from mpi4py import MPI
 import numpy as np
 from agebo_hpc.training.runtime import configure_tensorflow
 from agebo_hpc.training.trainer import Slot
@@ -28,9 +25,8 @@ from agebo_hpc.training.metrics import TASKS
 from agebo_hpc.training.network import initial_parameters
 
 start_group = partial(data_parallel.start_group, way=WAY)
-world = MPI.COMM_WORLD
+from mpi4py import MPI
 world.Set_errhandler(MPI.ERRORS_RETURN)
-rank = world.Get_rank()
 SPACE = ArchitectureSpace(num_nodes=3)
 DECISIONS = (8, 1, 9, 1, 1, 13, 1, 0, 1)
 
@@ -54,19 +50,16 @@ def first_ranks(size):
 def say(found):
     everyone = world.gather(found)
     if rank == 0:
-        print("FOUND " + json.dumps(everyone), flush=True)
+        answer(json.dumps(everyone))
 """
 
 
 @pytest.fixture(params=WAYS)
-def found(mpirun, request):
+def found(standing_ranks, request):
     """Run a script on real ranks and return what each rank said; each test once for each way."""
 
     def run(ranks, script, way=request.param):
-        done = mpirun(ranks, f"WAY = {way!r}\n" + COMMON + script)
-        assert done.returncode == 0, done.stderr
-        [line] = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
-        return json.loads(line.removeprefix("FOUND "))
+        return json.loads(standing_ranks(ranks, f"WAY = {way!r}\n{COMMON}{script}"))
 
     return run
 
