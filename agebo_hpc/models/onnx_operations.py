@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,15 @@ def input_names(columns: list[str]) -> dict[str, str]:
     return free_names(plain, ("prediction", "probabilities"))
 
 
+def label_array(labels: Sequence[Any]) -> NDArray[Any]:
+    """Return labels as an array that ONNX has: numbers and booleans, else texts as objects."""
+    kind = type(labels[0])
+    is_plain = kind in (bool, float) or (kind is int and all(abs(x) < 2**63 for x in labels))
+    if is_plain:
+        return np.array(labels, np.int64 if kind is int else kind)
+    return np.array([str(label) for label in labels], object)
+
+
 def _outputs(ops: _OnnxOperations, model: Model, last: str) -> list[Any]:
     coding = model.preprocessing.target
     if isinstance(coding, RealCoding):
@@ -78,14 +88,13 @@ def _outputs(ops: _OnnxOperations, model: Model, last: str) -> list[Any]:
         shape = ops.constant(np.array([-1], np.int64))
         ops.node("Reshape", [scaled, shape], name="prediction")
         return [helper.make_tensor_value_info("prediction", TensorProto.DOUBLE, ["rows"])]
-    labels = np.array(coding.labels)
-    kind = TensorProto.STRING if labels.dtype.kind in "US" else None
-    values = labels.astype(object) if kind else labels
+    values = label_array(coding.labels)
+    is_text = values.dtype == object
+    kind = TensorProto.STRING if is_text else helper.np_dtype_to_tensor_dtype(values.dtype)
     number = ops.node("ArgMax", [last], axis=1, keepdims=0)
     ops.node("Gather", [ops.constant(values), number], name="prediction", axis=0)
     ops.node("Identity", [last], name="probabilities")
-    kind = kind or helper.np_dtype_to_tensor_dtype(labels.dtype)
-    width = len(labels)
+    width = len(values)
     return [
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["rows", width]),
         helper.make_tensor_value_info("prediction", kind, ["rows"]),

@@ -21,6 +21,7 @@ from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.ensemble import make_ensemble, select
 from agebo_hpc.models.export import export_model
+from agebo_hpc.models.onnx_operations import label_array
 from agebo_hpc.models.portable import missing_text
 from agebo_hpc.models.retraining import retrain
 from agebo_hpc.space.architecture import ArchitectureSpace
@@ -253,6 +254,22 @@ def test_any_text_is_a_level_and_a_name(odd, kind, tmp_path):
     expected = model.predict(frame).drop(columns="prediction")
     np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=1e-5)
     assert outputs[0].std(axis=0).min() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        ((False, True), "b"),
+        ((1, 7), "i"),
+        ((0.0, 1.5), "f"),
+        (("a", "a\0", "", "nan"), "O"),
+        ((-1, 2**63, 2**64), "O"),
+    ],
+)
+def test_labels_of_every_kind_stay_what_they_are(labels, kind):
+    array = label_array(labels)
+    assert array.dtype.kind == kind
+    assert array.tolist() == (list(labels) if kind != "O" else [str(x) for x in labels])
 
 
 def test_a_level_that_keras_cannot_keep_apart_is_refused_in_one_line(odd, tmp_path):
