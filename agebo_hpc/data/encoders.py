@@ -340,7 +340,9 @@ def _without_indicator(encoder: NumericEncoder) -> NumericEncoder:
 
 
 def _standardise(values: NDArray[np.float64], mean: Any, scale: Any) -> Features:
-    scaled: Features = np.clip((values - mean) / scale, -CLIP, CLIP).astype(np.float32)
+    # Many deviations may be more than float64 holds; infinite, they are clipped like others.
+    with np.errstate(over="ignore"):
+        scaled: Features = np.clip((values - mean) / scale, -CLIP, CLIP).astype(np.float32)
     return scaled
 
 

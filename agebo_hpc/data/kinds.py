@@ -209,8 +209,7 @@ def _of_text(column: pd.Series, wish: Wish) -> Decided:
     cells = TextCells.of(column)
     missing = cells.missing(wish.missing)
     if missing.all():
-        empty = pd.Series(np.nan, column.index, dtype=np.float64, name=column.name)
-        return _numbers(empty, wish)
+        return _empty(column, wish)
     tried = _Tried(str(column.name), cells, missing, wish)
     for family in ("boolean", "number", "date", "duration"):
         found = tried.fitting(family)
@@ -223,10 +222,16 @@ def _of_text(column: pd.Series, wish: Wish) -> Decided:
     return _category(column, LEVEL, wish, of_text(cells, fits, reading, share, str(column.name)))
 
 
+def _empty(column: pd.Series, wish: Wish) -> Decided:
+    return _numbers(pd.Series(np.nan, column.index, np.float64, column.name), wish)
+
+
 def _forced(column: pd.Series, wish: Wish) -> Decided:
     """Read text as it was wished, or say which cells cannot be."""
     cells = TextCells.of(column)
     missing = cells.missing(wish.missing)
+    if missing.all():
+        return _empty(column, wish)
     tried = _Tried(str(column.name), cells, missing, wish)
     families = ("date",) if wish.form == "date" else ("boolean", "number", "duration")
     for family in families:

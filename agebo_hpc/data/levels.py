@@ -18,6 +18,7 @@ from agebo_hpc.data.text_cells import MISSING
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d\S*)?", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+) days?,? )?(\d{1,2})(:\d\d:\d\d)(?:\.(\d+))?", re.ASCII)
 _WHOLE = re.compile(r"-?\d+\.0+")
 _MISSING = frozenset(MISSING)
 _BOOLEANS = {"true": "True", "false": "False"}
@@ -32,6 +33,9 @@ def level_of_text(text: str) -> str | None:
         return _number(text)
     if _DATE.fullmatch(text):
         return _dates([text])[0] or text
+    clock = _CLOCK.fullmatch(text)
+    if clock:
+        return _duration(clock)
     return _BOOLEANS.get(text.casefold(), text)
 
 
@@ -80,6 +84,14 @@ def _dates(texts: list[str]) -> list[str | None]:
 
     times, read = read_dates(pyarrow.array(texts, pyarrow.large_string()), "iso")
     return [level_of_time(t) if ok else None for t, ok in zip(times, read, strict=True)]
+
+
+def _duration(clock: re.Match[str]) -> str:
+    """Return a time of day or duration as pandas writes it, without days and fractions of 0."""
+    days, hours, rest, fraction = clock.groups()
+    days = f"{int(days)} days " if int(days or 0) else ""
+    fraction = (fraction or "").rstrip("0")
+    return f"{days}{int(hours):02}{rest}" + f".{fraction}" * bool(fraction)
 
 
 def _number(text: str) -> str:

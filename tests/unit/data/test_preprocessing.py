@@ -221,6 +221,8 @@ def test_numbers_of_any_size_are_standardised_and_beyond_the_largest_dropped(fac
     preprocessing, x = Preprocessing.fit_transform(table, "y", task="classification")
     assert preprocessing.feature_names == ("tiny",)
     assert abs(x.std() - 1) < 1e-3
+    far = preprocessing.transform(pd.DataFrame({"tiny": [9e99, -9e99]}))
+    assert np.isfinite(far).all() and np.abs(far).max() <= CLIP
     assert preprocessing.dropped == {"huge": "no value that can be used in any training row"}
 
 

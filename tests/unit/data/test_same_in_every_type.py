@@ -237,6 +237,30 @@ def test_durations(path, column):
         np.testing.assert_allclose(x, wanted, rtol=1e-6)
 
 
+def test_durations_and_times_of_day_are_the_same_levels(path):
+    column = [datetime.timedelta(hours=5), None, datetime.timedelta(days=3, seconds=7)] * 4
+    same_features(
+        {
+            "memory": pd.Series(column, dtype="timedelta64[us]"),
+            "objects": pd.Series(column, dtype=object),
+            "csv": csv(pd.Series(column, dtype="timedelta64[us]").astype("str"), path),
+            "csv of Python": csv([v and str(v) for v in column], path),
+            "parquet": as_read(column, path, pyarrow.duration("us")),
+        },
+        ("c",),
+    )
+    column = [datetime.time(5), None, datetime.time(5, 0, 0, 500000)] * 4
+    same_features(
+        {
+            "objects": pd.Series(column, dtype=object),
+            "csv": csv([v and str(v) for v in column], path),
+            "parquet": as_read(column, path, pyarrow.time64("us")),
+            "chunk": chunk_of(column, path, pyarrow.time64("ns")),
+        },
+        ("c",),
+    )
+
+
 def test_hdf5_of_any_byte_order_and_size_is_the_same_table(tmp_path):
     numbers = [1.5, 2.0, -3.25, 4.0]
     for kind in (">f8", "<f8", ">f4", "<f2"):
