@@ -9,6 +9,7 @@ Every node is a `slurmd` on this host, so all share its cores and its memory.
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -107,6 +108,14 @@ def _lacks_pmix() -> bool:
 class SlurmCluster:
     """A running cluster; a context manager that leaves nothing running.
 
+    Parameters
+    ----------
+    nodes
+        Name -> cores.
+    lines
+        Further lines of its configuration, which win over the usual ones; partitions among them
+        take the place of the usual one.
+
     Attributes
     ----------
     top
@@ -115,11 +124,14 @@ class SlurmCluster:
         Environment variables with which Slurm's commands talk to it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, nodes: Mapping[str, int] | None = None, lines: Sequence[str] = ()) -> None:
+        self._nodes = dict(nodes or dict.fromkeys(NODES, CORES))
+        self._lines = tuple(lines)
         # Not below a test's directory: a path to a socket has at most 107 characters, and munged
         # refuses directories that others could exchange.
         self.top = Path(tempfile.mkdtemp(prefix="agebo-slurm-", dir="/tmp"))
         self.top.chmod(0o755)
+        self._users = {"root"}
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self.env = {"SLURM_CONF": str(self.top / "slurm.conf")}
 
@@ -135,10 +147,11 @@ class SlurmCluster:
     def __exit__(self, *exc: object) -> None:
         """End jobs and daemons, remove the directory."""
         if "slurmctld" in self._daemons and self._daemons["slurmctld"].poll() is None:
-            self.run(["scancel", "--state=RUNNING", "--signal=KILL", "--full", "--user=root"])
-            self.run(["scancel", "--user=root"])
+            for words in (["--state=RUNNING", "--signal=KILL", "--full"], []):
+                for user in self._users:
+                    self.run(["scancel", *words, f"--user={user}"])
             self._wait_for(lambda: not self.run(["squeue", "-h", "-t", "R,CG"]).stdout.strip(), 20)
-        for name in [*(f"slurmd-{node}" for node in NODES), "slurmctld", "munged"]:
+        for name in [*(f"slurmd-{node}" for node in self._nodes), "slurmctld", "munged"]:
             process = self._daemons.pop(name, None)
             if process is None:
                 continue
@@ -157,8 +170,10 @@ class SlurmCluster:
         timeout: float = 60,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        user: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command that talks to this cluster."""
+        """Run a command that talks to this cluster, as another user if one is named."""
+        self._users.add(user or "root")
         return subprocess.run(
             [os.fspath(word) for word in command],
             stdin=subprocess.DEVNULL,
@@ -167,6 +182,9 @@ class SlurmCluster:
             timeout=timeout,
             env={**self.clean_environment(), **(env or {})},
             cwd=cwd,
+            user=user,
+            group=None if user is None else pwd.getpwnam(user).pw_gid,
+            extra_groups=None if user is None else [],
         )
 
     def clean_environment(self) -> dict[str, str]:
@@ -185,20 +203,21 @@ class SlurmCluster:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         program: str = "sbatch",
+        user: str | None = None,
     ) -> int:
         """Submit a script and return the job's number."""
-        done = self.run([program, *words], env=env, cwd=cwd)
+        done = self.run([program, *words], env=env, cwd=cwd, user=user)
         numbers = re.findall(r"\d+", done.stdout)
         if done.returncode != 0 or not numbers:
             raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
         return int(numbers[-1])
 
-    def job(self, job: int) -> dict[str, str]:
+    def job(self, job: int | str) -> dict[str, str]:
         """Return what Slurm knows of a job: JobState, ExitCode, Restarts, Reason, StdOut…"""
         done = self.run(["scontrol", "show", "job", str(job), "--oneliner"])
         return dict(re.findall(r"(\S+?)=(\S*)", done.stdout))
 
-    def wait(self, job: int, timeout: float, states: Sequence[str] = ()) -> dict[str, str]:
+    def wait(self, job: int | str, timeout: float, states: Sequence[str] = ()) -> dict[str, str]:
         """Wait until a job has ended, or is in one of ``states``; return what is known of it."""
         ends = ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "PREEMPTED")
         known: dict[str, str] = {}
@@ -226,22 +245,30 @@ class SlurmCluster:
             raise RuntimeError(done.stderr)
 
     def _configure(self) -> None:
-        ports = _free_ports(1 + len(NODES))
+        ports = _free_ports(1 + len(self._nodes))
         host = socket.gethostname()
         lines = [CONFIGURATION.format(host=host, controller_port=ports[0], top=self.top)]
-        for node, port in zip(NODES, ports[1:], strict=True):
+        for (node, cores), port in zip(self._nodes.items(), ports[1:], strict=True):
             lines.append(
                 f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} "
-                f"CPUs={CORES} Sockets=1 CoresPerSocket={CORES} ThreadsPerCore=1 "
+                f"CPUs={cores} Sockets=1 CoresPerSocket={cores} ThreadsPerCore=1 "
                 f"RealMemory=4000 Gres=gpu:{GPUS} State=UNKNOWN"
             )
-        lines.append(f"PartitionName=all Nodes={','.join(NODES)} Default=YES MaxTime=INFINITE")
+        if not any(line.startswith("PartitionName") for line in self._lines):
+            nodes = ",".join(self._nodes)
+            lines.append(f"PartitionName=all Nodes={nodes} Default=YES MaxTime=INFINITE")
+        keys = {line.split("=")[0] for line in self._lines} - {"PartitionName", "NodeName"}
+        usual = "\n".join(lines).split("\n")
+        lines = [line for line in usual if line.split("=")[0] not in keys] + list(self._lines)
         (self.top / "slurm.conf").write_text("\n".join(lines) + "\n")
         # Devices that are none, so that a job can ask for GPUs and is told which are its own.
         for number in range(GPUS):
             os.mknod(self.top / f"gpu{number}", stat.S_IFCHR | 0o600, os.makedev(1, 3))
         (self.top / "gres.conf").write_text(f"Name=gpu File={self.top}/gpu[0-{GPUS - 1}]\n")
-        for name in ("state", *(f"{kind}-{node}" for kind in ("spool", "tmp") for node in NODES)):
+        for name in (
+            "state",
+            *(f"{kind}-{node}" for kind in ("spool", "tmp") for node in self._nodes),
+        ):
             (self.top / name).mkdir()
         key = self.top / "munge.key"
         key.write_bytes(os.urandom(1024))
@@ -256,14 +283,14 @@ class SlurmCluster:
         if not self._wait_for((top / "munge.socket").exists, 10):
             raise RuntimeError("munged does not start:\n" + self.logs("munged"))
         self._spawn("slurmctld", ["slurmctld", "-D", "-f", str(top / "slurm.conf")])
-        for node in NODES:
+        for node in self._nodes:
             self._spawn(
                 f"slurmd-{node}", ["slurmd", "-D", "-N", node, "-f", str(top / "slurm.conf")]
             )
 
         def is_up() -> bool:
             states = self.run(["sinfo", "-h", "-N", "-o", "%t"]).stdout.split()
-            return states == ["idle"] * len(NODES)
+            return len(states) >= len(self._nodes) and set(states) == {"idle"}
 
         if not self._wait_for(is_up, UP_SECONDS):
             raise RuntimeError("the private cluster does not come up:\n" + self.logs())

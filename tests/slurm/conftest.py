@@ -21,9 +21,38 @@ def load_cluster_module():
     return sys.modules[name]
 
 
+OTHER_NODES = {"w2": 2, "w4": 4}
+OTHER_LINES = (
+    "SelectTypeParameters=CR_Core_Memory",
+    "PreemptType=preempt/partition_prio",
+    "PreemptMode=REQUEUE",
+    *(
+        f"PartitionName={name} Nodes=w2,w4 DefMemPerCPU=200 {more}"
+        for name, more in (
+            ("low", "Default=YES PriorityTier=1 MaxTime=INFINITE"),
+            ("kind", "PriorityTier=1 GraceTime=60 MaxTime=INFINITE"),
+            ("high", "PriorityTier=10 MaxTime=INFINITE"),
+            ("short", "PriorityTier=1 MaxTime=2"),
+        )
+    ),
+)
+"""Nodes of two sizes, cores and memory as resources, partitions that preempt others."""
+
+
 @pytest.fixture(scope="session")
 def cluster():
     """Return a running cluster of the nodes n1 and n2, torn down at the end."""
+    yield from a_cluster()
+
+
+@pytest.fixture(scope="module")
+def other_cluster():
+    """Return a running cluster of another configuration than the usual one."""
+    yield from a_cluster(OTHER_NODES, OTHER_LINES)
+
+
+def a_cluster(*configuration):
+    """Yield a running cluster; skip the test with the reason where there can be none."""
     if shutil.which("mpirun", path=str(Path(sys.executable).parent)) is None:
         pytest.skip("jobs need the mpirun of this environment")
     module = load_cluster_module()
@@ -31,7 +60,7 @@ def cluster():
     if why_not:
         pytest.skip(why_not)
     try:
-        running = module.SlurmCluster().__enter__()
+        running = module.SlurmCluster(*configuration).__enter__()
     except RuntimeError as error:
         pytest.skip(str(error))
     yield running
