@@ -96,7 +96,8 @@ def check_world(size: int, environ: Mapping[str, str] | None = None) -> None:
     if name.startswith("SLURM") or by_srun:
         raise LaunchError(
             head + "srun and this MPI library do not share a process manager, or srun was left "
-            "out. Try `srun --mpi=pmix` (`srun --mpi=list` shows what there is) or `mpirun`."
+            "out. Try `srun --mpi=pmix` (MPICH: pmi2; `srun --mpi=list` shows what there is) or "
+            "`mpirun`."
         )
     raise LaunchError(
         head + "mpirun and the library that mpi4py is linked to are of two MPIs. Use the mpirun "

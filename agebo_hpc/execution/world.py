@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import LaunchError
@@ -19,6 +20,7 @@ from agebo_hpc.training.ways import Way, by_host, choose_way
 
 NODE_VARIABLE = "AGEBO_NODE_NAME"
 """Set per rank, it takes the place of the host's name. For tests: nodes that are one host."""
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def launched_by_mpi() -> bool:
@@ -175,7 +177,8 @@ def node_name(environ: Mapping[str, str] | None = None) -> str:
 def find_nodes(comm: Any) -> tuple[str, ...]:
     """Return the node of every rank, by its name. Collective over `comm`.
 
-    Ranks share a node if MPI says that they share memory and their nodes have one name; nodes of
+    Ranks share a node if their hosts have one name, and MPI says that they share memory or one
+    running kernel carries them: some process managers do not tell MPI who sits together. Nodes of
     the same name are told apart by a number.
 
     Parameters
@@ -188,25 +191,38 @@ def find_nodes(comm: Any) -> tuple[str, ...]:
     sharing = comm.Split_type(MPI.COMM_TYPE_SHARED)
     first = sharing.bcast(comm.Get_rank())
     sharing.Free()
-    return tell_apart(comm.allgather((node_name(), first)))
+    return tell_apart(comm.allgather((node_name(), first, _kernel())))
 
 
-def tell_apart(places: Sequence[tuple[str, int]]) -> tuple[str, ...]:
-    """Return a name for each place, the same for equal places and for these alone. Pure.
+def _kernel() -> str:
+    """Return what names the running kernel since its start; empty where it has no such name."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def tell_apart(places: Sequence[tuple[str, int, str]]) -> tuple[str, ...]:
+    """Return a name for each place, the same for those of one node and for these alone. Pure.
 
     Parameters
     ----------
     places
-        Name of the host, and the first rank that shares its memory.
+        Name of the host, the first rank that shares its memory, and its kernel or nothing.
     """
+    joined: dict[tuple[str, int], int] = {}
+    kernels: dict[tuple[str, str], int] = {}
+    for name, first, kernel in places:
+        known = kernels.setdefault((name, kernel), first) if kernel else first
+        joined.setdefault((name, first), joined.get((name, known), known))
     seen: dict[str, list[int]] = {}
-    for name, first in places:
+    for name, first, _ in places:
         numbers = seen.setdefault(name, [])
-        if first not in numbers:
-            numbers.append(first)
+        if joined[name, first] not in numbers:
+            numbers.append(joined[name, first])
     return tuple(
-        f"{name}#{seen[name].index(first) + 1}" if len(seen[name]) > 1 else name
-        for name, first in places
+        f"{name}#{seen[name].index(joined[name, first]) + 1}" if len(seen[name]) > 1 else name
+        for name, first, _ in places
     )
 
 

@@ -103,10 +103,22 @@ def test_a_node_is_known_by_its_host_or_the_name_that_was_set_never_by_a_schedul
     assert node_name({"SLURMD_NODENAME": "n1", "PBS_NODENUM": "3"}) == os.uname().nodename
 
 
-def test_ranks_share_a_node_if_they_share_memory_and_a_name():
-    # Two hosts of one name, and two names of one host.
-    assert tell_apart([("x", 0), ("x", 1), ("x", 0)]) == ("x#1", "x#2", "x#1")
-    assert tell_apart([("a", 0), ("b", 0), ("a", 0)]) == ("a", "b", "a")
+@pytest.mark.parametrize(
+    ("places", "nodes"),
+    [
+        # Two hosts of one name, and two names of one host.
+        ([("x", 0, "k"), ("x", 1, "l"), ("x", 0, "k")], ("x#1", "x#2", "x#1")),
+        ([("x", 0, ""), ("x", 1, ""), ("x", 0, "")], ("x#1", "x#2", "x#1")),
+        ([("a", 0, "k"), ("b", 0, "k"), ("a", 0, "k")], ("a", "b", "a")),
+        # MPI that was not told who sits together: the kernel knows.
+        ([("x", 0, "k"), ("x", 1, "k"), ("x", 2, "k")], ("x", "x", "x")),
+        ([("x", 0, "k"), ("x", 1, "l"), ("x", 2, "k"), ("x", 3, "l")], ("x#1", "x#2") * 2),
+        # Kernels without a name beside those that have one.
+        ([("x", 0, ""), ("x", 0, "k"), ("x", 2, "k")], ("x", "x", "x")),
+    ],
+)
+def test_ranks_share_a_node_if_they_share_a_name_and_memory_or_a_kernel(places, nodes):
+    assert tell_apart(places) == nodes
 
 
 def test_nodes_that_differ_have_threads_of_their_own(monkeypatch):
