@@ -19,6 +19,7 @@ import pytest
 from command_line import call
 from groups import arrange
 from standing_ranks import StandingRanks
+from without_horovod import skip_without_horovod
 
 ROOT = Path(__file__).resolve().parent.parent
 Finished = subprocess.CompletedProcess[str]
@@ -62,6 +63,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Order the tests, and say which of them share a worker."""
     arrange(config, items)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what cannot run here."""
+    skip_without_horovod(item)
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

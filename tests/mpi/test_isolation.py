@@ -95,6 +95,7 @@ def test_problems_with_a_trainer_of_their_own_get_no_group_of_children(mpirun, t
     assert "--processes 1" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.horovod
 def test_two_children_train_as_two_ranks_do_and_one_that_is_killed_takes_the_other(
     mpirun, tmp_path, tiny_dataset
 ):
@@ -144,6 +145,7 @@ comm.Barrier()
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.horovod
 def test_a_member_that_is_killed_ends_the_evaluation_and_the_next_one_goes_well(
     mpirun, tmp_path, tiny_dataset
 ):

@@ -59,6 +59,7 @@ if MPI.COMM_WORLD.Get_rank() == 0:
 
 
 @pytest.mark.mpi
+@pytest.mark.horovod
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) and /proc are Linux's")
 def test_the_threads_of_a_group_sleep_exactly(mpirun):
     done = mpirun(2, RANKS)
