@@ -18,7 +18,13 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from agebo_hpc.errors import ConfigurationError, DataError, TooManyFailuresError, UsageError
+from agebo_hpc.errors import (
+    ConfigurationError,
+    DataError,
+    LaunchError,
+    TooManyFailuresError,
+    UsageError,
+)
 from agebo_hpc.models.own_words import in_own_words
 
 if TYPE_CHECKING:
@@ -92,8 +98,8 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                 team.agree(lambda: None)  # nobody leaves while another one reads
         except (DataError, UsageError) as error:
             raise ValueError(in_own_words(str(error), TARGET)) from error
-        except TooManyFailuresError as error:
-            raise TooManyFailuresError(in_own_words(str(error), TARGET)) from error
+        except (LaunchError, TooManyFailuresError) as error:
+            raise type(error)(in_own_words(str(error), TARGET)) from error
 
     def _with_values(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Leave out columns without any value: one may be empty in one fold of several."""

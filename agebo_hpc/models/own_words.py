@@ -14,6 +14,7 @@ PARAMETERS = {
     "method": "method",
     "threads-per-slot": "threads",
     "threads": "threads",
+    "data-parallel": "data_parallel",
     "include-validation": "include_validation",
     "split": "validation_fraction",
     "seed": "random_state",

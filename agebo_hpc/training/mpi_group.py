@@ -11,6 +11,7 @@ Then all finish the sum that some have begun, so that nothing is left on the com
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,11 +62,11 @@ class MPIGroup:
 
     def sum(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         """Return the sum of ``tensor`` over the group. Collective over the group."""
-        return _called(tensor, lambda array: _the_current().sum_arrays(array))
+        return _called(tensor, _sum_in_group)
 
     def broadcast(self, tensor: tf.Tensor, name: str) -> tf.Tensor:
         """Return rank 0's ``tensor``. Collective over the group."""
-        return _called(tensor, lambda array: _the_current().broadcast_array(array))
+        return _called(tensor, _broadcast_in_group)
 
     def sum_arrays(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the sum of the members' arrays, of one shape and type. Collective.
@@ -186,14 +187,36 @@ class _Word:
         return np.array([member, done, *next_one], np.int64)
 
 
+def _sum_in_group(array: NDArray[Any]) -> NDArray[Any]:
+    return _the_current().sum_arrays(array)
+
+
+def _broadcast_in_group(array: NDArray[Any]) -> NDArray[Any]:
+    return _the_current().broadcast_array(array)
+
+
 def _the_current() -> MPIGroup:
     if _current is None:
         raise RuntimeError("A sum of a training was called outside of its group.")
     return _current
 
 
+@cache
+def _token(function: Callable[[NDArray[Any]], NDArray[Any]]) -> bytes:
+    """Return the name by which TensorFlow's graphs call a function.
+
+    TensorFlow keeps each that `tf.numpy_function` makes as long as the process lives.
+    """
+    with tf.Graph().as_default():
+        made = tf.numpy_function(function, [tf.zeros(1)], tf.float32)
+        token: bytes = made.op.get_attr("token")
+        return token
+
+
 def _called(tensor: tf.Tensor, function: Callable[[NDArray[Any]], NDArray[Any]]) -> tf.Tensor:
     """Return what a function of arrays makes of a tensor: another one of its shape and type."""
-    made = tf.numpy_function(function, [tensor], tensor.dtype)
+    if tf.executing_eagerly():
+        return tf.constant(function(tensor.numpy()))
+    [made] = tf.raw_ops.PyFunc(input=[tensor], token=_token(function), Tout=[tensor.dtype])
     made.set_shape(tensor.shape)
     return made

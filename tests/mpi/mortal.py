@@ -24,8 +24,8 @@ def die(number=signal.SIGKILL):
     os.kill(os.getpid(), number)
 
 
-def die_after(seconds):
-    threading.Timer(seconds, die).start()
+def die_after(seconds, number=signal.SIGKILL):
+    threading.Timer(seconds, die, (number,)).start()
 
 
 class Mortal(MadeUpTrainer):
@@ -59,8 +59,9 @@ def mortal(victim, behaviour=None, **deaths):
 class MortalTensorFlow(TensorFlowTrainer):
     """Dies in the midst of an epoch of a training on two processes, after the third epoch."""
 
-    def __init__(self, victim, problem, slot):
+    def __init__(self, victim, number, problem, slot):
         super().__init__(problem, slot)
+        self._number = number
         self._is_victim = slot.local_rank == victim
 
     def prepare(self, evaluation, seed):
@@ -76,17 +77,17 @@ class MortalTensorFlow(TensorFlowTrainer):
         def count(record=None):
             epochs.append(record)
             if len(epochs) == 3:
-                die_after(0.005)
+                die_after(0.005, self._number)
             return stop(record)
 
         return run(comm, count)
 
 
-def trained(victim):
+def trained(victim, number=signal.SIGKILL):
     return Problem(
         architecture=ArchitectureSpace(num_nodes=3),
         recipe=Recipe(epochs=40, warmup_epochs=1),
-        trainer=partial(MortalTensorFlow, victim),
+        trainer=partial(MortalTensorFlow, victim, number),
     )
 
 
@@ -101,3 +102,4 @@ idles = mortal(3, at_birth=partial(die_after, 2.0))
 stops = mortal(1, in_prepare=partial(die, signal.SIGSTOP))
 trained_follower = trained(1)
 trained_leader = trained(0)
+trained_stops = trained(1, signal.SIGSTOP)

@@ -155,6 +155,17 @@ def test_the_survivors_of_a_training_are_let_go(search, tiny_dataset, problem, d
 
 
 @needs_ulfm
+def test_who_waits_in_a_sum_for_a_rank_that_is_stopped_gives_signs_of_life(search, tiny_dataset):
+    options = ["--max-evals", "6", "--processes", "2", "--fix", "batch_size=32"]
+    options += ["--data-parallel", "mpi", "--heartbeat-timeout", "8s"]
+    done, history, log = search(
+        4, "mortal.py:trained_stops", *options, data=[tiny_dataset], timeout=240
+    )
+    check_survived(done, history, log, {2}, evaluations=6)
+    assert "was silent for more than 8 s" in log
+
+
+@needs_ulfm
 def test_when_all_trainer_ranks_died_the_search_ends_and_says_so(search):
     options = ["--max-evals", "12", "--processes", "1"]
     done, _, log = search(2, "mortal.py:leads", *options)

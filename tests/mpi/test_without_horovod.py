@@ -81,7 +81,7 @@ def test_horovod_that_is_asked_for_is_refused_before_anything_is_trained(
     done = (
         mpirun(ranks, ["-m", "agebo_hpc", *run], env=lacking)
         if ranks
-        else agebo(*run, env=lacking)
+        else agebo(*run, env=lacking, process=True)
     )
     assert done.returncode == 71, done.stderr
     said = [line for line in done.stderr.splitlines() if "Horovod" in line]
@@ -140,7 +140,7 @@ def test_steps_of_two_processes_do_without(agebo, tmp_path, tiny_dataset, lackin
     words = ["search", tiny_dataset, "--out", out, *PAIRS, "--executor", "steps"]
     words += ["--max-processes", "2", "--max-evals", "1"]
     env = {**lacking, "AGEBO_SLOTS_PER_NODE": "2"}
-    done = agebo(*words, env=env)
+    done = agebo(*words, env=env, process=True)
     assert done.returncode == 0, done.stderr
     [row] = read_history(out).itertuples()
     assert (row.status, row.num_processes) == ("done", 2)
@@ -153,6 +153,6 @@ def test_smoke_checks_what_is_there_and_says_so(mpirun, agebo, lacking):
     assert done.stdout.count("MPI sums over") == 3
     assert "Horovod sums" not in done.stdout
     assert "Horovod is not installed" in done.stdout
-    report = json.loads(agebo("info", "--json", env=lacking).stdout)
+    report = json.loads(agebo("info", "--json", env=lacking, process=True).stdout)
     assert report["horovod"] == "not installed"
     assert "MPI" in report["data_parallel"]

@@ -128,3 +128,11 @@ def test_one_network_is_held_against_gradient_boosting_on_real_rows(agebo, tiny_
     assert (models["rows_per_second"] > 0).all()
     again = agebo(*words, *limits, "--out", tmp_path / "out")
     assert "1 of 1 are complete already\n2 of 2 are complete already" in again.stderr
+
+
+def test_what_sums_gradients_is_passed_on_to_the_searches_and_may_change(agebo, tmp_path):
+    words = [*TINY, "--out", tmp_path / "out", "--dry-run"]
+    assert "--data-parallel" not in agebo(*words).stdout
+    told = agebo(*words, "--data-parallel", "mpi").stdout.splitlines()
+    assert told and all("--data-parallel mpi" in line for line in told)
+    assert agebo(*words, "--data-parallel", "gloo").returncode == 2

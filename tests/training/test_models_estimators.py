@@ -8,6 +8,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from agebo_hpc import AgEBOClassifier, AgEBORegressor
+from agebo_hpc.errors import LaunchError
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import PRESETS, Problem, Recipe
 
@@ -99,10 +100,11 @@ X = rng.normal(size=(300, 3))
 y = (X[:, 0] + X[:, 1] > 0).astype(int)
 classifier = AgEBOClassifier(
     max_evals=3, epochs=4, preset="v1-small", processes=(2,), threads=1,
-    directory={str(tmp_path)!r}, random_state=3,
+    directory={str(tmp_path)!r}, random_state=3, data_parallel="mpi",
 ).fit(X, y)
 from agebo_hpc.execution.launcher import announced_rank
 total = float(classifier.predict_proba(X)[:, 1].sum())
+assert "horovod" not in sys.modules
 print("rank", announced_rank(), classifier.score(X, y) > 0.7, total, flush=True)
 """
     done = mpirun(3, code, timeout=400)
@@ -119,6 +121,21 @@ def fitted():
     frame["empty"] = np.nan
     frame["never"] = pd.Series([None] * len(frame), dtype=object)
     return AgEBOClassifier(**{**TINY, "epochs": 2}).fit(frame, labels), frame
+
+
+def test_a_way_of_summing_gradients_that_there_is_not_is_named_as_the_parameter():
+    frame, labels, _ = flights()
+    with pytest.raises(ValueError, match="data_parallel is gloo") as told:
+        AgEBOClassifier(**{**TINY, "data_parallel": "gloo"}).fit(frame, labels)
+    assert "auto, horovod, mpi" in str(told.value) and "--" not in str(told.value)
+
+
+def test_horovod_that_is_asked_for_and_not_there_is_said_in_the_estimators_words(monkeypatch):
+    monkeypatch.setattr("agebo_hpc.training.ways.has_horovod", lambda: False)
+    frame, labels, _ = flights()
+    with pytest.raises(LaunchError, match="data_parallel is horovod, but Horovod") as told:
+        AgEBOClassifier(**{**TINY, "data_parallel": "horovod"}).fit(frame, labels)
+    assert "data_parallel mpi" in str(told.value) and "--" not in str(told.value)
 
 
 def test_an_array_is_predicted_after_a_table_with_the_usual_warning(fitted):
