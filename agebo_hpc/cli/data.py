@@ -364,6 +364,9 @@ def _cell(value: Any) -> str:
 
 
 def _table(rows: list[list[str]]) -> None:
+    from agebo_hpc.text import one_line
+
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]

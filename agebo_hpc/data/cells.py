@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from agebo_hpc.errors import DataError
+from agebo_hpc.text import one_line
 
 
 def normal(column: pd.Series) -> pd.Series:
@@ -81,7 +82,7 @@ def unreadable(column: pd.Series) -> DataError:
 
 def option(name: str, value: str) -> str:
     """Return an option with its value as a shell takes it, as in ``--drop 'my column'``."""
-    quoted = shlex.quote(value)
+    quoted = one_line(shlex.quote(value))
     return f"{name}={quoted}" if value.startswith("-") else f"{name} {quoted}"
 
 

@@ -80,8 +80,7 @@ def open_table(path: Path) -> TableFile:
                 return _open_csv(path)
             if name.endswith(".parquet"):
                 return _open_parquet(path)
-    frame = read_table(path)
-    return TableFile(path, tuple(frame.columns), lambda text, rows: _cut(frame, rows))
+    return _open_whole(path)
 
 
 @contextmanager
@@ -95,6 +94,17 @@ def _readable(path: Path) -> Iterator[None]:
         raise DataError(
             f"{path} cannot be read as {ending} ({reason}); give a sound file of that kind."
         ) from error
+
+
+def _open_whole(path: Path) -> TableFile:
+    frame = read_table(path)
+
+    def chunks(text: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+        # ARFF gives no type to text: which columns stay as they stand is only known here.
+        again = path.name.lower().endswith((".arff", ".arff.gz"))
+        yield from _cut(read_table(path, text) if again else frame, rows)
+
+    return TableFile(path, tuple(frame.columns), chunks)
 
 
 def _cut(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:

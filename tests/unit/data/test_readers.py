@@ -159,6 +159,12 @@ def test_arff_with_tabs_weights_comments_and_quotes_is_read(tmp_path):
     assert frame["s"][0] == "a\tb" and decide(frame["day"]).kind == "datetime"
 
 
+def test_arff_columns_to_predict_stay_text_where_they_were_read_as_text(tmp_path):
+    path = arff(tmp_path, "@relation r", "@attribute a string", "@data", "1.000", "2.50")
+    assert chunks(path, ("a",))["a"].tolist() == ["1.000", "2.50"]
+    assert chunks(path)["a"].tolist() == [1, 2.5]
+
+
 def test_sparse_arff_with_weights_is_read(tmp_path):
     path = arff(
         tmp_path,
