@@ -7,7 +7,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 # Workers that share the tests: one for each core, at most four, none beside the only core.
 PYTEST_WORKERS ?= $(shell cores=$$(env -u OMP_NUM_THREADS nproc || echo 1); echo $$((cores < 4 ? cores : 4)))
-SHARED = $(if $(filter-out 0 1,$(PYTEST_WORKERS)),-n $(PYTEST_WORKERS) --dist loadgroup --no-loadscope-reorder)
+SHARED = $(if $(filter-out 0 1,$(PYTEST_WORKERS)),-n $(PYTEST_WORKERS))
 export VENV
 
 JOB_SCRIPTS := $(wildcard slurm/* jobs/*.qsub jobs/*.cobalt jobs/sites/*.env agebo_hpc/launch/*.sh)

@@ -11,13 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
 from command_line import call
-from groups import arrange
+from groups import KEY, arrange, scheduler
 from standing_ranks import StandingRanks
 from without_horovod import skip_without_horovod
 
@@ -26,6 +27,7 @@ Finished = subprocess.CompletedProcess[str]
 
 # What mpirun leaves when a test kills it, out of the way of later ones with its process id.
 SESSIONS = tempfile.TemporaryDirectory(prefix="agebo_ranks.", ignore_cleanup_errors=True)
+GROUPS = Path(SESSIONS.name) / "groups.json"
 # Tests start more ranks than a small machine has cores, each with one thread.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -68,6 +70,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what cannot run here."""
     skip_without_horovod(item)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where to write the groups."""
+    node.workerinput[KEY] = str(GROUPS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let pytest-xdist keep groups together."""
+    return scheduler(config, log, GROUPS)
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,19 +1,23 @@
 """Which tests share a worker of pytest-xdist, and in which order they run.
 
-With two workers, `-n 2 --dist loadgroup` runs the tests of one group one after another in one
-worker. Those that start ranks with mpirun are one group: a job of several ranks uses all cores of
+With `-n 2` the tests of one group run one after another in one of two workers. Those that start
+ranks with mpirun are one group: a job of several ranks uses all cores of
 a small machine, and two at once would wait for each other beyond their time limits. Tests of a
 file that share what was made once for the file are one group too.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 RANKS = "mpi"
+KEY = "groups"
+"""Of the input of a worker: where to write the groups."""
 ORDER = {"unit": 0, "training": 1, "mpi": 2, "system": 3}
 
 
@@ -23,12 +27,38 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
     What is cheap comes first: unit, training, then ranks, then whole commands. Workers begin with
     the group of ranks, which takes longest; the other tests fill the other workers meanwhile.
     """
-    for item in items:
-        group = group_of(item)
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
-    is_worker = hasattr(config, "workerinput")
-    items.sort(key=lambda item: (is_worker and group_of(item) != RANKS, _place(item)))
+    inputs = getattr(config, "workerinput", None)
+    items.sort(key=lambda item: (inputs is not None and group_of(item) != RANKS, _place(item)))
+    if inputs is not None and inputs["workerid"] == "gw0":
+        groups = {item.nodeid: group_of(item) for item in items}
+        Path(inputs[KEY]).write_text(json.dumps(groups))
+
+
+def scheduler(config: pytest.Config, log: Any, groups: Path) -> Any:
+    """Return what hands out the tests of a group together.
+
+    The `--dist loadgroup` of pytest-xdist 3.8 does not see groups with pytest 9.2.
+
+    Parameters
+    ----------
+    config, log
+        As pytest-xdist gives them.
+    groups
+        File with the group of each test, written by the first worker before it tells its tests.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        _groups: dict[str, str] | None = None
+
+        def _split_scope(self, nodeid: str) -> str:
+            if self._groups is None:
+                self._groups = json.loads(groups.read_text())
+            return self._groups[nodeid] or nodeid
+
+    # They are in order.
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
 
 
 def group_of(item: pytest.Item) -> str:
