@@ -100,6 +100,8 @@ class Run:
 def _node_text(line: str) -> str:
     """Return what a node is, without its number; with several sub-graphs, in which it is."""
     place, _, text = line.partition(": ")
+    if not place.partition("node")[1]:
+        return line
     subgraph = place.partition(", node")[0] if place.startswith("sub-graph") else ""
     return f"{subgraph}: {text}" if subgraph else text
 

@@ -136,8 +136,13 @@ def _best(best: dict[str, Any]) -> list[tuple[str, str]]:
     nodes = str(best["architecture"]).split("; ")
     return [
         ("best", f"{best['objective']:.5g} by evaluation {best['evaluation_id']}: {values}"),
-        *(("", f"node {number:2d}: {node}") for number, node in enumerate(nodes, 1)),
+        *(("", _numbered(number, node)) for number, node in enumerate(nodes, 1)),
     ]
+
+
+def _numbered(number: int, node: str) -> str:
+    """Return a node with its number; what is none follows the nodes as it is."""
+    return node if node.startswith(("members", "embedding")) else f"node {number:2d}: {node}"
 
 
 def _short(value: Any) -> str:

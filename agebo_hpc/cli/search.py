@@ -208,7 +208,7 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--preset",
     default="v1",
     show_default=True,
-    help="Named problem: v1, v1-small, combo-like or attn-like.",
+    help="Named problem: v1, v1-small, tabular, combo-like or attn-like.",
 )
 @click.option("--problem", metavar="FILE.py:NAME", help="A problem of your own, in Python.")
 @life_options

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.data.numbers import number_features
 from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
@@ -195,7 +196,10 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
         recipe = replace(recipe, plateau_patience=0, early_stopping_patience=0)
     return TrainingPlan(
         graph=space.decode(
-            chosen.configuration.architecture, dataset.input_widths, dataset.num_outputs
+            chosen.configuration.architecture,
+            dataset.input_widths,
+            dataset.num_outputs,
+            number_features(dataset),
         ),
         task=dataset.task,
         hyperparameters=chosen.configuration.hyperparameters,

@@ -18,7 +18,8 @@ from typing import Any, Literal
 import numpy as np
 
 from agebo_hpc.errors import ConfigurationError
-from agebo_hpc.space.graph import Graph, GraphBuilder
+from agebo_hpc.space.decoding import decode
+from agebo_hpc.space.graph import Graph
 
 Architecture = tuple[int, ...]
 """A decision vector: one small integer for each variable of the space, in order."""
@@ -38,7 +39,7 @@ class Variable:
     """One decision: a categorical, unordered choice among ``num_choices``."""
 
     name: str
-    kind: Literal["node", "skip"]
+    kind: Literal["node", "skip", "members", "embedding"]
     num_choices: int
 
 
@@ -78,6 +79,14 @@ class ArchitectureSpace:
         input takes any data: the features of all its inputs together.
     num_joint
         Sub-graphs after the inputs are joined, >= 0.
+    members
+        On offer: how many networks stand side by side behind one embedding, each >= 1, with the
+        same layers and weights of their own; their mean is the output.
+    embeddings
+        Periodic embeddings of numbers on offer, each (frequencies, size); (0, 0): none. Of a
+        space with one input.
+    dropout
+        Whether there is dropout, with the recipe's share, after nodes.
 
     Examples
     --------
@@ -99,9 +108,13 @@ class ArchitectureSpace:
     last_merge: bool = True
     inputs: tuple[int, ...] = (0,)
     num_joint: int = 0
+    members: tuple[int, ...] = (1,)
+    embeddings: tuple[tuple[int, int], ...] = ((0, 0),)
+    dropout: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("units", "activations", "inputs"):
+        object.__setattr__(self, "embeddings", tuple(map(tuple, self.embeddings)))
+        for name in ("units", "activations", "inputs", "members"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.num_nodes < 1:
             raise ConfigurationError(f"num_nodes is {self.num_nodes}; give at least 1.")
@@ -117,12 +130,27 @@ class ArchitectureSpace:
             )
         if self.merge not in MERGES:
             raise ConfigurationError(f"merge is {self.merge!r}; choose among {', '.join(MERGES)}.")
+        self._check_members()
         numbered = tuple(dict.fromkeys(self.inputs))
         if not self.inputs or numbered != tuple(range(len(numbered))):
             raise ConfigurationError(
                 f"inputs is {self.inputs}; number the sub-graphs from 0 in the order in which "
                 "the inputs use them, such as (0, 1, 1)."
             )
+
+    def _check_members(self) -> None:
+        if not self.members or min(self.members) < 1:
+            raise ConfigurationError(
+                f"members is {self.members}; give one or more numbers of 1 or more."
+            )
+        for pair in self.embeddings or ((),):
+            if len(pair) != 2 or (pair != (0, 0) and min(pair) < 1):
+                raise ConfigurationError(
+                    f"embeddings is {self.embeddings}; give pairs of frequencies and size, each "
+                    "1 or more, or (0, 0) for none."
+                )
+        if self.embeddings != ((0, 0),) and len(self.inputs) > 1:
+            raise ConfigurationError("embeddings are for spaces with one input.")
 
     @property
     def num_subgraphs(self) -> int:
@@ -135,16 +163,21 @@ class ArchitectureSpace:
         num_layers = 1 + len(self.units) * len(self.activations)
         variables = []
         for number in range(self.num_subgraphs):
-            prefix = self._prefix(number)
+            prefix = self.prefix(number)
             for node in range(1, self.num_nodes + 1):
                 variables.append(Variable(f"{prefix}node_{node}", "node", num_layers))
                 variables.extend(
                     Variable(f"{prefix}skip_{anchor}_to_{node}", "skip", 2)
                     for anchor in self._anchors(node)
                 )
+        # What is not a choice is no variable.
+        if len(self.members) > 1:
+            variables.append(Variable("members", "members", len(self.members)))
+        if len(self.embeddings) > 1:
+            variables.append(Variable("embedding", "embedding", len(self.embeddings)))
         return tuple(variables)
 
-    def _prefix(self, number: int) -> str:
+    def prefix(self, number: int) -> str:
         """Return how the names of a sub-graph begin; with one there is nothing to tell apart."""
         return f"subgraph_{number + 1}_" if self.num_subgraphs > 1 else ""
 
@@ -233,6 +266,19 @@ class ArchitectureSpace:
             for _ in range(self.num_subgraphs)
         ]
 
+    def members_of(self, architecture: Sequence[int]) -> int:
+        """Return how many networks stand side by side."""
+        return self.members[self._choice(architecture, "members")]
+
+    def embedding_of(self, architecture: Sequence[int]) -> tuple[int, int]:
+        """Return frequencies and size of the embedding of numbers; (0, 0): none."""
+        return self.embeddings[self._choice(architecture, "embedding")]
+
+    def _choice(self, architecture: Sequence[int], kind: str) -> int:
+        """Return what was chosen of a variable that is there once or not at all."""
+        pairs = zip(self.variables, self.validate(architecture), strict=True)
+        return next((choice for variable, choice in pairs if variable.kind == kind), 0)
+
     def check_inputs(self, widths: Sequence[int]) -> None:
         """Check that data with inputs of these widths fits the space.
 
@@ -257,14 +303,19 @@ class ArchitectureSpace:
                 )
 
     def decode(
-        self, architecture: Sequence[int], num_features: int | Sequence[int], num_outputs: int
+        self,
+        architecture: Sequence[int],
+        num_features: int | Sequence[int],
+        num_outputs: int,
+        numbers: Sequence[int] | None = None,
     ) -> Graph:
         """Build the network of a decision vector as a graph of operations.
 
         A merge point of kind ``"sum"`` with a chosen skip adds, to the output of its node, a
         linear projection of each skip's anchor to that width, and applies ReLU. Every skip is
         projected, also where the widths agree. One of kind ``"concat"`` puts them side by side.
-        A merge point without a skip is nothing at all.
+        A merge point without a skip is nothing at all. Dropout follows each node that is not
+        the identity, or its merge point.
 
         Parameters
         ----------
@@ -274,6 +325,8 @@ class ArchitectureSpace:
             Widths of the inputs, in the order of their columns, each >= 1; a number: of one.
         num_outputs
             Width of the output layer (logits of the classes, or 1 for regression), >= 1.
+        numbers
+            Columns of the features that an embedding of numbers is for; None: all.
 
         Raises
         ------
@@ -282,71 +335,7 @@ class ArchitectureSpace:
         """
         widths = (num_features,) if isinstance(num_features, int) else tuple(num_features)
         self.check_inputs(widths)
-        subgraphs = self.nodes(architecture)
-        builder = GraphBuilder(sum(widths))
-        current = builder.input
-        if len(self.inputs) == 1:
-            current = self._subgraph(builder, current, subgraphs[0], 0)
-        else:
-            starts = [sum(widths[:position]) for position in range(len(widths))]
-            ends = []
-            for position, number in enumerate(self.inputs):
-                source = builder.slice(
-                    builder.input, starts[position], widths[position], name=f"input_{position + 1}"
-                )
-                ends.append(self._subgraph(builder, source, subgraphs[number], number, position))
-            current = builder.concat(ends, name="join")
-        for number in range(max(self.inputs) + 1, self.num_subgraphs):
-            current = self._subgraph(builder, current, subgraphs[number], number)
-        builder.dense(current, num_outputs, "linear", name="output")
-        return builder.finish()
-
-    def _subgraph(
-        self, builder: GraphBuilder, source: int, nodes: list[Node], number: int, position: int = 0
-    ) -> int:
-        """Add a sub-graph on ``source``; the second input to use one gets no weights of its own.
-
-        Parameters
-        ----------
-        builder
-            Of the graph.
-        source
-            What goes in.
-        nodes
-            Decisions of the sub-graph.
-        number, position
-            Which sub-graph, and for which input of those that use it.
-        """
-        prefix = self._prefix(number)
-        is_copy = position > 0 and self.inputs.index(number) < position
-        suffix = f"_input_{position + 1}" if is_copy else ""
-
-        def dense(source: int, units: int, activation: str, name: str) -> int:
-            shares = prefix + name if is_copy else ""
-            return builder.dense(
-                source, units, activation, name=prefix + name + suffix, shares=shares
-            )
-
-        current = source
-        anchors = [current]
-        for node, (choice, skips) in enumerate(nodes, start=1):
-            layer = self.layer(choice)
-            if layer is not None:
-                current = dense(current, *layer, f"node_{node}")
-            if skips:
-                name = f"{prefix}merge_{node}{suffix}"
-                taken = [anchors[skip] for skip in skips]
-                if self.merge == "concat":
-                    current = builder.concat([current, *taken], name=name)
-                else:
-                    width = builder.width(current)
-                    projected = [
-                        dense(anchor, width, "linear", f"skip_{skip}_to_{node}")
-                        for anchor, skip in zip(taken, skips, strict=True)
-                    ]
-                    current = builder.merge([current, *projected], name=name)
-            anchors.append(current)
-        return current
+        return decode(self, self.validate(architecture), widths, num_outputs, numbers)
 
     def describe(self, architecture: Sequence[int]) -> str:
         """Say an architecture in one line a node, for people."""
@@ -354,12 +343,29 @@ class ArchitectureSpace:
         for number, nodes in enumerate(self.nodes(architecture)):
             of = f"sub-graph {number + 1}, " * (self.num_subgraphs > 1)
             for node, (choice, skips) in enumerate(nodes, start=1):
-                layer = self.layer(choice)
-                text = "identity" if layer is None else f"Dense({layer[0]}, {layer[1]})"
+                text = self._layer_text(choice)
                 sources = ["input" if skip == 0 else f"merge {skip}" for skip in skips]
                 text += f" + {' + '.join(sources)}" * bool(skips)
                 lines.append(f"{of}node {node:2d}: {text}")
+        for variable, choice in zip(self.variables, architecture, strict=True):
+            if variable.kind in ("members", "embedding"):
+                lines.append(f"{variable.kind}: {self.describe_choice(variable, choice)}")
         return "\n".join(lines)
+
+    def describe_choice(self, variable: Variable, choice: int) -> str:
+        """Say what a choice of a variable is."""
+        if variable.kind == "members":
+            return str(self.members[choice])
+        if variable.kind == "embedding":
+            frequencies, size = self.embeddings[choice]
+            return f"{frequencies} frequencies, {size} wide" if size else "none"
+        if variable.kind == "skip":
+            return "taken" if choice else "not taken"
+        return self._layer_text(choice)
+
+    def _layer_text(self, choice: int) -> str:
+        layer = self.layer(choice)
+        return "identity" if layer is None else f"Dense({layer[0]}, {layer[1]})"
 
     def to_json(self) -> str:
         """Say the space as JSON text; `from_json` reads it.

@@ -24,6 +24,7 @@ __all__ = [
     "load_problem",
     "preset",
     "sc21_hyperparameters",
+    "tabular_hyperparameters",
     "v1_hyperparameters",
 ]
 
@@ -151,11 +152,39 @@ def sc21_hyperparameters(losses: Sequence[str] = ()) -> HyperparameterSpace:
     return HyperparameterSpace(dimensions, {"num_processes": 1}, defaults=defaults)
 
 
+def tabular_hyperparameters() -> HyperparameterSpace:
+    """Return the hyperparameter space of networks with embeddings, members and dropout."""
+    from skopt.space import Categorical, Real
+
+    return HyperparameterSpace(
+        [
+            Categorical([128, 256, 512, 1024], name="batch_size"),
+            Real(5e-4, 1e-2, prior="log-uniform", name="learning_rate"),
+            Categorical([1, 2, 4, 8], name="num_processes"),
+            Real(0.0, 0.4, name="dropout"),
+            Real(0.05, 5.0, prior="log-uniform", name="sigma"),
+        ],
+        defaults={"batch_size": 256, "learning_rate": 0.003, "dropout": 0.1, "sigma": 0.3},
+    )
+
+
 PRESETS: dict[str, Callable[[], Problem]] = {
     "v1": lambda: Problem(),
     "v1-small": lambda: Problem(
         architecture=ArchitectureSpace(num_nodes=4),
         recipe=Recipe(epochs=5, warmup_epochs=1),
+    ),
+    "tabular": lambda: Problem(
+        architecture=ArchitectureSpace(
+            num_nodes=4,
+            units=(64, 96, 128, 192, 256, 384, 512),
+            activations=("linear", "relu", "swish"),
+            members=(1, 2, 4, 8),
+            embeddings=((0, 0), (8, 4), (16, 8), (24, 16), (48, 16)),
+            dropout=True,
+        ),
+        hyperparameters=tabular_hyperparameters(),
+        recipe=Recipe(epochs=24, schedule="cosine"),
     ),
     "combo-like": lambda: Problem(
         architecture=ArchitectureSpace(

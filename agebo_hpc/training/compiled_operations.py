@@ -8,7 +8,7 @@ one was in it, so swish is x * sigmoid(x) here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import pi
 
 import numpy as np
@@ -32,18 +32,25 @@ NORM_EPSILON = 1e-3
 
 @dataclass(frozen=True)
 class Moment:
-    """What an operation of a training step may look at beside its inputs.
+    """What a member of an operation may look at in a training step beside its inputs.
 
     Attributes
     ----------
     seed
-        int64 tensor of shape (2,): of the draws of this member of this operation in this step.
+        int64 tensor of shape (2,): of the draws of this operation in this step.
     arguments
         float32 scalars, in the order of the record's ``arguments``.
+    member, members
+        Which it is, and of how many.
+    shared
+        What members have made for all of them: fewer operations to trace.
     """
 
     seed: tf.Tensor
     arguments: Tensors
+    member: int = 0
+    members: int = 1
+    shared: Tensors = field(default_factory=list)
 
 
 Entry = Callable[[Operation, Tensors, Tensors, Moment | None], tf.Tensor]
@@ -70,22 +77,30 @@ def _layer_norm(
 
 
 def _dropout(op: Operation, inputs: Tensors, weights: Tensors, moment: Moment | None) -> tf.Tensor:
-    """Drop with a byte drawn for each number: a quarter of the time that uniform numbers take.
-
-    So the rate counts in steps of 1/256, and what stays is scaled by exactly that share.
-    """
     if moment is None:
         return inputs[0]
-    x, [rate] = inputs[0], moment.arguments
-    number = tf.size(x)
+    if not moment.shared:
+        moment.shared.extend(_masks(inputs[0], moment))
+    return inputs[0] * moment.shared[moment.member]
+
+
+def _masks(like: tf.Tensor, moment: Moment) -> Tensors:
+    """Draw what each member's numbers are multiplied with.
+
+    A byte is drawn for each number: a third of the time that uniform numbers take. So the rate
+    counts in steps of 1/256, and what stays is scaled by exactly that share.
+    """
+    shape = tf.concat([[moment.members], tf.shape(like)], axis=0)
+    number = tf.reduce_prod(shape)
     drawn = tf.random.stateless_uniform(
         [(number + 7) // 8], moment.seed, minval=None, maxval=None, dtype=tf.uint64
     )
-    octets = tf.reshape(tf.bitcast(drawn, tf.uint8), [-1])[:number]
-    bound = tf.minimum(tf.round(256.0 * rate), 255.0)
-    stays = tf.reshape(octets, tf.shape(x)) >= tf.cast(tf.cast(bound, tf.int32), tf.uint8)
-    scale = tf.cast(256.0 / (256.0 - bound), x.dtype)
-    return x * (tf.cast(stays, x.dtype) * scale)
+    octets = tf.reshape(tf.reshape(tf.bitcast(drawn, tf.uint8), [-1])[:number], shape)
+    bound = tf.minimum(tf.round(256.0 * moment.arguments[0]), 255.0)
+    stays = octets >= tf.cast(tf.cast(bound, tf.int32), tf.uint8)
+    masks = tf.cast(stays, like.dtype) * tf.cast(256.0 / (256.0 - bound), like.dtype)
+    masks.set_shape([moment.members, *like.shape])
+    return tf.unstack(masks)
 
 
 def _average(op: Operation, inputs: Tensors, weights: Tensors, moment: Moment | None) -> tf.Tensor:

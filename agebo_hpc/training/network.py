@@ -8,7 +8,7 @@ buffer to average for the whole network.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from agebo_hpc.training.keras_layers import Block
 
 Value = TypeVar("Value")
-
-MOST_MEMBERS = 4096
-"""Of an operation: so far apart are the seeds of two of them."""
 
 
 def walk(graph: Graph, x: Value, build: Callable[[Operation, int, list[Value]], Value]) -> Value:
@@ -152,7 +149,7 @@ def forward(
         kind = tf.float32 if op.record.is_exact else compute_type
         values = [tf.cast(value, kind) for value in inputs]
         own = weights[kind].get((op.weights, member), [])
-        moment = None if step is None else moments[op.name](member)
+        moment = None if step is None else replace(moments[op.name], member=member)
         return COMPILED[op.kind](op, values, own, moment)
 
     return tf.cast(walk(graph, x, build), tf.float32)
@@ -174,22 +171,17 @@ def _weights(graph: Graph, parameters: tf.Tensor) -> dict[tuple[str, int], list[
     return found
 
 
-def _moments(graph: Graph, step: TrainingStep) -> dict[str, Callable[[int], Moment]]:
-    """Return for each operation what makes the moment of a member."""
-    found: dict[str, Callable[[int], Moment]] = {}
+def _moments(graph: Graph, step: TrainingStep) -> dict[str, Moment]:
+    """Return the moment of each operation's first member."""
+    found: dict[str, Moment] = {}
     count = 0
     for position, op in enumerate(graph.operations):
         number = len(op.record.arguments)
         own = [step.arguments[count + i] for i in range(number)]
         count += number
-
-        def moment(member: int, position: int = position, own: list[Any] = own) -> Moment:
-            # Only what has arguments draws: others need no seed in their graph.
-            place = position * MOST_MEMBERS + member
-            seed = step.key + tf.stack([step.number, place]) if own else step.key
-            return Moment(seed, own)
-
-        found[op.name] = moment
+        # Only what has arguments draws: others need no seed in their graph.
+        seed = step.key + tf.stack([step.number, position]) if own else step.key
+        found[op.name] = Moment(seed, own, members=op.members)
     return found
 
 

@@ -159,6 +159,7 @@ class TensorFlowTrainer:
                 f"which knows {', '.join(known)}. Remove them or give the problem a trainer."
             )
         from agebo_hpc.data.dataset import open_dataset
+        from agebo_hpc.data.numbers import number_features
         from agebo_hpc.training.runtime import configure_tensorflow
 
         configure_tensorflow(slot)
@@ -174,7 +175,7 @@ class TensorFlowTrainer:
         problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
         self._problem = problem
         self._task = dataset.task
-        self._shape = (dataset.input_widths, dataset.num_outputs)
+        self._shape = (dataset.input_widths, dataset.num_outputs, number_features(dataset))
         self._class_weights = problem.recipe.weights_of(
             dataset.class_labels, dataset.class_counts("train")
         )

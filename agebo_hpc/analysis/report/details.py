@@ -30,7 +30,6 @@ from agebo_hpc.analysis.occupation import occupation, slot_shares, utilisation
 from agebo_hpc.analysis.report.exhibit import Exhibit, without_empty
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import scored, search_seconds, top_configurations
-from agebo_hpc.space.architecture import ArchitectureSpace
 
 NUM_CURVES = 5
 MAX_ANCESTORS = 15
@@ -186,12 +185,8 @@ def _change(
     name = variable.name.replace("_", " ")
     if variable.kind == "skip":
         return f"{name} {'added' if new else 'removed'}"
-    return f"{name}: {_layer(space, old)} \u2192 {_layer(space, new)}"
-
-
-def _layer(space: ArchitectureSpace, choice: int) -> str:
-    layer = space.layer(choice)
-    return "identity" if layer is None else f"Dense({layer[0]}, {layer[1]})"
+    old_text, new_text = (space.describe_choice(variable, choice) for choice in (old, new))
+    return f"{name}: {old_text} \u2192 {new_text}"
 
 
 def _utilisation(run: Run) -> Exhibit:
