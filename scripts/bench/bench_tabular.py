@@ -3,12 +3,12 @@
     python scripts/bench/bench_tabular.py DATA.h5 [--seeds 0,1,2] [--networks v1,tabular,packed]
         [--epochs 24]
 
-`v1` is four dense layers of 96 units by the recipe of the first paper (20 epochs, rate reduced on a
-plateau), `tabular` three of 256 units in two members behind an embedding of 16 frequencies and 8
-outputs for each number, dropout 0.1, by the preset's recipe, and `packed` four members of 192 units,
-24 frequencies and 16 outputs, sigma 0.25, dropout 0.05. All: Adam, rate 0.003, batches of 256, one
-thread. The validation rows are looked at after each epoch and choose nothing. Processor time is that
-of the training, validation and compiling included.
+`v1` is four dense layers of 96 units by the recipe of the first paper (20 epochs, rate reduced on
+a plateau), `tabular` three of 256 units in two members behind an embedding of 16 frequencies and 8
+outputs for each number, dropout 0.1, by the preset's recipe, and `packed` four members of 192
+units, 24 frequencies and 16 outputs, sigma 0.25, dropout 0.05. All: Adam, rate 0.003, batches of
+256, one thread. The validation rows are looked at after each epoch and choose nothing. Processor
+time is that of the training, validation and compiling included.
 """
 
 import argparse
