@@ -96,9 +96,9 @@ def test_a_wheel_in_a_bare_environment_searches_trains_predicts_and_exports(bare
         "python", "-c", "from importlib.util import find_spec as f; print(f('horovod'))"
     )
     assert found.strip() == "None"
-    info = bare.agebo("info")
+    info = bare.agebo("info", "--timeout", "600")
     assert re.search(r"^horovod +not installed", info, re.M) and "training by MPI" in info
-    assert "All is well" in bare.agebo("smoke", ranks=3)
+    assert "All is well" in bare.agebo("smoke", "--limit", "600", ranks=3)
 
     table = pd.read_csv(tiny_table)
     table.to_csv(bare.desk / "table.csv", index=False)

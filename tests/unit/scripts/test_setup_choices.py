@@ -235,6 +235,17 @@ def test_a_value_that_means_nothing_is_an_error(checkout, setting):
     assert done.returncode == 1 and name in done.stderr and not checkout.venv.exists()
 
 
+def test_a_python_that_is_too_new_is_named_before_anything_is_installed(checkout):
+    newer = checkout.interpreter("python3.14", "3.14")
+    text = newer.read_text().replace('case "$*" in', 'case "$*" in\n*"(3, 14)"*) exit 1 ;;', 1)
+    newer.write_text(text)
+    done = checkout.set_up(PYTHON=str(newer))
+    assert done.returncode == 1 and "3.11 to 3.13" in done.stderr
+    assert not checkout.venv.exists()
+    # The site's TensorFlow may be there for it.
+    checkout.first(PYTHON=str(newer), SYSTEM_TENSORFLOW="1", HOROVOD="0")
+
+
 def test_further_extras_come_to_those_that_are_there(checkout):
     checkout.first(HOROVOD="0", EXTRAS="tables")
     assert checkout.set_up().stdout == ""
