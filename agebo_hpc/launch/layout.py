@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.job.nodes import share_of_node
 from agebo_hpc.launch.site import STEP_LAUNCHERS, Site
 
-DEFAULT_SLOTS = 8
 RANK_GIB = 0.7
 """Resident memory of a trainer rank: TensorFlow, the network, a shard's work space."""
 RECORD_KIB = 16.0
@@ -87,7 +87,7 @@ def make_layout(
     max_processes: int | None = None,
     executor: str = "mpi",
 ) -> Layout:
-    """Return the layout of a job on a site; what is None is chosen as ``job.sh`` does.
+    """Return the layout of a job on a site; what is None is chosen as in a job.
 
     Raises
     ------
@@ -105,13 +105,13 @@ def make_layout(
             f"--executor is steps but {site.launcher} of {site.name} cannot start several steps "
             f"on a node; use --executor mpi, or --launcher {', '.join(STEP_LAUNCHERS)}."
         )
-    slots = slots or site.slots or site.gpus or min(DEFAULT_SLOTS, site.cores)
+    asked = slots or site.slots or None
+    slots, threads = share_of_node(site.cores, site.gpus, asked, threads)
     if site.gpus and slots > site.gpus:
         raise UsageError(
             f"--slots-per-node is {slots} but a node of {site.name} has {site.gpus} GPUs; each "
             "trainer rank takes one."
         )
-    threads = threads or max(1, site.cores // slots)
     if slots * threads > site.cores:
         raise UsageError(
             f"{slots} slots of {threads} threads need {slots * threads} cores; a node of "
