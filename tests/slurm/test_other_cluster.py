@@ -134,7 +134,8 @@ def test_the_searches_of_an_array_are_independent_and_none_runs_again(other_clus
         assert other_cluster.wait(f"{chained}_{task}", WAIT)["ExitCode"] == "0:0"
         assert sorted(finished(run / str(task))) == list(range(10))
     assert lives == {task: len(read_replay(run / str(task)).lives) for task in (1, 2, 4)}
-    done = agebo("analyze", *(run / str(task) for task in (1, 2, 3, 4)), cwd=place)
+    runs = [run / str(task) for task in (1, 2, 3, 4)]
+    done = agebo("analyze", *runs, "--out", place / "figures", cwd=place)
     assert done.returncode == 0, done.stderr
 
 
