@@ -314,17 +314,25 @@ def _check_regular(found: os.stat_result, path: Path) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a file; a FIFO in its place is refused, not waited for.
+    """Return the content of a file; see `opened`."""
+    with opened(path) as file:
+        return file.read()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading; a FIFO in its place is refused, not waited for.
 
     Raises
     ------
     OSError
         If it is not a file or cannot be read.
     """
+    _check_regular(os.stat(path), path)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         _check_regular(os.fstat(descriptor), path)
-        return file.read()
+        yield file
 
 
 class PatientFile(io.RawIOBase):

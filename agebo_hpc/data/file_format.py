@@ -129,7 +129,7 @@ def _target_kind(schema: dict[str, Any]) -> type[np.generic]:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     remedy = "give a file made by `agebo-hpc data prepare` or `data fetch`"
-    if path.is_dir() or not h5py.is_hdf5(path):
+    if not path.is_file() or not h5py.is_hdf5(path):
         kind = "a directory" if path.is_dir() else "not an HDF5 file"
         raise DataError(f"{path} is {kind}; {remedy}.")
     try:

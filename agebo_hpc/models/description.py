@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from agebo_hpc.directories import put_back
 from agebo_hpc.errors import DataError, InputMissingError
+from agebo_hpc.files import opened, read_file
 from agebo_hpc.models.validation import check_description
 
 FORMAT = "agebo_hpc-model"
@@ -97,6 +99,7 @@ def read_description(path: str | Path) -> ModelDescription:
         If it is damaged, of a newer format, or makes no sense.
     """
     path = Path(path)
+    put_back(path)
     if not path.exists():
         raise InputMissingError(f"There is no model {str(path)!r}; check the path.")
     if not (path / DESCRIPTION_NAME).is_file():
@@ -156,13 +159,13 @@ def _check_network(path: Path, digest: str) -> None:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
-    with open(path, "rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_file(path).decode())
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} cannot be read ({error}); restore it from a copy or retrain."

@@ -113,7 +113,7 @@ class RunDirectory:
             )
         try:
             data = read_file(file)
-            config = tomllib.loads(data.decode())
+            config = tomllib.loads(data.decode(errors="surrogateescape"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             return cls._without_config(path, f"Cannot read {str(file)!r}: {error}.")
         return cls(path, config, crc32_of(data))
@@ -230,8 +230,8 @@ class RunDirectory:
 
 
 def config_text(config: Mapping[str, Any]) -> bytes:
-    """Say a configuration as the content of ``config.toml``."""
-    return tomli_w.dumps(_storable(config)).encode()
+    """Say a configuration as the content of ``config.toml``; names that are no text stay."""
+    return tomli_w.dumps(_storable(config)).encode(errors="surrogateescape")
 
 
 def crc32_of(data: bytes) -> str:

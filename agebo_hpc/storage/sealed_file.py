@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from agebo_hpc.files import opened
 from agebo_hpc.storage.seal import seal, unseal
 
 HEAD_BYTES = 512
@@ -39,7 +40,7 @@ def check(data: bytes) -> dict[str, Any]:
 def read_head(path: Path) -> dict[str, Any]:
     """Return the head of a file without reading the rest; empty if none can be read."""
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             return _unpad(file.read(HEAD_BYTES))
     except (OSError, ValueError):
         return {}

@@ -19,6 +19,7 @@ import pandas as pd
 
 from agebo_hpc import __version__
 from agebo_hpc.errors import DataError, InputMissingError
+from agebo_hpc.files import read_file
 from agebo_hpc.storage.rows import Columns, frame_of
 from agebo_hpc.storage.seal import to_json
 from agebo_hpc.storage.sealed_file import HEAD_BYTES, check, with_head
@@ -92,7 +93,7 @@ def read_snapshot(path: Path) -> Snapshot:
         If it is damaged, or of another program or format.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except FileNotFoundError as error:
         raise InputMissingError(f"There is no history file {str(path)!r}.") from error
     except OSError as error:
