@@ -26,6 +26,7 @@ from agebo_hpc.errors import (
     EXIT_USAGE,
     AgeboError,
     RankDiedError,
+    TooManyFailuresError,
 )
 from agebo_hpc.execution.first_rank import is_first
 from agebo_hpc.execution.launcher import announced_rank
@@ -66,9 +67,11 @@ def run(arguments: list[str]) -> int:
             print(error.format_message())
         return EXIT_USAGE
     except click.ClickException as error:
-        return _say(error.format_message(), error.exit_code, error)
+        return _say(one_line(error.format_message()), error.exit_code, error)
     except AgeboError as error:
-        code = _say(str(error), error.exit_code)
+        # Of many failures the message has a traceback.
+        shown = harmless if isinstance(error, TooManyFailuresError) else one_line
+        code = _say(shown(str(error)), error.exit_code)
         if isinstance(error, RankDiedError):
             # The others wait for a rank that will never come.
             _abort_mpi(code)
@@ -98,7 +101,7 @@ def _say(message: str, code: int, error: click.ClickException | None = None) -> 
     help_hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         help_hint = f" See `{error.ctx.command_path} --help`."
-    print(f"error: {one_line(message)}{help_hint}", file=sys.stderr)
+    print(f"error: {message}{help_hint}", file=sys.stderr)
     return code if code != 1 else EXIT_USAGE
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,25 @@ def standing_ranks(
     yield run
     if job is not None:
         job.close()
+
+
+@pytest.fixture(scope="session")
+def small_disk() -> Callable[[Path, int | str], AbstractContextManager[None]]:
+    """Mount a file system of so many bytes for a while: `with small_disk(path, "200k"):`."""
+
+    @contextmanager
+    def mounted(path: Path, size: int | str) -> Iterator[None]:
+        path.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+    return mounted
 
 
 @pytest.fixture(scope="session")

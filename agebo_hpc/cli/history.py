@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -118,7 +119,7 @@ def _state(stands: dict[str, Any]) -> str:
     if when is None:
         return state
     code = f" with code {stands['exit_code']}" if stands["exit_code"] is not None else ""
-    again = f"`agebo-hpc resume {stands['run']}` goes on"
+    again = f"`agebo-hpc resume {shlex.quote(stands['run'])}` goes on"
     return f"{state} {when} {stands['last_sign']}{code}; {again}"
 
 

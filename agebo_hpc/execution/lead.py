@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shlex
 import sys
 import time
 from collections import deque
@@ -290,9 +291,9 @@ class Manager:
         reason = f" by {limits.order}" if limits.order else ""
         if not reason and state != "complete" and limits.drain_reason:
             reason = f", as {limits.drain_reason},"
-        resume = f"agebo-hpc resume {self._run.path}"
+        resume = f"agebo-hpc resume {shlex.quote(str(self._run.path))}"
         if limits.order and limits.interrupt.received is None:
-            resume = f"rm {self._run.stop_path}; {resume}"
+            resume = f"rm {shlex.quote(str(self._run.stop_path))}; {resume}"
         if state != "complete":
             again = f"; go on with: {resume}"
         elif tally.busy_seconds:

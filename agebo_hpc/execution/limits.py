@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import signal
 import time
 from collections import Counter, deque
@@ -262,7 +263,7 @@ def check_success(results: Sequence[Result], run: RunDirectory) -> None:
     raise TooManyFailuresError(
         f"{number} failed, {count} of them with: {causes[kinds.index(most_frequent)]}. "
         f"{run.log_path} has the tracebacks. Mend the cause, then start anew, or go on with "
-        f"`agebo-hpc resume {run.path} --max-evals N`."
+        f"`agebo-hpc resume {shlex.quote(str(run.path))} --max-evals N`."
     )
 
 

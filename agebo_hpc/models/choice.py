@@ -6,6 +6,7 @@ Knows no TensorFlow: a mistake in what is asked is told before it is loaded.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,7 +152,7 @@ def choose_best(run: str | Path, count: int, named: str = "--rank") -> list[Chos
     if not done:
         raise UsageError(
             f"The run {str(run)!r} has no finished evaluation; wait for the search, or go on with "
-            f"`agebo-hpc resume {run}`."
+            f"`agebo-hpc resume {shlex.quote(str(run))}`."
         )
     if count > len(done):
         raise UsageError(

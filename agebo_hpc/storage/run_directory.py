@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shlex
 import tomllib
 import zlib
 from collections.abc import Mapping
@@ -253,7 +254,7 @@ def _occupied(path: Path) -> str:
     if path.is_dir() and holds_search(path):
         return (
             f"The run directory {str(path)!r} exists and holds a search; go on with it by "
-            f"`agebo-hpc resume {path}`, or give another --out."
+            f"`agebo-hpc resume {shlex.quote(str(path))}`, or give another --out."
         )
     return f"The directory {str(path)!r} exists and holds other files; give another --out."
 

@@ -2,28 +2,11 @@
 
 import subprocess
 import sys
-from contextlib import contextmanager
-
-import pytest
 
 from agebo_hpc.storage.reader import read_history, read_replay
 
 SEARCH = ("--executor", "serial", "--simulate", "lognormal:mean=0.001", "--seed", "3")
 FINDINGS = ["evaluation_id", "configuration_key", "status", "objective"]
-
-
-@contextmanager
-def small_disk(path, size):
-    """Mount a file system of `size` bytes."""
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 def check_stopped(done, out):
@@ -49,7 +32,7 @@ def check_same(agebo, out, whole, evals):
     assert found.equals(expected)
 
 
-def test_a_full_disk_ends_the_search_in_order_and_room_lets_it_go_on(agebo, tmp_path):
+def test_a_full_disk_ends_the_search_in_order_and_room_lets_it_go_on(agebo, small_disk, tmp_path):
     disk = tmp_path / "disk"
     with small_disk(disk, 1024 * 1024):
         out, ballast = disk / "run", disk / "ballast"
@@ -91,7 +74,7 @@ def test_a_file_that_may_not_grow_ends_the_search_in_order(agebo, tmp_path):
     check_same(agebo, out, tmp_path / "whole", 60)
 
 
-def test_a_full_disk_ends_a_job_of_several_ranks_in_order(agebo, mpirun, tmp_path):
+def test_a_full_disk_ends_a_job_of_several_ranks_in_order(agebo, mpirun, small_disk, tmp_path):
     disk = tmp_path / "disk"
     words = ("--simulate", "lognormal:mean=0.02", "--seed", "3", "--max-evals", "60")
     with small_disk(disk, 1024 * 1024):

@@ -333,3 +333,27 @@ def test_an_ensemble_gives_the_weighted_mean_of_its_members_and_knows_its_price(
     scores = told["scores"]
     assert scores["single"]["rows_per_second"] > 0 and scores["rows_per_second"] > 0
     assert scores["validation"]["loss"] <= scores["single"]["validation"]["loss"] + 1e-6
+
+
+@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx"])
+@pytest.mark.parametrize("room", [8, 100])
+def test_a_full_disk_is_one_line_and_leaves_nothing(files, small_disk, tmp_path, kind, room):
+    disk = tmp_path / "disk"
+    with small_disk(disk, "200k"):
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes((200 - room) * 1024))
+        with pytest.raises(UsageError, match="No space left on device; choose another --out"):
+            export_model(load_model(files / "kind"), kind, disk / f"model{export.ENDINGS[kind]}")
+        assert [path.name for path in disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.parametrize("kind", ["keras", "onnx"])
+def test_an_export_goes_into_a_device_and_behind_a_link(files, tmp_path, kind):
+    model = load_model(files / "kind")
+    export_model(model, kind, "/dev/null")
+    ending = export.ENDINGS[kind]
+    target, link = tmp_path / f"target{ending}", tmp_path / f"link{ending}"
+    target.write_bytes(b"old")
+    link.symlink_to(target.name)
+    export_model(model, kind, link, force=True)
+    assert link.is_symlink() and target.stat().st_size > 1000

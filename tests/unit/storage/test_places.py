@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import shutil
 import threading
 
@@ -159,3 +160,13 @@ def test_names_that_are_no_text_come_back(tmp_path):
     History.open(run).close()
     run.config_path.unlink()
     assert RunDirectory.open(run.path).config["problem"]["data"] == name
+
+
+@pytest.mark.parametrize("name", ["my run", "it's", "a$(touch x)", "a;b"])
+def test_a_command_that_is_shown_can_be_typed(tmp_path, name):
+    path = tmp_path / name
+    RunDirectory.create(path, {"search": {"seed": 1}})
+    with pytest.raises(UsageError) as raised:
+        RunDirectory.create(path, {"search": {"seed": 1}})
+    shown = str(raised.value).split("`")[1]
+    assert shlex.split(shown) == ["agebo-hpc", "resume", str(path)]
