@@ -320,7 +320,7 @@ def read_file(path: Path) -> bytes:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[io.BufferedReader]:
     """Open a file for reading; a FIFO in its place is refused, not waited for.
 
     Raises

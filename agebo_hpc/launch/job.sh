@@ -126,7 +126,7 @@ agebo_layout() { # nodes, slots, threads and ranks, into agebo_* variables
     local text remark
     # A site file may set them without exporting them.
     export "${!AGEBO_@}"
-    text=$(python -m agebo_hpc.launch.job_layout 2>&1) || agebo_fail $? "$text"
+    text=$(python -P -m agebo_hpc.launch.job_layout 2>&1) || agebo_fail $? "$text"
     agebo_launcher='' agebo_ranks='' agebo_slots='' agebo_all_slots='' agebo_threads=''
     agebo_least_threads='' agebo_hosts=() agebo_host_slots=() agebo_remarks=()
     eval "$text"
@@ -190,7 +190,7 @@ agebo_search_words() { # agebo_search_words [DATA OPTIONS…]: what is searched,
         local data=${AGEBO_HOME:-.}/demo/nycflights13.h5
         if [ ! -f "$data" ]; then
             mkdir -p "$(dirname "$data")"
-            (agebo_forget_job && python -m agebo_hpc data fetch nycflights13 --out "$data") ||
+            (agebo_forget_job && python -P -m agebo_hpc data fetch nycflights13 --out "$data") ||
                 agebo_fail 66 "no data set is named and the demonstration's could not be fetched; give DATA.h5."
         fi
         set -- "$data" --preset v1-small --epochs 2 --max-evals 30 --population 10 --sample-size 3
@@ -307,7 +307,7 @@ agebo_run() { # run the launcher, hand signals on to it, return its code
 }
 
 agebo_verdict() { # what the run directory says: 0 complete, 75 go on, else a reason to stop
-    python -m agebo_hpc.launch.verdict "$AGEBO_RUN" "$@"
+    python -P -m agebo_hpc.launch.verdict "$AGEBO_RUN" "$@"
 }
 
 agebo_finish() { # agebo_finish CODE: leave with it, or have the job continued
@@ -377,12 +377,12 @@ $(git -C "${AGEBO_HOME:-.}" rev-parse --short HEAD 2>/dev/null || echo unknown)"
         *) exit "${verdict%% *}" ;;
         esac
     fi
-    python -m agebo_hpc.launch.qsub_words "$AGEBO_RUN" "$@" || exit $?
+    python -P -m agebo_hpc.launch.qsub_words "$AGEBO_RUN" "$@" || exit $?
     agebo_layout
     agebo_command
     agebo_search_words "$@"
-    say "command: ${agebo_words[*]} python -m agebo_hpc ${agebo_search[*]}"
-    agebo_run "${agebo_words[@]}" python -m agebo_hpc "${agebo_search[@]}" || rc=$?
+    say "command: ${agebo_words[*]} python -P -m agebo_hpc ${agebo_search[*]}"
+    agebo_run "${agebo_words[@]}" python -P -m agebo_hpc "${agebo_search[@]}" || rc=$?
     verdict=$(agebo_verdict --since "$began" --code "$rc")
     say "launcher ended with $rc: ${verdict#* }"
     agebo_finish "${verdict%% *}"
