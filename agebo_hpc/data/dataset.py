@@ -414,8 +414,8 @@ def _prepare(
     columns = read_columns(frame[list(division.columns)], wishes)
     check_kinds(division, {name: column.kind for name, column in columns.items()})
     # From here on the columns are read: numbers, dates, and categories of levels.
-    frame = pd.DataFrame({name: column.values for name, column in columns.items()}, copy=False)
-    frame[target] = known.values
+    read = {name: column.values for name, column in columns.items()}
+    frame = pd.DataFrame({**read, target: known.values}, copy=False)
     y = known.coding(known.values).encode(known.values)
     stratify = y if task == "classification" else None
     rows = split_rows(len(frame), options.split, options.seed, cast(Any, stratify))

@@ -263,8 +263,8 @@ def _fitted(
     seed: int,
 ) -> tuple[Preprocessing, dict[str, Features]]:
     decided = read_columns(frame.drop(columns=target), Wishes.categories(categorical))
-    read = pd.DataFrame({name: column.values for name, column in decided.items()})
-    read[target] = frame[target]
+    columns = {name: column.values for name, column in decided.items()}
+    read = pd.DataFrame({**columns, target: frame[target]})
     readings = {name: column.reading for name, column in decided.items()}
     coding = fit_target(frame[target], task)
     return fit_crossfitted(read, coding, readings, one_hot_levels, seed)

@@ -69,7 +69,7 @@ def as_numbers(column: pd.Series, reading: Reading = NUMBER) -> NDArray[np.float
     """
     numbers = all_numbers(column, reading)
     numbers = np.where(np.abs(numbers) < LARGEST, numbers, np.nan)
-    excluded = _as_plain_numbers(reading.missing)
+    excluded = _as_plain_numbers(reading.missing) if reading.missing else []
     return np.where(np.isin(numbers, excluded), np.nan, numbers) if excluded else numbers
 
 
@@ -147,6 +147,8 @@ def as_times(column: pd.Series, reading: Reading = DATE) -> pd.Series:
         column = normal(column.astype(object))
     if not pd.api.types.is_datetime64_dtype(column.dtype):
         column = _times_of_text(column, reading)
+    if not reading.missing:
+        return column
     excluded = [t for t in _as_plain_times(reading.missing) if not np.isnat(t)]
     return column.mask(column.isin(excluded)) if excluded else column
 
