@@ -1,7 +1,8 @@
 """Data parallelism by MPI itself: one allreduce a step on the members' own communicator.
 
 A step is compiled by TensorFlow. Its gradient comes out as an array that shares the tensor's
-memory, MPI sums it, and the sum goes back in; the interpreter's lock is free while MPI waits.
+memory, MPI sums it, and the sum goes back in; while MPI waits, the interpreter's lock is free
+again and again.
 
 A training that fails on one member leaves none waiting. A member that ends a training, however,
 sends the others a word: how many sums it has been through. Who waits in a later one gives it up.
@@ -78,7 +79,7 @@ class MPIGroup:
         """
         self._require_everyone()
         self._begun = _Sum(self._comm, array)
-        while MPI.Request.Waitany([self._begun.request, self._listening]):
+        while _first_done(self._begun.request, self._listening):
             self._hear()
             self._listen()
             self._require_everyone()
@@ -185,6 +186,18 @@ class _Word:
             (0, 0) if begun is None else (begun.array.size, TYPES.index(begun.array.dtype.name))
         )
         return np.array([member, done, *next_one], np.int64)
+
+
+def _first_done(*requests: Any) -> int:
+    """Return the place of the first request that is done. Local.
+
+    Each look gives other threads their turn. After a death Open MPI's `Waitany` leaves a wildcard
+    receive behind that cannot be cancelled any more: whoever waits for it waits for ever.
+    """
+    while True:
+        place, is_done = MPI.Request.Testany(requests)
+        if is_done:
+            return int(place)
 
 
 def _sum_in_group(array: NDArray[Any]) -> NDArray[Any]:
