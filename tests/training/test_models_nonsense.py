@@ -161,8 +161,8 @@ def test_changed_descriptions_are_refused_in_one_line_or_work():
 
 
 @pytest.mark.long
-def test_thousands_of_changed_descriptions_are_refused_in_one_line_or_work():
-    assert fuzz(4000, seed=6) > 2000
+def test_many_changed_descriptions_are_refused_in_one_line_or_work():
+    assert fuzz(1500, seed=6) > 750
 
 
 def test_a_sound_model_passes_and_so_does_one_without_readings(tmp_path):
