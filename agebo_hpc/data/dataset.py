@@ -131,6 +131,14 @@ class DataSet:
             raise ValueError("feature_names are not those of the columns")
         if self.task != self.preprocessing.task:
             raise ValueError(f"task is {self.task!r}, the target's {self.preprocessing.task!r}")
+        checksums = self.schema.get("checksums", {})
+        if self.has_checksums and sorted(checksums) != sorted(
+            f"{p}/{a}" for p in PARTS for a in "xy"
+        ):
+            raise ValueError("checksums are not those of the arrays")
+        for name in ("split", "seed"):
+            if name not in self.schema:
+                raise ValueError(f"{name} is not told")
         for part in PARTS:
             counts = self.class_counts(part)
             if (counts is None) != (self.class_labels is None):

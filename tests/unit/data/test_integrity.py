@@ -9,6 +9,7 @@ import pytest
 from agebo_hpc.data import dataset
 from agebo_hpc.data.dataset import PrepareOptions, constant_target, open_dataset, prepare_dataset
 from agebo_hpc.data.file_format import read_prepared
+from agebo_hpc.data.integrity import fingerprint_of
 from agebo_hpc.errors import DataError
 
 PARTS = ("train", "validation", "test")
@@ -168,3 +169,30 @@ def test_a_constant_validation_target_is_said(table, tmp_path):
     said = constant_target(data, "validation")
     assert "'mostly' is constant" in said and "--seed" in said
     assert data.remarks == [said]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"checksums": {}},
+        {"checksums": [1, 2]},
+        {"checksums": 0.5},
+        {"feature_names": ["a"]},
+        {"class_counts": 3},
+        {"inputs": [{"name": "a", "start": 0, "stop": 1, "alike": "a"}]},
+        {"task": "ranking"},
+        {"rows": {"train": "many"}},
+        {"preprocessing": None},
+        {"seed": "gone"},
+    ],
+)
+def test_a_description_with_the_right_fingerprint_and_nonsense_is_refused(data, change):
+    with h5py.File(data.path, "r+") as file:
+        schema = {**json.loads(file["schema"][()]), **change}
+        if schema["seed"] == "gone":
+            del schema["seed"]
+        del file["schema"]
+        file["schema"] = json.dumps({**schema, "fingerprint": fingerprint_of(schema)})
+    with pytest.raises(DataError) as caught:
+        open_dataset(data.path)
+    assert "\n" not in str(caught.value)
