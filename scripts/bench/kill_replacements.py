@@ -200,6 +200,8 @@ def main() -> int:
                 counts["kills that left something"] += 1
             if problem := look(command, home / "run"):
                 wrong.append(problem)
+            if (number + 1) % 10 == 0:
+                print(f"{number + 1} of {asked.kills}, {len(wrong)} wrong", file=sys.stderr)
         for command in commands:
             finish(command.words)
         left = sorted(hidden(home) | hidden(home / "run"))
