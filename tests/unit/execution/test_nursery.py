@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 
+from agebo_hpc.execution.request import SearchRequest
+
 
 def test_one_whose_rank_has_gone_meanwhile_ends_without_a_word():
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -19,5 +21,6 @@ def test_one_whose_rank_has_gone_meanwhile_ends_without_a_word():
     )
     ours.close()
     theirs.close()
-    _, said = nursery.communicate(pickle.dumps({"threads_per_slot": 1}), timeout=120)
+    request = SearchRequest(None, "run", threads_per_slot=1).to_dict()
+    _, said = nursery.communicate(pickle.dumps(request), timeout=120)
     assert nursery.returncode == 0 and said == b""

@@ -24,7 +24,7 @@ def request_of(words):
     """Return what `agebo-hpc search` would be asked."""
     options = search.make_context("search", [*words, "--out", "run"]).params
     fixed = dict(pair.split("=") for pair in options.pop("fixed"))
-    for name in ("resume_", "force"):
+    for name in ("resume_", "force", "trust"):
         options.pop(name)
     given = {name: value for name, value in options.items() if value is not None}
     return SearchRequest(**{"data": None, **given}), fixed
