@@ -103,6 +103,6 @@ all_but_one_fail = made_up(
 all_fail = made_up(fails_in_run=lambda evaluation, member: True)
 with_a_broken_slot = Problem(trainer=broken_on_one_rank)
 all_broken = Problem(trainer=broken)
-with_dropout = Problem(
-    hyperparameters=HyperparameterSpace([Real(0.0, 0.5, name="dropout")]),
+with_momentum = Problem(
+    hyperparameters=HyperparameterSpace([Real(0.0, 0.5, name="momentum")]),
 )

@@ -1,12 +1,9 @@
 """What a user can get wrong in a search: one line, the right code, nothing left behind."""
 
 from pathlib import Path
-from subprocess import CompletedProcess as Finished
 
 import h5py
 import pytest
-
-from agebo_hpc.__main__ import run
 
 MADE_UP = Path(__file__).parent.parent / "mpi" / "made_up.py"
 
@@ -23,17 +20,15 @@ def assert_refused(done, code, *said):
 
 
 @pytest.fixture
-def refused(tmp_path, monkeypatch, capsys):
+def refused(agebo, tmp_path):
     """Call the command line in an empty directory; nothing may be written there."""
     empty = tmp_path / "empty"
     empty.mkdir()
-    monkeypatch.chdir(empty)
 
     def check(code, words, *said):
-        returned = run([str(word) for word in words])
-        shown = capsys.readouterr()
-        assert_refused(Finished(words, returned, shown.out, shown.err), code, *said)
-        assert len(shown.err.splitlines()) == 1, shown.err
+        done = agebo(*words, timeout=60, cwd=empty)
+        assert_refused(done, code, *said)
+        assert len(done.stderr.splitlines()) == 1, done.stderr
         assert list(empty.iterdir()) == []
 
     return check
@@ -142,8 +137,8 @@ def test_a_problem_file_that_cannot_be_used_is_refused(refused, tmp_path, tiny_d
 
 
 def test_a_hyperparameter_that_no_training_uses_is_refused(refused, tiny_dataset):
-    words = ["search", tiny_dataset, "--out", "run", "--problem", f"{MADE_UP}:with_dropout"]
-    refused(78, words, "dropout", "learning_rate", "trainer")
+    words = ["search", tiny_dataset, "--out", "run", "--problem", f"{MADE_UP}:with_momentum"]
+    refused(78, words, "momentum", "learning_rate", "trainer")
 
 
 def test_a_problem_that_the_file_does_not_have_is_named(refused):
