@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -28,6 +29,7 @@ Finished = subprocess.CompletedProcess[str]
 
 # What mpirun leaves when a test kills it, out of the way of later ones with its process id.
 SESSIONS = tempfile.TemporaryDirectory(prefix="agebo_ranks.", ignore_cleanup_errors=True)
+atexit.register(SESSIONS.cleanup)
 GROUPS = Path(SESSIONS.name) / "groups.json"
 # Tests start more ranks than a small machine has cores, each with one thread.
 ENVIRONMENT = {
@@ -56,6 +58,9 @@ for _name in (
     *("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES"),
 ):
     os.environ.setdefault(_name, ENVIRONMENT[_name])
+# A shell's background job and a worker of xdist ignore Ctrl-C; what they start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
