@@ -116,7 +116,7 @@ def retrain(
     from agebo_hpc.execution.installation import installed_versions
     from agebo_hpc.execution.team import join_team
     from agebo_hpc.models.choice import Chosen, RetrainOptions, choose, open_data
-    from agebo_hpc.models.places import check_model_place
+    from agebo_hpc.models.places import check_model_place, place_in_run
 
     changes["seeds"] = changes["seeds"] or ()
     options = RetrainOptions(**changes, versions=installed_versions())
@@ -124,7 +124,7 @@ def retrain(
 
     def choose_checked() -> tuple[Chosen, Path]:
         chosen = choose(run, options.rank)
-        place = out or chosen.run / "models" / f"evaluation_{chosen.result.id}"
+        place = out or place_in_run(chosen.run, f"evaluation_{chosen.result.id}")
         check_model_place(place, force)
         return chosen, place
 
@@ -190,14 +190,14 @@ def ensemble(
     from agebo_hpc.execution.installation import installed_versions
     from agebo_hpc.execution.team import join_team
     from agebo_hpc.models.choice import Chosen, RetrainOptions, choose_best, open_data
-    from agebo_hpc.models.places import check_model_place
+    from agebo_hpc.models.places import check_model_place, place_in_run
 
     options = RetrainOptions(**changes, versions=installed_versions())
     team = join_team()
 
     def choose_checked() -> tuple[list[Chosen], Path]:
         found = choose_best(run, size, "--size")
-        place = out or found[0].run / "models" / f"ensemble_{size}"
+        place = out or place_in_run(found[0].run, f"ensemble_{size}")
         check_model_place(place, force)
         return found, place
 

@@ -11,6 +11,31 @@ from agebo_hpc.files import destination, writing
 from agebo_hpc.models.description import DESCRIPTION_NAME
 
 
+def place_in_run(run: Path, name: str) -> Path:
+    """Return the directory of a model for which no place is given.
+
+    Parameters
+    ----------
+    run
+        The run directory; it may be a stranger's, so nothing is written behind a link in it.
+    name
+        Of the model.
+
+    Raises
+    ------
+    UsageError
+        If the directory, or the one of all models, is a link.
+    """
+    place = run / "models" / name
+    for part in (place.parent, place):
+        if part.is_symlink():
+            raise UsageError(
+                f"{part} is a link, and links inside a run directory are not followed; name a "
+                f"place with --out."
+            )
+    return place
+
+
 def check_model_place(out: Path, force: bool) -> None:
     """Raise UsageError if a model cannot or must not be written to `out`.
 

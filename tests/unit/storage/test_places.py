@@ -11,6 +11,7 @@ import pytest
 from agebo_hpc.errors import AgeboError, UsageError
 from agebo_hpc.execution.logbook import logging_to
 from agebo_hpc.leftovers import hidden_beside
+from agebo_hpc.models.places import place_in_run
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
@@ -170,3 +171,16 @@ def test_a_command_that_is_shown_can_be_typed(tmp_path, name):
         RunDirectory.create(path, {"search": {"seed": 1}})
     shown = str(raised.value).split("`")[1]
     assert shlex.split(shown) == ["agebo-hpc", "resume", str(path)]
+
+
+@pytest.mark.parametrize("linked", ["models", "models/evaluation_3"])
+def test_a_model_is_not_written_behind_a_link_in_a_run_directory(run, tmp_path, linked):
+    assert place_in_run(run.path, "evaluation_3") == run.path / "models" / "evaluation_3"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place = run.path / linked
+    if place.is_dir():
+        place.rmdir()
+    place.symlink_to(elsewhere)
+    with pytest.raises(UsageError, match="is a link"):
+        place_in_run(run.path, "evaluation_3")
