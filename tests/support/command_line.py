@@ -15,9 +15,11 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
+from unittest.mock import patch
 
 import pytest
 
@@ -56,6 +58,7 @@ def call(
     arguments = [os.fspath(word) for word in words]
     with ExitStack() as stack:
         stack.enter_context(_nothing_left_behind())
+        stack.enter_context(_one_thread())
         stack.enter_context(_environment(env, cwd, ["agebo-hpc", *arguments]))
         out, err = stack.enter_context(captured())
         code, is_late = _limited(lambda: run(arguments), timeout)
@@ -140,6 +143,20 @@ def _set_variables(env: Mapping[str, str]) -> None:
     for name in set(os.environ) - set(env):
         del os.environ[name]
     os.environ.update(env)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let TensorFlow have one thread in every test of this process.
+
+    Commands ask for all cores, and TensorFlow keeps the number with which it computed first: what
+    a test finds would depend on those before it.
+    """
+    from agebo_hpc.training import runtime
+
+    real = runtime.configure_tensorflow
+    with patch.object(runtime, "configure_tensorflow", lambda s: real(replace(s, threads=1))):
+        yield
 
 
 @contextmanager
