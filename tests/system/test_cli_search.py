@@ -124,8 +124,10 @@ def test_the_evaluation_time_limit_ends_trainings_and_the_search_goes_on(
 ):
     words = ["--max-evals", "2", "--eval-timeout", "0.001"]
     done = agebo("search", tiny_dataset, "--out", tmp_path / "run", *SMALL, *words)
-    assert done.returncode == 0, done.stderr
-    assert set(read_history(tmp_path / "run")["status"]) == {"timed_out"}
+    # Not one of them has a result: that is no complete search.
+    assert done.returncode == 70, done.stderr
+    assert "All 2 evaluations failed" in done.stderr and "timed_out" in done.stderr
+    assert list(read_history(tmp_path / "run")["status"]) == ["timed_out"] * 2
 
 
 # --- interruptions -----------------------------------------------------------------------------
