@@ -57,10 +57,15 @@ def test_a_child_ends_with_its_parent(shadowed, words):
     code += "words = tied(['sleep', '60']) if sys.argv[1] == 'tied' else sys.argv[1:]\n"
     code += "child = subprocess.Popen(words); print(child.pid, flush=True); time.sleep(60)"
     told = ["tied"] if "sleep" in words else words
+    before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     with subprocess.Popen(
         [sys.executable, "-P", "-c", code, *told],
         cwd=shadowed,
-        env={**os.environ, "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{shadowed}/lib"},
+        # An empty entry would be the working directory.
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([*filter(None, before), f"{shadowed}/lib"]),
+        },
         stdout=subprocess.PIPE,
     ) as parent:
         child = int(parent.stdout.readline())
