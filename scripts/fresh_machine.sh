@@ -12,6 +12,7 @@
 # it is told there too. Mounts are in a namespace of their own, so they go with the last process,
 # however it ends; then the tree goes.
 set -euo pipefail
+inside=/opt/agebo_hpc # the checkout in the system that is made
 
 usage() {
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d' >&2
@@ -62,7 +63,7 @@ bootstrap() {
     take_along /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt \
         /etc/pip.conf /etc/xdg/pip "$HOME/.config/pip" "$HOME/.pip" \
         "${PIP_CONFIG_FILE:-}" "${SSL_CERT_FILE:-}" "${REQUESTS_CA_BUNDLE:-}" "${CURL_CA_BUNDLE:-}"
-    git -c safe.directory='*' clone -q "$checkout" "$tree/root/agebo_hpc"
+    git -c safe.directory='*' clone -q "$checkout" "$tree$inside"
 }
 
 # Run in a mount namespace of its own, with the tree as its first word.
@@ -82,7 +83,7 @@ enter() {
         settings+=("$name=${!name}")
     done
     exec chroot "$tree" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "${settings[@]}" \
-        bash /root/agebo_hpc/scripts/lib/first_day.sh "$@"
+        bash "$inside/scripts/lib/first_day.sh" "$@"
 }
 
 stop() { # with the first process of the other namespace all others end

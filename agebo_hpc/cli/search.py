@@ -220,7 +220,8 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--warmup-epochs",
     type=click.IntRange(min=0),
-    help="Epochs of learning rate warm-up.  [default: a quarter of the epochs]",
+    help="Epochs of learning rate warm-up; a cosine schedule warms up in a twentieth of its steps "
+    "instead.  [default: the preset's, fewer in short trainings]",
 )
 @click.option(
     "--early-stopping",

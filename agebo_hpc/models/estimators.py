@@ -392,6 +392,5 @@ def _start_tensorflow(threads: int, team: Team) -> None:
         configure_tensorflow(Slot(threads, team.local_rank, team.size > 1))
     except RuntimeError as error:
         raise ConfigurationError(
-            "TensorFlow already runs in this process with other settings; fit before TensorFlow "
-            "is used, and with the same threads each time."
+            "TensorFlow already uses other devices in this process; fit before TensorFlow is used."
         ) from error

@@ -168,11 +168,6 @@ class RunDirectory:
         return self.path / "log.txt"
 
     @property
-    def models_path(self) -> Path:
-        """The directory of saved models."""
-        return self.path / "models"
-
-    @property
     def journal_path(self) -> Path:
         """The journal: one line for each event."""
         return self.path / JOURNAL_NAME

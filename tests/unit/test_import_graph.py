@@ -28,7 +28,7 @@ COLUMNS = (
 )
 BESIDE: set[tuple[str, str]] = {("training", "data"), ("models", "execution")}
 DOORS = {
-    "mpi4py": {"execution", "data", "training/mpi_group.py", "__main__.py"},
+    "mpi4py": {"execution", "training/mpi_group.py", "__main__.py"},
     "tensorflow": {"training", "models"},
     "keras": {"training", "models"},
     "horovod": {"training", "models"},

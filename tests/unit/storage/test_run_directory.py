@@ -63,7 +63,7 @@ def test_a_new_run_directory_may_be_an_empty_one_in_new_parents(tmp_path: Path) 
     path = tmp_path / "a" / "b"
     path.mkdir(parents=True)
     run = RunDirectory.create(path, {})
-    assert run.models_path.is_dir()
+    assert (run.path / "models").is_dir()
     assert {item.name for item in path.iterdir()} == {"config.toml", "models"}
 
 
