@@ -38,7 +38,19 @@ def session(pid):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["Trixie"], ["--keep"], ["trixie", "horovod"], ["trixie", "-x"]]
+    "words",
+    [
+        [],
+        ["Trixie"],
+        ["--keep"],
+        ["trixie", "horovod"],
+        ["trixie", "-x"],
+        ["trixie", "--and"],
+        ["trixie", "--and", ""],
+        ["/nowhere", "--and", "true"],
+        ["/"],
+        ["./", "HOROVOD=0", "--and", "true"],
+    ],
 )
 def test_a_word_that_means_nothing_shows_how_it_is_called(words):
     done = subprocess.run([SCRIPT, *words], capture_output=True, text=True, check=False)
@@ -70,6 +82,36 @@ def test_one_that_is_interrupted_leaves_no_mount_no_process_and_no_file(tmp_path
     while left := [p for p in psutil.process_iter() if session(p.pid) == process.pid]:
         assert time.monotonic() < end, left
         time.sleep(0.05)
+
+
+def small_system(tree):
+    """Make a system that has a shell, an empty checkout and nothing else."""
+    for name in ("proc", "dev", "sys", "usr/bin", "opt/agebo_hpc"):
+        (tree / name).mkdir(parents=True)
+    for program in ("bash", "env"):
+        found = shutil.which(program)
+        shutil.copy(found, tree / "usr/bin" / program)
+        listing = subprocess.run(["ldd", found], capture_output=True, text=True, check=True).stdout
+        for word in listing.split():
+            if word.startswith("/"):
+                (tree / word[1:]).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(word, tree / word[1:])
+
+
+@needs_root
+def test_commands_are_all_run_in_a_system_that_was_kept(tmp_path):
+    small_system(tmp_path)
+    words = ['echo "in $PWD" >proof', "exit 3", "exit 4", "echo still >>proof"]
+    done = subprocess.run(
+        [SCRIPT, tmp_path, *(word for command in words for word in ("--and", command))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "== exit 3: code 3, " in done.stdout and "== exit 4: code 4, " in done.stdout
+    assert (tmp_path / "opt/agebo_hpc/proof").read_text() == "in /opt/agebo_hpc\nstill\n"
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
 
 
 @needs_root
