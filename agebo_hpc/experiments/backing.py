@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -14,7 +14,8 @@ from agebo_hpc.errors import InputMissingError, UsageError
 from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.space.problem import Problem
 from agebo_hpc.training.recorded_table import read_table
-from agebo_hpc.training.simulation import SIMULATIONS
+from agebo_hpc.training.simulation import SIMULATIONS, TABLES, table_place
+from agebo_hpc.training.simulation_text import SimulationText, TablePlace
 
 SECONDS = 27 * 60.0
 """Of a training by one process: AgE-1's in AgEBO-Tabular."""
@@ -152,38 +153,38 @@ def parse_backings(text: str, preset: str = "v1") -> list[Backing]:
     InputMissingError
         If a file is not there.
     """
-    name, colon, rest = text.partition(":")
+    name, colon, _ = text.partition(":")
     if name not in SIMULATIONS or not colon and Path(text).exists():
         return [_data_set(text, preset)]
+    parts = SimulationText.parse(text)
     kind = KINDS.get(name)
-    if name == "recorded":
-        return [_recorded(rest, preset)]
-    if kind is None:
-        return [Backing(_label(name, rest), simulate=text, preset=preset)]
-    place, *options = rest.split(",")
-    file, _, dataset = place.partition(":")
-    if not file:
+    if name not in TABLES:
+        return [Backing(name, simulate=text, preset=preset)]
+    place = table_place(parts).resolved() if parts.words else TablePlace("")
+    if not place.file:
         raise UsageError(f"--backing is {text}; name the table's file, as in {name}:FILE.")
-    whole = str(Path(file).resolve())
+    if kind is None:
+        return [_recorded(parts, place, preset)]
     found = []
-    has_factor = any(word.strip().startswith("factor=") for word in options)
-    for each in (dataset,) if dataset else kind.datasets(whole):
-        scaled = [] if has_factor else [f"factor={kind.factors.get(each, 1):g}"]
-        simulate = ",".join([f"{name}:{whole}:{each}", *options, *scaled])
+    for each in (place.dataset,) if place.dataset else kind.datasets(place.file):
+        words = (str(replace(place, dataset=each)),)
+        values = {**parts.values}
+        values.setdefault("factor", f"{kind.factors.get(each, 1):g}")
+        simulate = str(SimulationText(name, words, values))
         found.append(Backing(each, None, simulate, preset, kind.defaults))
     return found
 
 
-def _recorded(rest: str, preset: str) -> Backing:
+def _recorded(parts: SimulationText, place: TablePlace, preset: str) -> Backing:
     """Return a table of recorded trainings; the median one by one process takes `SECONDS`."""
-    file, *options = rest.split(",")
-    words = [f"recorded:{Path(file).resolve()}", *options]
-    if not any(word.strip().startswith("factor=") for word in options):
-        trainings = read_table(file).trainings
+    values = dict(parts.values)
+    if "factor" not in values:
+        trainings = read_table(place.file).trainings
         alone = [t for t in trainings if t.configuration.num_processes == 1] or trainings
         seconds = median(t.seconds_before + sum(t.seconds) for t in alone)
-        words.append(f"factor={SECONDS / seconds:.4g}")
-    return Backing(_label("recorded", rest), simulate=",".join(words), preset=preset)
+        values["factor"] = f"{SECONDS / seconds:.4g}"
+    simulate = SimulationText("recorded", (str(place),), values)
+    return Backing(Path(place.file).stem, simulate=str(simulate), preset=preset)
 
 
 def _data_set(text: str, preset: str) -> Backing:
@@ -194,9 +195,3 @@ def _data_set(text: str, preset: str) -> Backing:
             f"DATA.h5, or one of {', '.join(f'{name}:…' for name in SIMULATIONS)}."
         )
     return Backing(path.stem, str(path.resolve()), None, preset)
-
-
-def _label(name: str, rest: str) -> str:
-    """Return a table's file without directory and ending, or the simulation's name."""
-    place = next((word for word in rest.split(",") if word and "=" not in word), "")
-    return Path(place.partition(":")[0]).stem or name

@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.configuration import Configuration, Evaluation
+from agebo_hpc.training.simulation_text import SimulationText, TablePlace
 
 if TYPE_CHECKING:
     # It brings scikit-learn, which a thousand sleeping ranks need not load.
@@ -194,42 +194,33 @@ def sleeping(problem: Problem, simulation: Simulation) -> Problem:
     )
 
 
-def _lognormal(words: list[str], values: Mapping[str, str]) -> Simulation:
-    if words:
-        raise UsageError(f"--simulate lognormal has {words[0]!r}; write key=value, as in mean=60.")
+def _lognormal(text: SimulationText) -> Simulation:
+    if text.words:
+        raise UsageError(
+            f"--simulate lognormal has {text.words[0]!r}; write key=value, as in mean=60."
+        )
     known = {field.name for field in fields(Lognormal)}
-    return Lognormal(**_numbers(values, known))
+    return Lognormal(**_numbers(text.values, known))
 
 
-def _fcnet(words: list[str], values: Mapping[str, str]) -> Simulation:
+def _fcnet(text: SimulationText) -> Simulation:
     from agebo_hpc.training.fcnet import FCNet
 
-    if len(words) != 1:
-        raise UsageError(
-            "--simulate fcnet needs the table, as in fcnet:fcnet.parquet:protein_structure."
-        )
-    file, _, dataset = words[0].partition(":")
-    return FCNet(file, dataset, **_numbers(values, {"factor", "efficiency"}))
+    place = table_place(text)
+    return FCNet(place.file, place.dataset, **_numbers(text.values, {"factor", "efficiency"}))
 
 
-def _recorded(words: list[str], values: Mapping[str, str]) -> Simulation:
+def _recorded(text: SimulationText) -> Simulation:
     from agebo_hpc.training.recorded import Recorded
 
-    if len(words) != 1:
-        raise UsageError("--simulate recorded needs the table, as in recorded:table.parquet.")
-    return Recorded(words[0], **_numbers(values, {"factor"}))
+    return Recorded(table_place(text).file, **_numbers(text.values, {"factor"}))
 
 
-def _lcbench(words: list[str], values: Mapping[str, str]) -> Simulation:
+def _lcbench(text: SimulationText) -> Simulation:
     from agebo_hpc.training.lcbench import LCBench
 
-    if len(words) != 1:
-        raise UsageError(
-            "--simulate lcbench needs the surrogate's directory and a data set, as in "
-            "lcbench:lcbench-surrogate:covertype."
-        )
-    directory, _, dataset = words[0].partition(":")
-    return LCBench(directory, dataset, **_numbers(values, {"factor", "efficiency"}))
+    place = table_place(text)
+    return LCBench(place.file, place.dataset, **_numbers(text.values, {"factor", "efficiency"}))
 
 
 def _numbers(values: Mapping[str, str], known: set[str]) -> dict[str, float]:
@@ -244,13 +235,35 @@ def _numbers(values: Mapping[str, str], known: set[str]) -> dict[str, float]:
     return numbers
 
 
-SIMULATIONS: dict[str, Callable[[list[str], Mapping[str, str]], Simulation]] = {
+SIMULATIONS: dict[str, Callable[[SimulationText], Simulation]] = {
     "lognormal": _lognormal,
     "fcnet": _fcnet,
     "lcbench": _lcbench,
     "recorded": _recorded,
 }
-"""By name: from the words without an equals sign and the values by key to a simulation."""
+"""By name: from the parts of its text to a simulation."""
+
+TABLES = {
+    "fcnet": "the table, as in fcnet:fcnet.parquet:protein_structure",
+    "lcbench": "the surrogate's directory and a data set, as in "
+    "lcbench:lcbench-surrogate:covertype",
+    "recorded": "the table, as in recorded:table.parquet",
+}
+"""Simulations that read a file: what their text needs to name."""
+
+
+def table_place(text: SimulationText) -> TablePlace:
+    """Return the table that a simulation reads.
+
+    Raises
+    ------
+    UsageError
+        If not exactly one is named.
+    """
+    if len(text.words) != 1:
+        several = " Write a comma within a path as \\,." if text.words else ""
+        raise UsageError(f"--simulate {text.name} needs {TABLES[text.name]}.{several}")
+    return TablePlace.parse(text.words[0], has_datasets=text.name != "recorded")
 
 
 def parse_simulation(text: str) -> Simulation:
@@ -261,13 +274,10 @@ def parse_simulation(text: str) -> Simulation:
     UsageError
         If the name, a key or a value is not known.
     """
-    name, _, rest = text.partition(":")
-    if name not in SIMULATIONS:
+    parts = SimulationText.parse(text)
+    if parts.name not in SIMULATIONS:
         raise UsageError(f"--simulate is {text}; choose among {', '.join(SIMULATIONS)}.")
-    parts = [part.strip() for part in rest.split(",") if part.strip()]
-    pairs: list[Any] = [part.partition("=") for part in parts if "=" in part]
-    values = {key: value for key, _, value in pairs}
-    return SIMULATIONS[name]([part for part in parts if "=" not in part], values)
+    return SIMULATIONS[parts.name](parts)
 
 
 def num_epochs_of(simulation: Simulation) -> int | None:
@@ -277,5 +287,8 @@ def num_epochs_of(simulation: Simulation) -> int | None:
 
 def with_whole_path(text: str) -> str:
     """Return the text of a simulation with the whole path of its file, if it has one."""
-    file = getattr(parse_simulation(text), "file", None)
-    return text if file is None else text.replace(file, str(Path(file).resolve()), 1)
+    parse_simulation(text)
+    parts = SimulationText.parse(text)
+    if parts.name not in TABLES:
+        return text
+    return str(replace(parts, words=(str(table_place(parts).resolved()),)))

@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -186,6 +187,37 @@ def test_the_file_of_a_simulation_is_stored_with_its_whole_path(table, monkeypat
     text = f"fcnet:{table.name}:protein,factor=0.5"
     assert with_whole_path(text) == f"fcnet:{table}:protein,factor=0.5"
     assert with_whole_path("lognormal:mean=3") == "lognormal:mean=3"
+
+
+PLACES = (
+    *("lcbench", "fcnet", "recorded", "a:b", "a,b", "a=b", "factor=2", "a b", " a ", "a\\b"),
+    *("a\\,b", "x,factor=2", "\\", "recorded:recorded", "\u00fc\n"),
+)
+
+
+@pytest.mark.parametrize("directory", PLACES)
+@pytest.mark.parametrize("kind", ["fcnet", "lcbench", "recorded"])
+def test_a_stored_simulation_reads_back_whatever_its_directories_are_called(
+    kind, directory, tmp_path, monkeypatch
+):
+    (tmp_path / directory).mkdir()
+    monkeypatch.chdir(tmp_path / directory)
+    dataset = "" if kind == "recorded" else ":covertype"
+    simulation = parse_simulation(f"{kind}:{kind}{dataset},factor=2")
+    stored = with_whole_path(f"{kind}:{kind}{dataset},factor=2")
+    monkeypatch.chdir("/")
+    assert parse_simulation(stored) == replace(
+        simulation, file=str(tmp_path / directory / kind)
+    ), stored
+    assert with_whole_path(stored) == stored
+
+
+def test_a_colon_in_the_path_of_a_table_is_no_data_set():
+    assert parse_simulation("fcnet:/a:b/t.csv:protein").file == "/a:b/t.csv"
+    assert parse_simulation("fcnet:/a:b/t.csv").dataset == ""
+    assert parse_simulation("recorded:/a=1/t.parquet,factor=2").file == "/a=1/t.parquet"
+    with pytest.raises(UsageError, match="comma within a path"):
+        parse_simulation("recorded:/a,b/t.parquet")
 
 
 def test_a_table_that_cannot_be_used_is_refused(table, tmp_path):
