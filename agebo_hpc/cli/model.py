@@ -93,7 +93,8 @@ SHOWN_CLASSES = 12
     "--seeds",
     type=Integers(),
     help="Train once with each of these, such as 1,2,3, print the scores of all, and keep the "
-    "one that is best on the validation part (the first, with --include-validation).",
+    "one that is best on the validation part (the first, with --include-validation). The scores "
+    "of the others, on the test part too, are for comparison and choose nothing.",
 )
 @_DATA
 @_THREADS

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 
 VARIABLE = "AGEBO_BIND"
-CHOICES = ("none", "cores")
+"""Environment variable: ``cores``, or ``none`` as without it."""
 
 
 def is_asked() -> bool:

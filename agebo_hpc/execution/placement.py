@@ -109,11 +109,6 @@ class Placement:
             return sum(size >= num_slots for size in sizes)
         return sum(size // num_slots for size in sizes)
 
-    @property
-    def num_waiting(self) -> int:
-        """Number of evaluations that wait for their slots."""
-        return len(self._waiting)
-
     def has_room(self) -> bool:
         """Tell whether a free slot is neither reserved nor waited for.
 

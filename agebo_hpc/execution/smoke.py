@@ -230,11 +230,13 @@ def _create_group(comm: MPI.Intracomm) -> str:
 
 def _first_ranks(comm: MPI.Intracomm, members: int) -> Any:
     """Return a communicator of the first ranks. Only these call it."""
-    group = comm.Get_group().Incl(list(range(members)))
+    everyone = comm.Get_group()
+    group = everyone.Incl(list(range(members)))
     try:
         return comm.Create_group(group, tag=members)
     finally:
         group.Free()
+        everyone.Free()
 
 
 def _sum(comm: MPI.Intracomm, members: int, number: int, way: str) -> str:

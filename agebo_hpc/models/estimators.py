@@ -160,8 +160,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
             ends = team.first(lambda: [result.status for result in read_replay(run).results])
             if Status.DONE not in ends:
                 # The time was too short for one training, or all diverged: one more, in its time.
-                number = 1 + len([status for status in ends if status is not Status.CUT])
-                one = replace(request, max_evals=number, max_time=None)
+                one = replace(request, max_evals=1 + len(ends), max_time=None)
                 team.agree(lambda: run_search(Life(one, RunDirectory.open(run))))
         if "tensorflow" not in sys.modules:
             _start_tensorflow(self.threads or team.cores, team)

@@ -39,7 +39,7 @@ class Training:
 
 
 def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
-    """Train a configuration in this process and score the network on the test part, once.
+    """Train a configuration in this process and score the network on the test part.
 
     Parameters
     ----------
@@ -53,7 +53,9 @@ def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
     Returns
     -------
     Model
-        With scores of the test part and, unless it was trained on, of the validation part.
+        With scores of the test part and, unless it was trained on, of the validation part. With
+        several seeds it is the network that is best on the validation part; the others' scores
+        are told beside its own, those on the test part too, and choose nothing.
 
     Raises
     ------
@@ -115,8 +117,9 @@ def make_model(
 ) -> Model:
     """Return the best of some trainings as a model with its scores. Local.
 
-    The validation part decides; where it was trained on, the first training is kept. The test
-    part is looked at after that.
+    The validation part decides; where it was trained on, the first training is kept. All
+    networks are scored on the test part after that, to show how much a seed matters: whoever
+    picks a seed by these scores has no test part left.
 
     Parameters
     ----------

@@ -118,6 +118,8 @@ def v1_hyperparameters() -> HyperparameterSpace:
     )
 
 
+SC21_OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adam", "adadelta", "adamax", "nadam")
+"""Optimizers of the second paper's space."""
 SC21_UNITS = tuple(range(50, 1976, 25))
 """Widths of the second paper's space: 390 dense layers with its five activations."""
 
@@ -135,7 +137,7 @@ def sc21_hyperparameters(losses: Sequence[str] = ()) -> HyperparameterSpace:
     dimensions = [
         Integer(16, 2048, prior="log-uniform", name="batch_size"),
         Real(1e-4, 1e-2, prior="log-uniform", name="learning_rate"),
-        Categorical(list(OPTIMIZERS[:7]), name="optimizer"),
+        Categorical(list(SC21_OPTIMIZERS), name="optimizer"),
         Integer(3, 30, name="plateau_patience"),
         Integer(3, 30, name="early_stopping_patience"),
     ]

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from agebo_hpc.errors import ConfigurationError
-from agebo_hpc.space.recipe import METRICS, Recipe
+from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.training.losses import (
     ROW_LOSSES,
     RowLosses,
@@ -168,7 +168,3 @@ def _ranking(metric: str, columns: int) -> Callable[[np.ndarray, int], float]:
 
 def _sums(*columns: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.reduce_sum(tf.cast(column, tf.float64)) for column in columns])
-
-
-TASKS = {kind: make_task(kind) for kind in METRICS}
-"""The kinds of targets, each with the loss and the metric that is its own."""

@@ -21,7 +21,7 @@ from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import Recipe
 from agebo_hpc.training import data_parallel
 from agebo_hpc.training.engine import *
-from agebo_hpc.training.metrics import TASKS
+from agebo_hpc.training.metrics import make_task
 from agebo_hpc.training.network import initial_parameters
 
 start_group = partial(data_parallel.start_group, way=WAY)
@@ -103,7 +103,7 @@ def test_two_processes_with_half_the_batch_have_the_gradient_of_one_with_all_of_
         """
 table = rows(64, "classification", 0)
 graph = plan("classification", 2).graph
-task = TASKS["classification"]
+task = make_task("classification")
 parameters = tf.Variable(initial_parameters(graph, np.random.default_rng(0)))
 loss, whole = loss_and_gradient(graph, task, parameters, table.x, table.y)
 group = start_group(world)
@@ -148,7 +148,7 @@ for task in ("classification", "regression"):
     trained = train_network(given, rows(500, task, 0), validation, group)
     group.stop()
     scores = evaluate_rows(given.graph, trained.parameters, task, validation)
-    differences.append(trained.metric - scores[TASKS[task].metric])
+    differences.append(trained.metric - scores[make_task(task).metric])
     differences.append(trained.curve[-1]["validation_loss"] - scores["loss"])
 say(differences)
 """,

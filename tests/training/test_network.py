@@ -7,7 +7,7 @@ import tensorflow as tf
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.training.compiled_operations import ACTIVATIONS
 from agebo_hpc.training.engine import loss_and_gradient
-from agebo_hpc.training.metrics import TASKS
+from agebo_hpc.training.metrics import make_task
 from agebo_hpc.training.network import (
     forward,
     initial_parameters,
@@ -156,7 +156,7 @@ def test_the_gradient_is_that_of_the_keras_model(graph):
     y = np.random.default_rng(8).integers(0, 3, len(x)).astype(np.int32)
     variable = tf.Variable(parameters)
     loss, gradient = loss_and_gradient(
-        graph, TASKS["classification"], variable, tf.constant(x), tf.constant(y)
+        graph, make_task("classification"), variable, tf.constant(x), tf.constant(y)
     )
     model = keras_model(graph, parameters, "classification")
     with tf.GradientTape() as tape:
@@ -189,7 +189,7 @@ def test_the_gradient_is_the_slope_of_the_loss(task):
 
     variable = tf.Variable(parameters)
     loss, gradient = loss_and_gradient(
-        graph, TASKS[task], variable, tf.constant(x), tf.constant(y)
+        graph, make_task(task), variable, tf.constant(x), tf.constant(y)
     )
     assert float(loss) == pytest.approx(loss_by_hand(parameters), rel=1e-4)
     for _ in range(5):

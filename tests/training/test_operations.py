@@ -19,7 +19,7 @@ from agebo_hpc.space.operations import OPERATIONS, first_rows, quantile_edges
 from agebo_hpc.training.compiled_operations import COMPILED
 from agebo_hpc.training.engine import loss_and_gradient
 from agebo_hpc.training.keras_layers import KERAS
-from agebo_hpc.training.metrics import TASKS
+from agebo_hpc.training.metrics import make_task
 from agebo_hpc.training.network import (
     TrainingStep,
     forward,
@@ -87,7 +87,7 @@ class OperationContract:
         parameters = parameters_of(graph).astype(np.float64)
         y = np.random.default_rng(9).integers(0, graph.num_outputs, len(x)).astype(np.int32)
         variable = tf.Variable(parameters.astype(np.float32))
-        loss, gradient = loss_and_gradient(graph, TASKS["classification"], variable, x, y)
+        loss, gradient = loss_and_gradient(graph, make_task("classification"), variable, x, y)
         assert float(loss) == pytest.approx(loss_by_hand(graph, parameters, x, y), rel=1e-4)
         rng = np.random.default_rng(3)
         for _ in range(4 if parameters.size else 0):
@@ -106,7 +106,7 @@ class OperationContract:
 
         def gradient(part):
             _, found = loss_and_gradient(
-                graph, TASKS["classification"], variable, x[part], y[part]
+                graph, make_task("classification"), variable, x[part], y[part]
             )
             return np.zeros(0) if found is None else found.numpy()
 

@@ -151,7 +151,7 @@ class Pair:
         assert self.fast.has_room() == naive.has_room()
         assert self.fast.num_slots == sum(map(len, naive.groups))
         assert self.fast.largest_group == naive.largest_group
-        assert self.fast.num_waiting == len(naive.waiting)
+        assert len(self.fast._waiting) == len(naive.waiting)
 
     def step(self, action, size, choice):
         slots = sorted(self.naive.home)
@@ -179,7 +179,7 @@ class Pair:
             self.both("request", self.asked, len(group))
             self.asked += 1
         assert not self.fast.has_room()
-        assert not self.fast.num_waiting
+        assert not self.fast._waiting
 
 
 actions = ["request"] * 6 + ["release"] * 4

@@ -4,6 +4,7 @@ import pytest
 from skopt.space import Categorical, Integer
 
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.space import problem as problems
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem, preset
 from agebo_hpc.space.recipe import LOSSES, METRICS, Recipe
@@ -58,7 +59,7 @@ def test_a_choice_that_no_recipe_can_have_is_refused_at_once():
             Problem(hyperparameters=HyperparameterSpace([dimension]))
 
 
-def test_presets_of_the_second_paper_say_what_it_says():
+def test_presets_of_the_second_paper_say_what_it_says(monkeypatch):
     combo, attn = preset("combo-like"), preset("attn-like")
     assert combo.hyperparameters.defaults == {
         "batch_size": 32,
@@ -71,6 +72,8 @@ def test_presets_of_the_second_paper_say_what_it_says():
     }
     assert set(attn.hyperparameters.names) == set(combo.hyperparameters.names) - {"loss"}
     assert tuple(combo.hyperparameters.dimensions[2].categories) == SEVEN
+    monkeypatch.setattr(problems, "OPTIMIZERS", ("newer", *problems.OPTIMIZERS))
+    assert preset("combo-like").hyperparameters.to_dict() == combo.hyperparameters.to_dict()
     assert combo.recipe.epochs == attn.recipe.epochs == 100
     assert (combo.recipe.metric, attn.recipe.metric) == ("r2", "average_precision")
     with_eight = combo.hyperparameters.with_processes([8])
