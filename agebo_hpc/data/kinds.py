@@ -25,11 +25,11 @@ from agebo_hpc.data.text_cells import TextCells, matches
 from agebo_hpc.data.values import (
     all_numbers,
     as_levels,
-    as_numbers,
     as_times,
     read_texts,
     text_among_dates,
     text_among_numbers,
+    usable,
 )
 from agebo_hpc.errors import DataError
 
@@ -171,7 +171,7 @@ def _numbers(column: pd.Series, wish: Wish) -> Decided:
         return _category(column, LEVEL, wish, inexact(column))
     reading = Reading(form, missing=wish.missing)  # type: ignore[arg-type]
     everything = all_numbers(column)
-    numbers = as_numbers(column, reading)
+    numbers = usable(everything, reading)
     oddities = of_numbers(str(column.name), everything, numbers, whole)
     kept = column if is_number_dtype(column.dtype) and not wish.missing else None
     values = kept if kept is not None else pd.Series(numbers, column.index, name=column.name)
@@ -259,7 +259,8 @@ def _read(
         said = of_text(cells, ~missing, reading, 1.0, name)
         return _dates(column, reading, wish, said)
     reading = replace(reading, missing=wish.missing)
-    everything, numbers = all_numbers(column, reading), as_numbers(column, reading)
+    everything = all_numbers(column, reading)
+    numbers = usable(everything, reading)
     all_whole = bool(whole[~missing].all()) and reading.form == "number"
     oddities = (
         *exact,

@@ -75,10 +75,11 @@ def plain_column(column: pyarrow.ChunkedArray, words: bool = False) -> pd.Series
 def _all(texts: pyarrow.Array, *patterns: str) -> bool:
     """Tell whether every text that is there fits one of the patterns, in any case of letters."""
     pattern = "|".join(patterns)
-    head = texts.slice(0, _TRIED_CELLS)
+    # Most columns that do not fit show it at once.
+    parts = [texts.slice(0, _TRIED_CELLS), texts] if len(texts) > 10 * _TRIED_CELLS else [texts]
     return all(
         bool((matches(part, pattern, ignore_case=True) | mask(part.is_null())).all())
-        for part in (head, texts)
+        for part in parts
     )
 
 

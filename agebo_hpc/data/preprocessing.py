@@ -6,7 +6,6 @@ a pickle.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,7 +31,7 @@ from agebo_hpc.data.kinds import Decided, Wishes, decide
 from agebo_hpc.data.reading import Kind, Reading
 from agebo_hpc.data.stored import check_stored
 from agebo_hpc.data.target import ClassCoding, RealCoding, TargetCoding, Task, target_from_dict
-from agebo_hpc.data.values import as_levels, as_numbers
+from agebo_hpc.data.training_column import TrainingColumn
 from agebo_hpc.errors import DataError
 
 ONE_HOT_LEVELS = 16
@@ -323,15 +322,15 @@ def fit_crossfitted(
         if leader is not None:
             encoders.append(encoder_for(by_column[leader], name, reading))
             continue
-        column = _cells(frame, division.together(name))
+        column = TrainingColumn(_cells(frame, division.together(name)), reading)
         of_input = seen.setdefault(division.input_of(name), {})
-        reason = _useless(column, reading, of_input, one_hot_levels)
+        reason = column.useless(of_input, one_hot_levels)
         if reason:
             dropped[name] = reason
             continue
-        if len(column) > len(frame):
-            _check_one_hot(column, reading, one_hot_levels)
-        encoder, features = _fit_encoder(column, reading, y, one_hot_levels, seed)
+        if len(column.cells) > len(frame):
+            _check_one_hot(column, one_hot_levels)
+        encoder, features = _fit_encoder(column, y, one_hot_levels, seed)
         by_column[name] = encoder
         if features is not None:
             crossfitted[name] = features
@@ -353,9 +352,9 @@ def _cells(frame: pd.DataFrame, names: list[str]) -> pd.Series:
     return cells.astype("str") if cells.dtype == np.dtype(object) else cells
 
 
-def _check_one_hot(column: pd.Series, reading: Reading, one_hot_levels: int) -> None:
+def _check_one_hot(column: TrainingColumn, one_hot_levels: int) -> None:
     """Refuse target means of inputs that are alike: a row would count twice in them."""
-    number = len(as_levels(column, reading)[1]) if reading.kind == "category" else 0
+    number = len(column.levels[1]) if column.reading.kind == "category" else 0
     if number > one_hot_levels:
         raise DataError(
             f"Column {column.name!r} has {number} levels and belongs to inputs that are alike, "
@@ -364,45 +363,18 @@ def _check_one_hot(column: pd.Series, reading: Reading, one_hot_levels: int) -> 
 
 
 def _fit_encoder(
-    column: pd.Series, reading: Reading, y: NDArray[Any], one_hot_levels: int, seed: int
+    column: TrainingColumn, y: NDArray[Any], one_hot_levels: int, seed: int
 ) -> tuple[Encoder, Features | None]:
+    reading = column.reading
     if reading.kind == "numeric":
-        return NumericEncoder.fit(column, reading), None
+        return NumericEncoder.fit_numbers(column.name, column.numbers, reading), None
     if reading.kind == "datetime":
-        return DateEncoder.fit(column, reading), None
-    _, levels = as_levels(column, reading)
+        return DateEncoder.fit(column.cells, reading), None
+    _, levels = column.levels
     if len(levels) <= one_hot_levels:
         ordered = sorted(levels, key=lambda level: (level is None, level or ""))
-        return OneHotEncoder(str(column.name), tuple(ordered), reading), None
-    return TargetMeanEncoder.fit(column, y, seed, reading)
-
-
-def _useless(
-    column: pd.Series, reading: Reading, seen: dict[bytes, str], one_hot_levels: int
-) -> str:
-    """Return why a column is not used, or nothing; remembers what it has seen."""
-    values = pd.Series(as_numbers(column, reading)) if reading.kind == "numeric" else column
-    distinct = values.nunique(dropna=False)
-    if values.isna().all():
-        return "no value that can be used in any training row"
-    if distinct == 1:
-        return "the same value in all training rows"
-    if reading.kind == "category" and distinct == len(column) > one_hot_levels:
-        return "a different value in every training row"
-    digest = _digest(column, reading)
-    if digest in seen:
-        return f"identical with {seen[digest]!r}"
-    seen[digest] = str(column.name)
-    return ""
-
-
-def _digest(column: pd.Series, reading: Reading) -> bytes:
-    if reading.kind == "numeric":
-        return hashlib.sha256(as_numbers(column, reading).tobytes()).digest()
-    codes, levels = as_levels(column, reading)
-    digest = hashlib.sha256(codes.tobytes())
-    digest.update("\0".join("\1" if level is None else level for level in levels).encode())
-    return digest.digest()
+        return OneHotEncoder(column.name, tuple(ordered), reading), None
+    return TargetMeanEncoder.fit(column.cells, y, seed, reading)
 
 
 def _reasons(dropped: Mapping[str, str]) -> str:

@@ -67,7 +67,11 @@ def as_numbers(column: pd.Series, reading: Reading = NUMBER) -> NDArray[np.float
     DataError
         If a cell is no number; names the column, five such cells, their count and rows.
     """
-    numbers = all_numbers(column, reading)
+    return usable(all_numbers(column, reading), reading)
+
+
+def usable(numbers: NDArray[np.float64], reading: Reading) -> NDArray[np.float64]:
+    """Return what `all_numbers` gave as `as_numbers` does; see there."""
     numbers = np.where(np.abs(numbers) < LARGEST, numbers, np.nan)
     excluded = _as_plain_numbers(reading.missing) if reading.missing else []
     return np.where(np.isin(numbers, excluded), np.nan, numbers) if excluded else numbers
