@@ -42,6 +42,9 @@ GRACE_SECONDS = 30.0
 """How much longer than an evaluation's time limit a child may take to see it itself, at most;
 else as long again."""
 
+CLOSE_SECONDS = 30.0
+"""How long the nursery may take to end."""
+
 GIVEN_UP = 61
 """Tag: a member tells the others of an evaluation that its child ended too early."""
 
@@ -104,9 +107,17 @@ class Nursery:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and the child that it waits for."""
+        with suppress(OSError):
+            # Heard whoever else has a copy of the descriptor: a process that was forked meanwhile.
+            self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
-        self._process.wait()
+        try:
+            self._process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Libraries may hang while they are unloaded; its child dies with it.
+            self._process.kill()
+            self._process.wait()
 
     def _hear(self) -> bytes:
         try:

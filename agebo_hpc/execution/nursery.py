@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -34,6 +35,9 @@ from agebo_hpc.training.ways import has_horovod
 
 LONGEST_ORDER = 1 << 16
 """Bytes of an order, at most."""
+
+LOOK_SECONDS = 0.02
+"""Between two looks after a child where the kernel cannot say that it has ended."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,54 @@ def joins_children(request: Mapping[str, Any]) -> bool:
 
 
 def report(control: socket.socket, child: int) -> None:
-    """Tell the rank the child's number, wait for its end and tell that."""
-    control.send(pickle.dumps(child))
+    """Tell the rank the child's number, wait for its end and tell that.
+
+    A rank that closes the control socket meanwhile wants the child no more: it is killed. It would
+    wait for a word that never comes, as long as anyone keeps the other end of its channel open.
+    """
+    try:
+        control.send(pickle.dumps(child))
+        await_end(control, child)
+    except ConnectionError:
+        os.kill(child, signal.SIGKILL)
     _, status, usage = os.wait4(child, 0)
     control.send(pickle.dumps(End(status, usage.ru_maxrss * 1024)))
+
+
+def await_end(control: socket.socket, child: int) -> None:
+    """Return when a child has ended, which is not reaped yet.
+
+    Raises
+    ------
+    ConnectionError
+        If the rank has closed its end before.
+    """
+    with _descriptor_of(child) as process:
+        while not _has_ended(child):
+            watched = [control.fileno(), *(() if process is None else (process,))]
+            pause = LOOK_SECONDS if process is None else None
+            readable, _, _ = select.select(watched, [], [], pause)
+            # Nothing is sent while a child lives: what can be read is the end.
+            if control.fileno() in readable:
+                raise ConnectionResetError("the rank is gone")
+
+
+@contextmanager
+def _descriptor_of(child: int) -> Iterator[int | None]:
+    """Open a descriptor that is readable once a process has ended; None on a kernel without."""
+    try:
+        descriptor = os.pidfd_open(child)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _has_ended(child: int) -> bool:
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def fork(request: Mapping[str, Any], order: Order, channel: int) -> int:
