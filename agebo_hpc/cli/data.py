@@ -9,22 +9,32 @@ from typing import Any, Literal, cast
 
 import click
 
-_SPLIT = click.option(
+from agebo_hpc.cli.options import GroupedCommand, grouped
+
+COLUMNS, CELLS, DATA_SET = "Columns", "Cells", "Data set"
+"""Headings of the help."""
+
+_SPLIT = grouped(
     "--split",
     default="0.42,0.25,0.33",
     show_default=True,
     metavar="A,B,C",
     help="Shares of the rows for training, validation and test; sum 1.",
+    group=DATA_SET,
 )
-_SEED = click.option(
+_SEED = grouped(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=42,
     show_default=True,
     help="Seed of the split and of cross-fitting.",
+    group=DATA_SET,
 )
-_FORCE = click.option(
-    "--force", is_flag=True, help="Replace the output file if it exists (default: refuse)."
+_FORCE = grouped(
+    "--force",
+    is_flag=True,
+    help="Replace the output file if it exists (default: refuse).",
+    group=DATA_SET,
 )
 PRINTED_COLUMNS = 60
 """Columns that `data prepare` prints; of more, those with oddities."""
@@ -82,78 +92,96 @@ def fetch(
     _report(made, time.monotonic() - started)
 
 
-@data.command()
+@data.command(cls=GroupedCommand)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--target", required=True, metavar="COL", help="Column to predict (no default).")
-@click.option(
+@grouped(
+    "--target", required=True, metavar="COL", help="Column to predict (no default).", group=COLUMNS
+)
+@grouped(
     "--out",
     required=True,
     type=click.Path(path_type=Path),
     metavar="F.h5",
     help="Prepared file to write (no default).",
+    group=DATA_SET,
 )
-@click.option(
+@grouped(
     "--task",
     type=click.Choice(["auto", "classification", "regression"]),
     default="auto",
     show_default=True,
     help="auto: text, booleans, integers with up to 20 distinct values and numbers with two are "
     "classes; other numbers are a regression.",
+    group=COLUMNS,
 )
-@click.option(
+@grouped(
     "--drop",
     multiple=True,
     metavar="COL",
     help="Column to leave out; may be repeated (default: none).",
+    group=COLUMNS,
 )
-@click.option(
+@grouped(
     "--categorical",
     multiple=True,
     metavar="COL",
     help="Column that is a category though it looks numeric, the target too; 0.50 and 0.5 are one "
     "level. May be repeated (default: none).",
+    group=COLUMNS,
 )
-@click.option(
+@grouped(
     "--text",
     multiple=True,
     metavar="COL",
     help="Column that is a category whose levels are its texts exactly as they stand, the target "
     "too; may be repeated (default: none).",
+    group=COLUMNS,
+    usual=False,
 )
-@click.option(
+@grouped(
     "--numeric",
     multiple=True,
     metavar="COL",
     help="Column of numbers, the target too; other cells are an error. May be repeated (default: "
     "the cells decide).",
+    group=COLUMNS,
+    usual=False,
 )
-@click.option(
+@grouped(
     "--date",
     multiple=True,
     metavar="COL[=ORDER]",
     help="Column of dates; ORDER is ymd, dmy or mdy where the cells do not show it. May be "
     "repeated (default: the cells decide).",
+    group=COLUMNS,
+    usual=False,
 )
-@click.option(
+@grouped(
     "--missing",
     multiple=True,
     metavar="TEXT",
     help="Text that stands for a missing cell, as in --missing unknown --missing=-999; may be "
     "repeated (default: empty, NA, N/A, NaN, None, null, ?).",
+    group=CELLS,
+    usual=False,
 )
-@click.option(
+@grouped(
     "--decimal",
     type=click.Choice([".", ","]),
     help="Mark before the fraction of numbers in text (default: what the cells show).",
+    group=CELLS,
+    usual=False,
 )
-@click.option(
+@grouped(
     "--one-hot-levels",
     type=click.IntRange(1),
     default=16,
     show_default=True,
     help="Most levels of a category that is one-hot encoded; more are target encoded.",
+    group=CELLS,
+    usual=False,
 )
-@click.option(
+@grouped(
     "--input",
     "inputs",
     multiple=True,
@@ -161,15 +189,24 @@ def fetch(
     help="Column, or pattern such as gene_*, that belongs to the input NAME; may be repeated, for "
     "the same input and for others. A column named in full goes before patterns (default: one "
     "input with all columns).",
+    group=COLUMNS,
+    usual=False,
 )
-@click.option(
+@grouped(
     "--alike",
     multiple=True,
     metavar="NAME,NAME",
     help="Inputs with the same kind of columns in the same order: they are encoded alike and have "
     "equal shape; may be repeated (default: none).",
+    group=COLUMNS,
+    usual=False,
 )
-@click.option("--name", help="Name of the data set (default: the output file's, without .h5).")
+@grouped(
+    "--name",
+    help="Name of the data set (default: the output file's, without .h5).",
+    group=DATA_SET,
+    usual=False,
+)
 @_SPLIT
 @_SEED
 @_FORCE

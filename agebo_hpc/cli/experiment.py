@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from agebo_hpc.cli.recipe_options import data_parallel_option
-from agebo_hpc.cli.search import Duration, parse_fixed
+from agebo_hpc.cli.options import GroupedCommand, given, grouped, record_options
 from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
+from agebo_hpc.experiments.shared_options import OWN_SETTINGS, PASSED_ON
+from agebo_hpc.run.option import Group, Option
+from agebo_hpc.run.options import OPTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,101 +40,121 @@ class Usual:
     epochs: int | None
 
 
-@click.command()
+OWN: dict[str, dict[str, Any]] = {
+    "walltime": {"help": "Time of each search.", "unset": "3h for tables", "usual": True},
+    "max_evals": {"help": "Evaluations of each search.", "unset": "any", "usual": True},
+    "epochs": {
+        "unset": f"{EPOCHS_OF_TABLES} for tables without epochs of their own, else the preset's "
+        "or the table's"
+    },
+    "executor": {
+        "help": "Where searches run. auto: simulated for tables; serial with one worker of one "
+        "slot, else mpi.",
+    },
+    "max_processes": {
+        "help": "Slots of each worker, the largest n; methods with a larger one are left out.",
+        "default": None,
+        "unset": "8 for tables, else 1",
+    },
+    "allocation": {
+        "help": "exclusive: a worker trains one network at a time; packed: as many as its slots "
+        "hold.",
+        "default": None,
+        "unset": "exclusive for tables, else packed",
+    },
+    "metric": {"usual": False},
+    "threads_per_slot": {"usual": False},
+    "preset": {"help": "Spaces, where a table has none."},
+    "fixed": {"help": "Let no method tune this hyperparameter; may be given several times."},
+}
+"""What is otherwise than in a search."""
+
+EXPERIMENT = "Experiment"
+
+
+def _records() -> list[Option]:
+    """Return the options that an experiment shares with a search, as they are here."""
+    return [replace(OPTIONS[name], **OWN.get(name, {})) for name in (*OWN_SETTINGS, *PASSED_ON)]
+
+
+@click.command(cls=GroupedCommand)
 @click.argument("name", required=False)
-@click.option("--list", "is_list", is_flag=True, help="List the experiments and what they show.")
-@click.option(
+@grouped(
+    "--list",
+    "is_list",
+    is_flag=True,
+    group=EXPERIMENT,
+    help="List the experiments and what they show.",
+)
+@grouped(
     "--out",
     type=click.Path(path_type=Path),
+    group=EXPERIMENT,
     help="Directory of searches and results. Experiments in one directory share their searches.",
 )
-@click.option(
+@grouped(
     "--backing",
     "backings",
     multiple=True,
     metavar="DATA.h5|fcnet:FILE[:DATASET]|lcbench:DIR[:DATASET]|recorded:FILE",
+    group=EXPERIMENT,
     help="What is trained: a prepared data set for real, or a table of trainings (as for "
     "`search --simulate`; without a data set all of the table). May be given several times.",
 )
-@click.option(
+@grouped(
     "--seeds",
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
+    group=EXPERIMENT,
     help="Searches of each method on each problem; seeds 1 to this.",
 )
-@click.option("--walltime", type=Duration(), help="Time of each search.  [default for tables: 3h]")
-@click.option(
-    "--max-evals", type=click.IntRange(min=1), help="Evaluations of each search.  [default: any]"
-)
-@click.option(
-    "--epochs",
-    type=click.IntRange(min=1),
-    help=f"Epochs of a training.  [default: {EPOCHS_OF_TABLES} for tables without epochs of "
-    "their own, else the preset's or the table's]",
-)
-@click.option(
-    "--executor",
-    type=click.Choice(["auto", "simulated", "serial", "mpi", "steps"]),
-    default="auto",
-    show_default=True,
-    help="Where searches run. auto: simulated for tables; serial with one worker of one slot, "
-    "else mpi.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Worker groups of a search.  [default: 128 for tables, else 1]",
-)
-@click.option(
-    "--max-processes",
-    type=click.IntRange(min=1),
-    help="Slots of each, the largest n; methods with a larger one are left out.  "
-    "[default: 8 for tables, else 1]",
-)
-@click.option(
-    "--allocation",
-    type=click.Choice(["exclusive", "packed"]),
-    help="exclusive: a worker trains one network at a time; packed: as many as its slots hold.  "
-    "[default: exclusive for tables, else packed]",
-)
-@click.option("--preset", default="v1", show_default=True, help="Spaces, where a table has none.")
-@click.option("--population", type=click.IntRange(min=1), default=100, show_default=True)
-@click.option("--sample-size", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option(
-    "--fix",
-    "fixed",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Let no method tune this hyperparameter; may be given several times.",
-)
-@click.option(
+@grouped(
     "--methods",
     metavar="NAME,NAME,...",
-    help="Run these methods in place of the experiment's.",
+    group=EXPERIMENT,
+    help="Run these methods in place of the experiment's.  [default: the experiment's]",
 )
-@click.option(
+@grouped(
+    "--workers",
+    type=click.IntRange(min=1),
+    group=Group.SCHEDULING.value,
+    help="Worker groups of a search.  [default: 128 for tables, else 1]",
+)
+@grouped(
+    "--jobs",
+    type=click.IntRange(min=1),
+    group=Group.SCHEDULING.value,
+    help="Searches at the same time.  [default: the cores for tables, else 1]",
+)
+@grouped(
     "--launch",
     default="mpirun -n {ranks}",
     show_default=True,
+    group=Group.MACHINE.value,
+    usual=False,
     help="What starts the ranks of a search with --executor mpi.",
 )
-@data_parallel_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Searches at the same time.  [default: the cores for tables, else 1]",
+@grouped(
+    "--dry-run",
+    is_flag=True,
+    group=EXPERIMENT,
+    help="Print the command of each search; run nothing.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the command of each search; run nothing.")
+@record_options(_records())
 def experiment(
     name: str | None, is_list: bool, out: Path | None, dry_run: bool, **options: Any
 ) -> int:
     """Repeat the papers' comparison NAME: run its searches, write its table and figures.
 
-    A killed experiment goes on by the same command; complete searches are skipped.
+    Options of a search hold for all methods but those that set them otherwise themselves. A
+    killed experiment goes on by the same command; complete searches are skipped.
     """
     from agebo_hpc.experiments.catalog import EXPERIMENTS, find_experiment
     from agebo_hpc.experiments.conduct import Conduct
+
+    asked = given(options)
+    options |= {record.name: asked.get(record.name, record.default) for record in _records()}
 
     if is_list:
         for each in EXPERIMENTS.values():
@@ -152,7 +174,7 @@ def experiment(
     conduct = Conduct(
         chosen,
         backings,
-        _settings(usual, options),
+        _settings(usual, options, asked),
         range(1, options["seeds"] + 1),
         out,
     )
@@ -197,7 +219,7 @@ def _usual_epochs(backings: list[Backing]) -> int | None:
     return EPOCHS_OF_TABLES if tables and not has_own else None
 
 
-def _settings(usual: Usual, options: dict[str, Any]) -> Settings:
+def _settings(usual: Usual, options: dict[str, Any], asked: dict[str, Any]) -> Settings:
     from agebo_hpc.experiments.settings import Settings
 
     has_end = options["walltime"] is not None or options["max_evals"] is not None
@@ -212,9 +234,10 @@ def _settings(usual: Usual, options: dict[str, Any]) -> Settings:
         epochs=options["epochs"] or usual.epochs,
         population=options["population"],
         sample_size=options["sample_size"],
-        fixed=parse_fixed(options["fixed"]),
+        fixed=options["fixed"],
         launch=options["launch"],
         data_parallel=options["data_parallel"],
+        options={name: asked[name] for name in PASSED_ON if name in asked},
     )
 
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import click
 
-from agebo_hpc.cli.search import Duration
+from agebo_hpc.cli.options import Duration, GroupedCommand, grouped, with_options
 from agebo_hpc.errors import UsageError
 from agebo_hpc.files import write_file, writing
+
+JOB, MACHINE, SEARCH = "Job", "Machine", "Search"
+"""Headings of the help."""
 
 
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,83 +23,131 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     positive = click.IntRange(min=1)
     options = [
         click.argument("search", nargs=-1, type=click.UNPROCESSED, metavar="DATA.h5 [OPTIONS]..."),
-        click.option("--site", required=True, help="Name of a site, or a TOML file of your own."),
-        click.option("--nodes", type=positive, default=1, show_default=True, help="Of the job."),
-        click.option(
-            "--walltime", type=Duration(), required=True, help="Of the job, such as 3h or 30m."
+        grouped(
+            "--site", required=True, help="Name of a site, or a TOML file of your own.", group=JOB
         ),
-        click.option(
+        grouped(
+            "--nodes",
+            type=positive,
+            default=1,
+            show_default=True,
+            help="Nodes of the job.",
+            group=JOB,
+        ),
+        grouped(
+            "--walltime",
+            type=Duration(),
+            required=True,
+            help="Length of the job, such as 3h or 30m.",
+            group=JOB,
+        ),
+        grouped(
             "--run",
             "run_",
             type=click.Path(),
             default="runs/agebo",
             show_default=True,
             help="Run directory; a search that is in it goes on.",
+            group=JOB,
         ),
-        click.option("--name", default="agebo", show_default=True, help="Of the job."),
-        click.option("--account", default="", help="That pays for the job.  [default: none]"),
-        click.option(
+        grouped("--name", default="agebo", show_default=True, help="Name of the job.", group=JOB),
+        grouped(
+            "--account",
+            default="",
+            help="Account that pays for the job.  [default: none]",
+            group=JOB,
+        ),
+        grouped(
             "--queue",
             default="",
             help="Queue or partition; its limits are asked before a job is sent.  [default: none]",
+            group=JOB,
         ),
-        click.option("--launcher", help="In place of the site's: srun, mpirun, hydra, …"),
-        click.option("--cores-per-node", type=positive, help="In place of the site's."),
-        click.option(
-            "--gpus-per-node", type=click.IntRange(min=0), help="In place of the site's."
+        grouped(
+            "--launcher",
+            help="In place of the site's: srun, mpirun, hydra, …",
+            group=MACHINE,
+            usual=False,
         ),
-        click.option(
+        grouped(
+            "--cores-per-node",
+            type=positive,
+            help="In place of the site's.",
+            group=MACHINE,
+            usual=False,
+        ),
+        grouped(
+            "--gpus-per-node",
+            type=click.IntRange(min=0),
+            help="In place of the site's.",
+            group=MACHINE,
+            usual=False,
+        ),
+        grouped(
             "--slots-per-node",
             "slots",
             type=positive,
             help="Trainer ranks of a node."
             "  [default: one for each GPU, else 8, or as many as there are cores]",
+            group=MACHINE,
         ),
-        click.option(
+        grouped(
             "--threads-per-slot",
             "threads",
             type=positive,
             help="Cores of a trainer rank.  [default: cores of a node / slots]",
+            group=MACHINE,
+            usual=False,
         ),
-        click.option(
-            "--max-processes", type=positive, help="Largest worker group.  [default: the slots]"
+        grouped(
+            "--max-processes",
+            type=positive,
+            help="Largest worker group.  [default: the slots]",
+            group=SEARCH,
+            usual=False,
         ),
-        click.option(
+        grouped(
             "--executor",
             type=click.Choice(["mpi", "steps"]),
             default="mpi",
             show_default=True,
             help="Ranks that live on, or a job step for each evaluation.",
+            group=SEARCH,
         ),
-        click.option(
+        grouped(
             "--continue",
             "continuation",
             type=click.Choice(["requeue", "chain", "none"]),
             help="What follows a job that stopped early.  [default: requeue on Slurm, else none]",
+            group=JOB,
         ),
-        click.option(
+        grouped(
             "--activate",
             default="",
             help="File to source for the environment.  [default: make .venv in the checkout]",
+            group=MACHINE,
+            usual=False,
         ),
-        click.option(
+        grouped(
             "--directive",
             "directives",
             multiple=True,
             help="Further words for the scheduler, "
             "such as '--constraint=knl'; may be given several times.",
+            group=JOB,
+            usual=False,
         ),
-        click.option(
+        grouped(
             "--eval-minutes",
             type=click.FloatRange(min=0, min_open=True),
             default=10.0,
             show_default=True,
-            help="Of an evaluation by one process, for the estimate of evaluations.",
+            help="Minutes of an evaluation by one process, for the estimate of evaluations.",
+            group=SEARCH,
+            usual=False,
         ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 def _made(
@@ -163,7 +214,7 @@ def _whole_path(word: str) -> str:
     return f"{Path(path).resolve()}{colon}{name}"
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=GroupedCommand, context_settings={"ignore_unknown_options": True})
 @job_options
 def script(**options: Any) -> None:
     """Print the batch script that searches on a site.
@@ -173,14 +224,17 @@ def script(**options: Any) -> None:
     click.echo(_made(**options)[1], nl=False)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--dry-run", is_flag=True, help="Print the script and the commands; send nothing.")
-@click.option(
+@click.command(cls=GroupedCommand, context_settings={"ignore_unknown_options": True})
+@grouped(
+    "--dry-run", is_flag=True, help="Print the script and the commands; send nothing.", group=JOB
+)
+@grouped(
     "--chain",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
     help="Submit so many jobs, each of which goes on where the one before stopped early.",
+    group=JOB,
 )
 @job_options
 def submit(dry_run: bool, chain: int, **options: Any) -> int:

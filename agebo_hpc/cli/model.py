@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agebo_hpc.cli.recipe_options import data_parallel_option
-from agebo_hpc.cli.search import Integers
+from agebo_hpc.cli.options import Integers, record_options
 from agebo_hpc.execution.first_rank import is_first
 from agebo_hpc.files import is_stream
+from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.training.ways import NAMES as WAYS
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ SHOWN_CLASSES = 12
 )
 @_DATA
 @_THREADS
-@data_parallel_option
+@record_options([OPTIONS["data_parallel"]])
 @_FORCE
 @_JSON
 def retrain(
@@ -170,7 +170,7 @@ def retrain(
 @_SEED
 @_DATA
 @_THREADS
-@data_parallel_option
+@record_options([OPTIONS["data_parallel"]])
 @_FORCE
 @_JSON
 def ensemble(

@@ -112,6 +112,8 @@ class SearchRequest:
         Seconds of the virtual clock for a second in which the manager works; 0: none.
     rank_lifetime
         Mean seconds after which a simulated rank dies; 0: never.
+    show_ranks
+        Whether a line for each rank is printed and logged; not kept.
     is_checked
         Whether another process has found all this allowed; not kept.
     """
@@ -169,6 +171,7 @@ class SearchRequest:
     message_latency: float = 0.0005
     manager_charge: float = 1.0
     rank_lifetime: float = 0.0
+    show_ranks: bool = False
 
     is_checked: InitVar[bool] = False
 
@@ -390,8 +393,10 @@ class SearchRequest:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Say the request as plain data; what is None is left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """Say the request as plain data; what is None or not kept is left out."""
+        said = {name: value for name, value in asdict(self).items() if value is not None}
+        del said["show_ranks"]
+        return said
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], is_checked: bool = False) -> SearchRequest:

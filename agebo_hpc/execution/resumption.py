@@ -29,6 +29,7 @@ OF_A_LIFE = (
     "max_memory",
     "isolation",
     "data_parallel",
+    "show_ranks",
 )
 """Options that each life sets for itself."""
 

@@ -37,7 +37,7 @@ from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.execution.resumption import check_problem
 from agebo_hpc.execution.seats import group_lines, idle_lines
 from agebo_hpc.execution.serial import SerialExecutor
-from agebo_hpc.execution.startup import is_shown, overlap_lines, rank_lines
+from agebo_hpc.execution.startup import overlap_lines, rank_lines
 from agebo_hpc.execution.trust import check_owner
 from agebo_hpc.execution.world import (
     World,
@@ -195,7 +195,7 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
         *group_lines(world),
         *idle_lines(world, space.processes, exclusive),
         *overlap_lines(world, request.threads_per_slot),
-        *(rank_lines(world, request.threads_per_slot) if is_shown() else ()),
+        *(rank_lines(world, request.threads_per_slot) if request.show_ranks else ()),
     ]
     announce(executor, way, problem, space)
     sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))

@@ -18,7 +18,6 @@ from agebo_hpc.training.ways import has_horovod
 if TYPE_CHECKING:
     from agebo_hpc.execution.world import World
 
-SHOW_VARIABLE = "AGEBO_SHOW_RANKS"
 SHARED_MEMORY = "/dev/shm"
 SHARED_MEMORY_OF_RANK = 8 * 2**20
 """Bytes. Open MPI makes a segment for each rank there; when it is full, the rank dies of SIGBUS
@@ -167,11 +166,6 @@ def rank_lines(world: World, threads: int | None) -> list[str]:
         devices = f", devices {fact.devices}" if fact.devices else ""
         lines.append(f"{where}: {role}, cores {span(cores)}{devices}")
     return lines
-
-
-def is_shown() -> bool:
-    """Tell whether a line for each rank is wanted."""
-    return os.environ.get(SHOW_VARIABLE, "") == "1"
 
 
 def span(cores: Iterable[int]) -> str:

@@ -27,7 +27,6 @@ from agebo_hpc.execution.plain_problem import problem_to_dict
 from agebo_hpc.execution.programs import own_program
 from agebo_hpc.execution.protocol import Backoff
 from agebo_hpc.execution.request import SearchRequest
-from agebo_hpc.execution.startup import is_shown
 from agebo_hpc.execution.step_ends import judge_end
 from agebo_hpc.execution.step_files import Order, StepFiles
 from agebo_hpc.execution.step_launch import (
@@ -122,7 +121,7 @@ class StepsExecutor(Executor):
         self.remarks = [
             f"{site_words(site)}, in groups of up to {self.max_processes}",
             *overlap_lines(site),
-            *(slot_lines(site, groups) if is_shown() else ()),
+            *(slot_lines(site, groups) if request.show_ranks else ()),
         ]
 
     def num_at_once(self, num_processes: int) -> int:

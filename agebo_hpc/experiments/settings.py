@@ -12,11 +12,14 @@ from typing import Any
 
 from agebo_hpc.analysis.csv_text import write_text
 from agebo_hpc.errors import DataError, UsageError
-from agebo_hpc.execution.request import ALLOCATIONS
+from agebo_hpc.experiments.shared_options import OF_MACHINE as SHARED_OF_MACHINE
+from agebo_hpc.experiments.shared_options import PASSED_ON
+from agebo_hpc.run.notation import write_value
+from agebo_hpc.run.options import ALLOCATIONS, OPTIONS
 
 SETTINGS_NAME = "settings.json"
 
-OF_MACHINE = ("launch", "data_parallel")
+OF_MACHINE = ("launch", "data_parallel", *SHARED_OF_MACHINE)
 """Settings that change nothing of what is compared."""
 
 EXECUTORS = ("simulated", "serial", "mpi", "steps")
@@ -51,26 +54,36 @@ class Settings:
         What sums the gradients of trainings on several ranks; None: the search decides.
     launch
         Words before each search of the MPI executor, with ``{ranks}`` for their number.
+    options
+        Further options of every search, by name, for methods that do not set them themselves.
     """
 
     executor: str = "simulated"
     workers: int = 128
-    max_processes: int = 8
+    max_processes: int = OPTIONS["max_processes"].default
     allocation: str = "exclusive"
     walltime: float | None = None
     max_evals: int | None = None
     epochs: int | None = None
-    population: int = 100
-    sample_size: int = 10
+    population: int = OPTIONS["population"].default
+    sample_size: int = OPTIONS["sample_size"].default
     fixed: Mapping[str, Any] = field(default_factory=dict)
     launch: str = "mpirun -n {ranks}"
     data_parallel: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, allowed in (("executor", EXECUTORS), ("allocation", ALLOCATIONS)):
             value = getattr(self, name)
             if value not in allowed:
                 raise UsageError(f"--{name} is {value}; choose among {', '.join(allowed)}.")
+        for name, value in self.options.items():
+            OPTIONS[name].check(value)
+            if OPTIONS[name].for_simulation and not self.is_simulated:
+                raise UsageError(
+                    f"{OPTIONS[name].spelling} is {value} but --executor is {self.executor}; it "
+                    "is for --executor simulated only."
+                )
         if self.walltime is None and self.max_evals is None:
             raise UsageError("Searches need an end: give --walltime, --max-evals or both.")
         if self.executor == "serial" and self.workers * self.max_processes > 1:
@@ -119,7 +132,8 @@ class Settings:
                 "slots-per-group": self.max_processes,
                 "manager-charge": 0,
             }
-        return option_words(options)
+        given = {name.replace("_", "-"): value for name, value in self.options.items()}
+        return option_words({**options, **given})
 
     def _threads_of_part(self, workers: int) -> int | None:
         """Return the cores of a slot of a part of the machine, None where the search decides.
@@ -139,12 +153,8 @@ def option_words(options: dict[str, Any]) -> list[str]:
     for name, value in options.items():
         if value is None:
             continue
-        words += [f"--{name}"] if value is True else [f"--{name}", _plain(value)]
+        words += [f"--{name}"] if value is True else [f"--{name}", *write_value(value)]
     return words
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def keep_settings(out: Path, settings: Settings) -> None:
@@ -159,6 +169,7 @@ def keep_settings(out: Path, settings: Settings) -> None:
     """
     path = out / SETTINGS_NAME
     now = asdict(settings)
+    now |= now.pop("options")
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(now, indent=1) + "\n")
@@ -168,7 +179,8 @@ def keep_settings(out: Path, settings: Settings) -> None:
     except (OSError, ValueError) as error:
         raise DataError(f"Cannot read {str(path)!r}: {error}; give another --out.") from error
     # A field that was not there yet had its usual value.
-    stored = {**{f.name: f.default for f in fields(Settings)}, "fixed": {}, **stored}
+    stored = {**_usual(), **stored}
+    now = {**_usual(), **now}
     different = [name for name in now if stored[name] != now[name] and name not in OF_MACHINE]
     if different:
         name = different[0]
@@ -176,3 +188,10 @@ def keep_settings(out: Path, settings: Settings) -> None:
             f"The searches in {out} have {name.replace('_', '-')} {stored[name]}; now it is "
             f"{now[name]}. What is compared must be alike: give another --out."
         )
+
+
+def _usual() -> dict[str, Any]:
+    """Return what holds where nothing is said."""
+    passed_on = {name: OPTIONS[name].default for name in PASSED_ON}
+    own = {each.name: each.default for each in fields(Settings) if each.name != "options"}
+    return {**passed_on, **own, "fixed": {}}

@@ -21,6 +21,7 @@
 #   AGEBO_MAX_RESTARTS      requeues at most [20]
 #   AGEBO_SRUN_MPI          plug-in of srun [pmix]     AGEBO_LAUNCH_OPTIONS  further words for the launcher
 #   AGEBO_ACTIVATE          file to source instead of making .venv with `make setup`
+#   AGEBO_SHOW_RANKS        1: a line for each rank, with its cores and devices
 #   AGEBO_SIGNAL            what the scheduler sends to ask for an orderly end [USR2]
 #   AGEBO_FORWARD_SIGNAL    what is then sent to the launcher [USR2; hydra dies of it: TERM]
 #   AGEBO_WALLTIME          seconds that the job has, where the scheduler does not tell its end
@@ -216,6 +217,7 @@ agebo_search_words() { # agebo_search_words [DATA OPTIONS…]: what is searched,
         fi
     fi
     agebo_search+=(--executor "${AGEBO_EXECUTOR:-mpi}")
+    [ "${AGEBO_SHOW_RANKS:-}" != 1 ] || agebo_search+=(--show-ranks)
     # On nodes that differ each rank finds its own in AGEBO_NODE_THREADS.
     [ -z "$agebo_threads" ] || agebo_search+=(--threads-per-slot "$agebo_threads")
     if [ "${AGEBO_EXECUTOR:-mpi}" = steps ]; then

@@ -13,7 +13,7 @@ from typing import Any
 from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
-from agebo_hpc.space.recipe import LOSSES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
+from agebo_hpc.space.recipe import LOSSES, OBJECTIVES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
 
 __all__ = [
     "OBJECTIVES",
@@ -27,8 +27,6 @@ __all__ = [
     "tabular_hyperparameters",
     "v1_hyperparameters",
 ]
-
-OBJECTIVES = ("last", "best")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("plateau", "cosine")
 XLA_CHOICES = ("auto", "on", "off")
 INPUTS = ("auto", "memory", "stream")
+OBJECTIVES = ("last", "best")
+"""Whether the validation metric of the last epoch counts, or of the best one."""
 
 RECIPE_CHOICES = {
     "optimizer": OPTIMIZERS,

@@ -37,7 +37,7 @@ def refused(agebo, tmp_path):
 OPTIONS = [
     (2, ["--method", "agbo"], ["agbo", "agebo, age, random, mixed-age, mixed-bo"]),
     (2, ["--lie", "median"], ["median", "mean, min, max"]),
-    (2, ["--mutation", "all"], ["all", "any or nodes"]),
+    (2, ["--mutation", "all"], ["all", "any, nodes"]),
     (78, ["--preset", "v2"], ["'v2'", "v1, v1-small"]),
     (78, ["--fix", "batch=32"], ["'batch'", "batch_size"]),
     (78, ["--fix", "batch_size=33"], ["33", "32", "1024"]),

@@ -20,6 +20,7 @@ COLUMNS = (
     {"cli"},
     {"experiments"},
     {"launch", "analysis", "models", "execution"},
+    {"run"},
     {"training", "search", "storage", "data", "scheduling"},
     {"space"},
     {"job", "random_state", "versions", "directories", "streams"},

@@ -23,8 +23,8 @@ SETTINGS = Settings(walltime=3600.0)
 def request_of(words):
     """Return what `agebo-hpc search` would be asked."""
     options = search.make_context("search", [*words, "--out", "run"]).params
-    fixed = dict(pair.split("=") for pair in options.pop("fixed"))
-    for name in ("resume_", "force", "trust"):
+    fixed = options.pop("fixed")
+    for name in ("resume", "force", "trust"):
         options.pop(name)
     given = {name: value for name, value in options.items() if value is not None}
     return SearchRequest(**{"data": None, **given}), fixed
@@ -67,14 +67,14 @@ def test_every_variant_is_a_search_that_the_command_line_takes(variant):
 def test_what_is_not_tuned_has_the_defaults_of_the_backing():
     backing = Backing("x", simulate="lognormal:mean=60", defaults={"batch_size": 64})
     _, fixed = request_of(search_words(age(4), backing, SETTINGS, seed=1))
-    assert fixed == {"batch_size": "64", "learning_rate": "0.01"}
+    assert fixed == {"batch_size": 64, "learning_rate": 0.01}
 
 
 def test_what_is_fixed_is_fixed_for_every_method():
     settings = Settings(walltime=60.0, fixed={"batch_size": 32})
     for variant in (age(4), Variant("AgEBO")):
         _, fixed = request_of(search_words(variant, LOGNORMAL, settings, seed=1))
-        assert fixed["batch_size"] == "32"
+        assert fixed["batch_size"] == 32
         assert ("learning_rate" in fixed) == (variant.tuned is not None)
 
 

@@ -1,0 +1,24 @@
+"""Options that an experiment has from the search that it runs many times."""
+
+from __future__ import annotations
+
+from agebo_hpc.run.option import Group
+from agebo_hpc.run.options import OPTIONS
+
+OWN_SETTINGS = (
+    *("executor", "max_processes", "allocation", "walltime", "max_evals", "epochs"),
+    *("preset", "population", "sample_size", "fixed", "data_parallel"),
+)
+"""Those that the experiment itself must know."""
+
+SET_FOR_EACH = (
+    *("data", "out", "problem", "method", "seed", "processes", "simulate"),
+    *("groups", "slots_per_group", "max_time", "show_ranks"),
+)
+"""Those that follow from method, backing and seed of each search."""
+
+PASSED_ON = tuple(name for name in OPTIONS if name not in (*OWN_SETTINGS, *SET_FOR_EACH))
+"""All others: they hold for every search, but where a method sets them itself."""
+
+OF_MACHINE = tuple(name for name in PASSED_ON if OPTIONS[name].group is Group.MACHINE)
+"""Those that change nothing of what is compared."""

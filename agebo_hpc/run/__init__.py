@@ -1,0 +1,1 @@
+"""One run, from what is asked of it to its exit code."""

@@ -1,0 +1,106 @@
+"""Options that change the training recipe of a problem, each as one record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agebo_hpc.run.option import Group, OnResume, option
+from agebo_hpc.space.recipe import OBJECTIVES, RECIPE_CHOICES, Recipe
+
+
+def _of_recipe(text: str, recipe: str, on_resume: OnResume = OnResume.FORCE, **more: Any) -> Any:
+    """Return an option that takes the place of a field of the problem's training recipe."""
+    usual = getattr(Recipe, recipe)
+    shown = f"{usual:g}" if isinstance(usual, float) else usual
+    more = {
+        "unset": f"the preset's, {shown} in v1",
+        "choices": RECIPE_CHOICES.get(recipe, ()),
+        **more,
+    }
+    return option(None, text, Group.TRAINING, on_resume, recipe=recipe, **more)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How configurations are trained. None: as the problem's recipe says."""
+
+    epochs: int | None = _of_recipe(
+        "Passes over the training rows.", "epochs", least=1, unit="epochs", usual=True
+    )
+    warmup_epochs: int | None = _of_recipe(
+        "Learning rate warm-up; a cosine schedule warms up in a twentieth of its steps instead.",
+        "warmup_epochs",
+        least=0,
+        unit="epochs",
+        unset=f"the preset's, {Recipe.warmup_epochs} in v1; fewer in short trainings",
+    )
+    early_stopping: int | None = _of_recipe(
+        "Epochs without a better validation metric after which a training ends; 0: never.",
+        "early_stopping_patience",
+        least=0,
+        unit="epochs",
+    )
+    objective: str | None = option(
+        None,
+        "Validation metric of the last epoch, or of the best one.",
+        Group.TRAINING,
+        OnResume.FORCE,
+        choices=OBJECTIVES,
+        unset=f"the preset's, {OBJECTIVES[0]} in v1",
+    )
+    optimizer: str | None = _of_recipe(
+        "lars and lamb give each layer a learning rate of its own: for large global batches.",
+        "optimizer",
+    )
+    loss: str | None = _of_recipe(
+        "What training makes small; auto: cross_entropy for classes, mse for numbers.", "loss"
+    )
+    metric: str | None = _of_recipe(
+        "What the search makes large on the validation part; auto: accuracy for classes, r2 for "
+        "numbers.",
+        "metric",
+        OnResume.NEVER,
+        usual=True,
+    )
+    class_weights: str | None = _of_recipe(
+        "What a class's rows count in the training loss; balanced: every class as much as the "
+        "others.",
+        "class_weights",
+        metavar="none|balanced|LABEL=W,...",
+    )
+    schedule: str | None = _of_recipe(
+        "Schedule of the learning rate; plateau: a tenth after epochs without a better loss; "
+        "cosine: to zero at the last step.",
+        "schedule",
+    )
+    weight_decay: float | None = _of_recipe(
+        "Taken off kernels in each step, times the rate, as in AdamW.", "weight_decay", least=0
+    )
+    label_smoothing: float | None = _of_recipe(
+        "Share of a classification's training loss in which all classes count alike.",
+        "label_smoothing",
+        least=0,
+        below=1,
+    )
+    dropout: float | None = _of_recipe(
+        "Share that the dropouts of a network drop, where its space has any.",
+        "dropout",
+        least=0,
+        below=1,
+    )
+    accumulate_steps: int | None = _of_recipe(
+        "Batches of each process whose gradients make one update; the learning rate follows.",
+        "accumulate_steps",
+        least=1,
+        unit="batches",
+    )
+    precision: str | None = _of_recipe(
+        "Of the layers' products; parameters stay in float32.", "precision"
+    )
+    xla: str | None = _of_recipe("Whether XLA compiles the training step; auto: on GPUs.", "xla")
+    input: str | None = _of_recipe(
+        "Map the rows into memory, or stream them from the file; auto: stream what is larger than "
+        "half of the node's memory.",
+        "input",
+    )
