@@ -1,13 +1,13 @@
 """Where architectures come from: parents, generations, and the population over time.
 
-A history does not hold parents. They are found again by repeating the draws: the generator of a
-proposal follows from the seed and the evaluation's id, and the journal says how many results the
-search had been told by then.
+The journal names the parent of each evaluation. Those of earlier versions did not: there parents
+are found again by repeating the draws, for the generator of a proposal follows from the seed and
+the evaluation's id, and the journal says how many results the search had been told by then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from agebo_hpc.analysis.tables import require_columns
 from agebo_hpc.random_state import Stream, generator
+from agebo_hpc.space.configuration import NO_PARENT
 
 EVOLVING = ("agebo", "age", "mixed-age")
 """Methods whose architectures have parents."""
@@ -47,16 +48,32 @@ class Evolution:
         except KeyError:
             return None
 
+    def is_of_all(self, changed: Collection[str]) -> bool:
+        """Tell whether it was the same in all lives, after the names of what was changed."""
+        return not {"search.population_size", "search.sample_size"} & set(changed)
 
-def lineage(frame: pd.DataFrame, told: Mapping[int, int], evolution: Evolution) -> pd.DataFrame:
+
+Row = tuple[str, int, int, float, float]
+"""Origin, id of the parent, changed decision, gain, generation."""
+
+
+def lineage(
+    frame: pd.DataFrame,
+    parents: Mapping[int, int],
+    told: Mapping[int, int] | None,
+    evolution: Evolution,
+) -> pd.DataFrame:
     """Find the parent of each evaluation.
 
     Parameters
     ----------
     frame
         A history, in the order of its results.
+    parents
+        Id of the parent, or `NO_PARENT`, by id; those that were recorded.
     told
-        How many results the search knew of when it proposed an evaluation, by id.
+        How many results the search knew of when it proposed an evaluation, by id: to find the
+        other parents by repeating draws. None: they are unknown.
     evolution
         Of the search.
 
@@ -64,42 +81,63 @@ def lineage(frame: pd.DataFrame, told: Mapping[int, int], evolution: Evolution) 
     -------
     DataFrame
         One row for each finished evaluation, in the order of the history: ``evaluation_id``,
-        ``origin`` ("random", "mutation", or "unknown" where the repeated draw gives no parent
-        that differs in one decision at most), ``parent_id`` (-1 for none), ``decision`` (which
-        one was changed, from 0; -1 for none), ``gain`` over the parent's objective,
-        ``generation`` (0 for random ones; NaN if unknown).
+        ``origin`` ("random", "mutation", or "unknown" where no parent was recorded and the
+        repeated draw gives none that differs in one decision at most), ``parent_id`` (-1 for
+        none), ``decision`` (which one was changed, from 0; -1 for none), ``gain`` over the
+        parent's objective, ``generation`` (0 for random ones; NaN if unknown).
     """
     require_columns(frame, ["evaluation_id", "status", "objective", "architecture"])
-    # NaN is what a failure has for an objective; only the others enter the population.
-    enters = ((frame["status"] == "done") & frame["objective"].notna()).to_numpy()
-    entered = np.concatenate([[0], np.cumsum(enters)])
-    members = frame[enters]
-    ids = members["evaluation_id"].to_numpy()
-    objectives = members["objective"].to_numpy()
-    architectures = list(members["architecture"])
-    generations: dict[int, float] = {}
-    rows: dict[int, tuple[str, int, int, float, float]] = {}
-    order = frame.sort_values("evaluation_id")
-    for id_, objective, child in zip(
-        order["evaluation_id"], order["objective"], order["architecture"], strict=True
-    ):
-        known = int(entered[min(told.get(int(id_), 0), len(frame))])
-        row = ("random", -1, -1, np.nan, 0.0)
-        if known >= evolution.population_size:
-            parent = _parent(int(id_), known, objectives, evolution)
-            changed = _changed(architectures[parent], child)
-            row = ("unknown", -1, -1, np.nan, np.nan)
-            if len(changed) <= 1:
-                generation = generations.get(int(ids[parent]), np.nan) + 1
-                gain = objective - objectives[parent]
-                row = ("mutation", int(ids[parent]), [*changed, -1][0], gain, generation)
-        generations[int(id_)] = row[-1]
-        rows[int(id_)] = row
-    found = [rows[int(id_)] for id_ in frame["evaluation_id"]]
+    draws = None if told is None else _Draws(frame, told, evolution)
+    known = {
+        int(id): (float(objective), architecture)
+        for id, objective, architecture in zip(
+            frame["evaluation_id"], frame["objective"], frame["architecture"], strict=True
+        )
+    }
+    rows: dict[int, Row] = {}
+    for id, (objective, child) in sorted(known.items()):
+        parent = parents.get(id)
+        if parent is None and draws is not None:
+            parent = draws.parent(id, child)
+        if parent == NO_PARENT:
+            rows[id] = ("random", NO_PARENT, -1, np.nan, 0.0)
+        elif parent is None or parent not in known:
+            rows[id] = ("unknown", NO_PARENT, -1, np.nan, np.nan)
+        else:
+            before, architecture = known[parent]
+            decision = [*_changed(architecture, child), -1][0]
+            generation = rows[parent][-1] + 1 if parent in rows else np.nan
+            rows[id] = ("mutation", parent, decision, objective - before, generation)
+    found = [rows[int(id)] for id in frame["evaluation_id"]]
     columns = ["origin", "parent_id", "decision", "gain", "generation"]
     table = pd.DataFrame(found, columns=columns)
     table.insert(0, "evaluation_id", frame["evaluation_id"].to_numpy())
     return table
+
+
+class _Draws:
+    """The draws of a search, made once more."""
+
+    def __init__(self, frame: pd.DataFrame, told: Mapping[int, int], evolution: Evolution) -> None:
+        # NaN is what a failure has for an objective; only the others enter the population.
+        enters = ((frame["status"] == "done") & frame["objective"].notna()).to_numpy()
+        self._entered = np.concatenate([[0], np.cumsum(enters)])
+        members = frame[enters]
+        self._ids = members["evaluation_id"].to_numpy()
+        self._objectives = members["objective"].to_numpy()
+        self._architectures = list(members["architecture"])
+        self._told = told
+        self._evolution = evolution
+
+    def parent(self, evaluation_id: int, child: tuple[int, ...]) -> int | None:
+        """Return the parent's id; None where the draw gives one that cannot be it."""
+        told = min(self._told.get(evaluation_id, 0), len(self._entered) - 1)
+        known = int(self._entered[told])
+        if known < self._evolution.population_size:
+            return NO_PARENT
+        parent = _parent(evaluation_id, known, self._objectives, self._evolution)
+        is_one = len(_changed(self._architectures[parent], child)) <= 1
+        return int(self._ids[parent]) if is_one else None
 
 
 def _parent(evaluation_id: int, known: int, objectives: np.ndarray, evolution: Evolution) -> int:

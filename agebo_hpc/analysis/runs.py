@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,10 @@ class Run:
         Every run of the program on this directory.
     told
         How many results the search had been told when it proposed an evaluation, by id.
+    parents
+        Id of each evaluation's parent by its own; those that the journal names.
+    changed
+        Names in the configuration that a later life changed.
     """
 
     path: Path
@@ -50,6 +54,8 @@ class Run:
     pending: dict[int, Evaluation]
     lives: list[Life]
     told: dict[int, int]
+    parents: dict[int, int] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
 
     @property
     def intervals(self) -> list[Interval] | None:
@@ -127,6 +133,8 @@ def read_run(path: str | Path) -> Run:
         pending=replay.pending,
         lives=replay.lives,
         told=replay.told,
+        parents=replay.parents,
+        changed=replay.changed,
     )
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from agebo_hpc.errors import MemberLeftError, NonFiniteLossError
 from agebo_hpc.execution.faults import AbandonedError, dead_ranks, is_death, job_survives
-from agebo_hpc.space.configuration import Evaluation, Status
+from agebo_hpc.space.configuration import Evaluation, Status, judge_objective
+from agebo_hpc.storage.seal import to_json
 from agebo_hpc.training.trainer import Outcome, StopRule, Trainer
 
 
@@ -76,10 +77,19 @@ def run_guarded(
     failures = _failures(_gather(prepared if isinstance(prepared, Failure) else None, comm))
     if failures:
         return _failed(failures)
-    own = _attempt(lambda: prepared.run(comm, stop), comm)
+    own = _attempt(lambda: _sound(prepared.run(comm, stop)), comm)
     everyone = _gather(own, comm)
     failures = _failures(everyone)
     return _failed(failures) if failures else _agree(everyone)
+
+
+def _sound(outcome: Any) -> Outcome:
+    """Return what a training gave if it can be recorded; trainers may be a user's own."""
+    if not isinstance(outcome, Outcome):
+        name = type(outcome).__name__
+        raise TypeError(f"The training returned a {name}; it must return an Outcome.")
+    to_json([*outcome.curve, outcome.times])
+    return outcome
 
 
 def _attempt(action: Callable[[], Any], comm: Any | None) -> Any:
@@ -146,4 +156,8 @@ def _agree(outcomes: list[Outcome]) -> Ending:
     if first.status is Status.CUT and any(o.status is Status.TIMED_OUT for o in outcomes):
         # The time was over for another member, which stopped this one.
         first = replace(first, status=Status.TIMED_OUT)
+    if first.status is Status.DONE:
+        status, _, reason = judge_objective(first.objective)
+        if reason:
+            return Ending(replace(first, status=status, objective=None), reason)
     return Ending(first)

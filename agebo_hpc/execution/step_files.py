@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result
+from agebo_hpc.storage.seal import to_json
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class StepFiles:
     def say(self, word: Mapping[str, Any]) -> None:
         """Append one line for the manager. By the leader, or who cannot train."""
         with (self.path / "words.jsonl").open("a") as file:
-            file.write(json.dumps(dict(word)) + "\n")
+            file.write(to_json(dict(word)) + "\n")
 
     def words(self, offset: int) -> tuple[list[dict[str, Any]], int]:
         """Return the whole lines from a byte offset on, and the next offset. By the manager."""
@@ -145,5 +146,5 @@ class StepFiles:
     def _replace(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a file that is seen whole or not at all."""
         new = self.path / f"{name}.new"
-        new.write_text(json.dumps(dict(content)))
+        new.write_text(to_json(dict(content)))
         os.replace(new, self.path / name)

@@ -95,7 +95,7 @@ class BayesianOptimizer(Proposer[Value]):
         if not self._space.num_dimensions:
             return
         self._data.tell(evaluation_id, value, objective)
-        self._num_finite += objective is not None and not math.isnan(objective)
+        self._num_finite += objective is not None and math.isfinite(objective)
 
     def state(self) -> dict[str, Any]:
         """Return the observations in order, and when the forest heard of them."""

@@ -89,7 +89,7 @@ class Observations(Generic[Point]):
             self.await_points({evaluation_id: point})
         self.ids.append(evaluation_id)
         self.rows.append(np.array([self.pending.pop(evaluation_id)]))
-        self.objectives.append(np.array([np.nan if objective is None else objective]))
+        self.objectives.append(_finite([objective]))
 
     def state(self) -> dict[str, Any]:
         """Return all of it as plain data for JSON; points as told, then those pending."""
@@ -107,8 +107,14 @@ class Observations(Generic[Point]):
         rows = self.add(state["points"])
         self.ids = list(state["ids"])
         self.rows.append(rows[: len(self.ids)])
-        self.objectives.append(np.array(state["objectives"], dtype=np.float64))
+        self.objectives.append(_finite(state["objectives"]))
         self.pending = dict(zip(state["pending"], rows[len(self.ids) :].tolist(), strict=True))
+
+
+def _finite(objectives: Sequence[float | None]) -> np.ndarray:
+    """Return objectives with NaN for failures; earlier versions stored infinite ones."""
+    values = np.asarray(objectives, dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def num_encoded(space: PointSpace[Point]) -> int:

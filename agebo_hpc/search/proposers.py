@@ -13,14 +13,23 @@ from typing import Any, Generic, TypeVar
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.search.view import View
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
-from agebo_hpc.space.configuration import Configuration
+from agebo_hpc.space.configuration import NO_PARENT, Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
 Value = TypeVar("Value")
 
 
 class Proposer(ABC, Generic[Value]):
-    """Proposes values of one kind, one for each evaluation."""
+    """Proposes values of one kind, one for each evaluation.
+
+    Attributes
+    ----------
+    parent
+        Of the latest proposal: id of the evaluation whose value it is a mutation of, `NO_PARENT`
+        where it is drawn otherwise; None: not known. Not part of the state.
+    """
+
+    parent: int | None = NO_PARENT
 
     @abstractmethod
     def propose(self, evaluation_id: int, pending: Mapping[int, Value]) -> Value:
@@ -142,10 +151,12 @@ class Pair(Proposer[Configuration]):
     def propose(self, evaluation_id: int, pending: Mapping[int, Configuration]) -> Configuration:
         """Ask both."""
         architectures, hyperparameters = _parts(pending)
-        return Configuration(
+        proposed = Configuration(
             self._architectures.propose(evaluation_id, architectures),
             self._hyperparameters.propose(evaluation_id, hyperparameters),
         )
+        self.parent = self._architectures.parent
+        return proposed
 
     def restore(
         self, evaluation_id: int, value: Configuration, pending: Mapping[int, Configuration]

@@ -93,7 +93,7 @@ class Search:
 
     def _ask_one(self) -> Evaluation:
         configuration = self._proposer.propose(self._next_id, self._configurations())
-        evaluation = Evaluation(self._next_id, configuration)
+        evaluation = Evaluation(self._next_id, configuration, self._proposer.parent)
         self._next_id += 1
         self.pending[evaluation.id] = evaluation
         return evaluation

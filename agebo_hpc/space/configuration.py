@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from hashlib import blake2b
@@ -67,12 +68,28 @@ class Configuration:
         return cls.from_dict(json.loads(text))
 
 
+NO_PARENT = -1
+"""In place of a parent's id: there is none."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """Training one configuration once. Ids count from 0 over the whole search."""
+    """Training one configuration once.
+
+    Attributes
+    ----------
+    id
+        Counts from 0 over the whole search.
+    configuration
+        What is trained.
+    parent
+        Id of the evaluation whose configuration was mutated to this one; `NO_PARENT`: it was
+        drawn at random; None: not known. Equal evaluations may have learnt it or not.
+    """
 
     id: int
     configuration: Configuration
+    parent: int | None = field(default=None, compare=False)
 
 
 class Status(StrEnum):
@@ -82,7 +99,7 @@ class Status(StrEnum):
     FAILED = "failed"
     """An exception in building or training the network."""
     NON_FINITE = "non_finite"
-    """The loss became infinite or not a number."""
+    """The loss or the objective is infinite or not a number."""
     OUT_OF_MEMORY = "out_of_memory"
     TIMED_OUT = "timed_out"
     """The evaluation's own time limit ended it."""
@@ -97,6 +114,38 @@ class Status(StrEnum):
         return self not in (Status.CUT, Status.LOST)
 
 
+def judge_objective(objective: Any) -> tuple[Status, float | None, str]:
+    """Return what becomes of an evaluation that is said to be done, by its objective.
+
+    Parameters
+    ----------
+    objective
+        What a training gave: a number, or what turns into one, such as a scalar of NumPy.
+
+    Returns
+    -------
+    tuple of (Status, float or None, str)
+        The status, the objective as a finite number, and what is wrong with it: done; non-finite
+        where it is infinite or not a number; failed where it is nothing of the kind.
+    """
+    number: float | None = None
+    with suppress(TypeError, ValueError):
+        if not isinstance(objective, (str, bytes)):
+            number = _as_float(objective)
+    if number is None:
+        return Status.FAILED, None, f"The objective is {objective!r:.80}; it must be a number."
+    if not math.isfinite(number):
+        return Status.NON_FINITE, None, f"The objective is {number}; it must be finite."
+    return Status.DONE, number, ""
+
+
+def _as_float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
 @dataclass(frozen=True)
 class Result:
     """What came back from one evaluation.
@@ -108,7 +157,9 @@ class Result:
     status
         How it ended.
     objective
-        The number to make large; None unless the status is done.
+        The number to make large, finite; None unless the status is done. A result that is said
+        to be done without such a number is non-finite or failed, wherever it comes from, see
+        `judge_objective`.
     curve
         One mapping for each epoch: ``epoch`` (from 1), ``loss``, ``validation_loss``,
         ``validation_metric``, ``learning_rate``, ``seconds``.
@@ -142,6 +193,14 @@ class Result:
     num_parameters: int = 0
     peak_memory: int = 0
     traceback: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status is not Status.DONE:
+            return
+        status, objective, reason = judge_objective(self.objective)
+        judged = {"status": status, "objective": objective}
+        for name, value in (*judged.items(), ("traceback", self.traceback or reason)):
+            object.__setattr__(self, name, value)
 
     @property
     def id(self) -> int:

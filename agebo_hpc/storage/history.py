@@ -232,7 +232,9 @@ class History:
         """
         self._replay.check_submission(evaluation)
         told = len(self.results) if told is None else told
-        record = {"evaluation": evaluation_to_dict(evaluation), "told": told}
+        record: dict[str, Any] = {"evaluation": evaluation_to_dict(evaluation), "told": told}
+        if evaluation.parent is not None:
+            record["parent"] = evaluation.parent
         self._journal.append("submitted", record, durable=False)
         self._replay.submit(evaluation)
         self.since_state.append(evaluation)

@@ -63,6 +63,10 @@ class Replay:
         How often an evaluation was lost with its ranks, by id.
     told
         How many results the search had been told when it proposed an evaluation, by id.
+    parents
+        Id of each evaluation's parent, or `NO_PARENT`, by its own; those that are known.
+    changed
+        Names in the configuration that a later life changed, as in ``search.population_size``.
     """
 
     results: list[Result] = field(default_factory=list)
@@ -71,6 +75,8 @@ class Replay:
     lives: list[Life] = field(default_factory=list)
     losses: Counter[int] = field(default_factory=Counter)
     told: dict[int, int] = field(default_factory=dict)
+    parents: dict[int, int] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
 
     @classmethod
     def from_events(cls, events: list[dict[str, Any]]) -> Replay:
@@ -109,11 +115,13 @@ class Replay:
                 self.submit(held)
                 # A later life submits what was pending again; it was proposed in the earlier one.
                 self.told.setdefault(held.id, event.get("told", len(self.results)))
+                if "parent" in event:
+                    self.parents.setdefault(held.id, event["parent"])
             case "result":
                 held = Result.from_dict(event["result"])
                 self.finish(held)
             case "config":
-                pass
+                self.changed |= set(event.get("changes", ()))
             case "start":
                 self.lives.append(Life(event["time"], event["time"], event))
             case "end":

@@ -117,7 +117,8 @@ def _evolution(run: Run) -> list[Exhibit]:
     if evolution is None:
         why = "This method has no population."
         return [Exhibit(name, title, "", missing=why) for name, title in titles.items()]
-    family = lineage(run.history, run.told, evolution)
+    repeatable = run.told if evolution.is_of_all(run.changed) else None
+    family = lineage(run.history, run.parents, repeatable, evolution)
     size = evolution.population_size
     people = population(run.history, family, size)
     best = int(best_share(run.history, 1.0)["evaluation_id"].iloc[0])
@@ -139,7 +140,7 @@ def _evolution(run: Run) -> list[Exhibit]:
             titles["lineage"],
             "Each dot is an evaluation in the colour of its generation; the line leads from a "
             f"random network to the best, one changed decision at each point. Origins: {origins}. "
-            "Parents are found by repeating the draws of the search.",
+            "Parents are those that the journal names.",
             lambda: lineage_figure(run.history, family, line, run.metric),
             {"lineage": family},
             {

@@ -142,7 +142,7 @@ def test_an_ancestry_says_what_was_changed(make_run: Make) -> None:
     told = dict.fromkeys(range(6), 0) | {3: 3}
     evolution = Evolution.of_config(config["search"])
     assert evolution is not None
-    family = lineage(read.history, told, evolution).set_index("evaluation_id")
+    family = lineage(read.history, {}, told, evolution).set_index("evaluation_id")
     parent = family.loc[3, "parent_id"]
     assert parent in (1, 2)  # the two youngest by then
     read.told.update(told)

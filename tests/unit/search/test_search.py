@@ -16,7 +16,7 @@ from agebo_hpc.search.objectives import finite_objectives
 from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
-from agebo_hpc.space.configuration import Result, Status
+from agebo_hpc.space.configuration import NO_PARENT, Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
 
 SPACE = ArchitectureSpace(num_nodes=3)
@@ -131,11 +131,12 @@ def test_architectures_are_random_until_the_population_is_full_then_children_of_
     evolution = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=5, sample_size=2)
     for number in range(5):
         evolution.learn(number, evolution.propose(number, {}), float(number))
-    parents = [architecture for architecture, _ in evolution.population]
+        assert evolution.parent == NO_PARENT
+    parents = {member.id: member.value for member in evolution.population}
     for number in range(5, 30):
         child = evolution.propose(number, {})
-        distances = [sum(a != b for a, b in zip(child, p, strict=True)) for p in parents]
-        assert min(distances) == 1
+        parent = parents[evolution.parent]
+        assert sum(a != b for a, b in zip(child, parent, strict=True)) == 1
 
 
 def test_the_parent_is_the_best_of_the_sample_and_the_oldest_leaves():
@@ -143,9 +144,23 @@ def test_the_parent_is_the_best_of_the_sample_and_the_oldest_leaves():
     members = [SPACE.random(np.random.default_rng(i)) for i in range(4)]
     for number, architecture in enumerate(members):
         evolution.learn(number, architecture, 10.0 - number)
-    assert [a for a, _ in evolution.population] == members[1:]
+    assert [member.value for member in evolution.population] == members[1:]
     child = evolution.propose(9, {})
     assert sum(a != b for a, b in zip(child, members[1], strict=True)) == 1
+
+
+def test_a_population_of_an_earlier_version_goes_on_without_what_is_no_number():
+    evolution = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=3, sample_size=3)
+    for number in range(4):
+        evolution.learn(number, SPACE.random(np.random.default_rng(number)), float(number))
+    members = [member[:2] for member in evolution.state()["population"]]
+    earlier = AgingEvolution(ArchitectureGenome(SPACE), seed=0, population_size=3, sample_size=3)
+    earlier.load_state({"population": members})
+    assert earlier.propose(9, {}) == evolution.propose(9, {})
+    assert (earlier.parent, evolution.parent) == (None, 3)
+    for wrong in (math.nan, math.inf, -math.inf):
+        earlier.load_state({"population": [[members[0][0], wrong], *members[1:]]})
+        assert [member.objective for member in earlier.population] == [2.0, 3.0]
 
 
 def test_a_failed_network_never_enters_the_population():

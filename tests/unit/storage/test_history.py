@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.space.configuration import Evaluation, Result, Status
+from agebo_hpc.space.configuration import NO_PARENT, Evaluation, Result, Status
 from agebo_hpc.storage import history as history_module
 from agebo_hpc.storage import replay as replay_module
 from agebo_hpc.storage.history import History, Missing
@@ -43,6 +44,39 @@ def test_a_reopened_history_has_all_results_in_order_of_completion(
     assert history.results == [make_result(number) for number in (2, 0, 3)]
     assert history.pending == {1: make_evaluation(1)}
     assert history.next_id == 4
+    history.close()
+
+
+def test_parents_are_in_the_journal_and_journals_without_them_open(
+    run: RunDirectory, make_evaluation: MakeEvaluation, make_result: Make
+) -> None:
+    history = History.open(run)
+    for number, parent in enumerate((NO_PARENT, 0, None)):
+        history.submitted(replace(make_evaluation(number), parent=parent))
+    history.append(make_result(1, Status.CUT))
+    # Pending in an earlier life, it is submitted again; its parent is not known any more.
+    history.submitted(make_evaluation(1))
+    history.close()
+    assert read_replay(run.path).parents == {0: NO_PARENT, 1: 0}
+    history = History.open(run)
+    assert list(history.pending) == [0, 1, 2]
+    history.close()
+
+
+@pytest.mark.parametrize("objective", [math.nan, math.inf, -math.inf])
+def test_an_objective_that_is_no_number_is_none_in_old_journals_too(
+    run: RunDirectory, make_evaluation: MakeEvaluation, make_result: Make, objective: float
+) -> None:
+    history = History.open(run)
+    history.submitted(make_evaluation(0))
+    was = {**make_result(0).to_dict(), "objective": objective}
+    history._journal.append("result", {"result": was}, True)
+    history.close()
+    [result] = read_replay(run.path).results
+    assert (result.status, result.objective) == (Status.NON_FINITE, None)
+    assert str(objective) in result.traceback
+    history = History.open(run)
+    assert history.results == [result]
     history.close()
 
 
