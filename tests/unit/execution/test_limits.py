@@ -29,7 +29,10 @@ def evaluation(number=0, n=1):
 
 
 def result(status=Status.DONE, n=1, seconds=10.0, traceback=""):
-    return Result(evaluation(n=n), status, started=0.0, ended=seconds, traceback=traceback)
+    objective = 0.5 if status is Status.DONE else None
+    return Result(
+        evaluation(n=n), status, objective, started=0.0, ended=seconds, traceback=traceback
+    )
 
 
 def test_no_more_are_asked_than_max_evals_with_those_that_run():

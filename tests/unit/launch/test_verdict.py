@@ -28,7 +28,7 @@ def replay(*lives):
         found.lives.append(Life(start, start + 50, {}, end))
         for i in range(evaluations):
             evaluation = Evaluation(i, Configuration((0,), {"num_processes": 1}))
-            found.results.append(Result(evaluation, Status.DONE, ended=start + 10))
+            found.results.append(Result(evaluation, Status.DONE, 0.5, ended=start + 10))
     return found
 
 
