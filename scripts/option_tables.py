@@ -2,9 +2,9 @@
 
     option_tables.py [--check]
 
-Between ``.. begin options NAME`` and ``.. end options`` in a page stands what this makes; NAME is
-a group of options, such as Training, or Resume. With --check nothing is written: the exit code is 1
-if a page is out of date.
+Between ``.. begin options NAME`` and ``.. end options`` in a page stands what this makes. NAME
+is a group of options, such as Training, or Resume. With --check nothing is written, and the exit
+code is 1 if a page is out of date.
 """
 
 import argparse
