@@ -28,7 +28,7 @@ JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID")
 STARTED_VARIABLE = "AGEBO_JOB_STARTED"
 """Seconds since 1970 at which the script of this job began."""
 LENGTH_VARIABLES = ("AGEBO_WALLTIME", "PBS_WALLTIME")
-"""Seconds that this job has, by the script or by Torque."""
+"""Seconds or a clock's time that this job has, by the script or by Torque."""
 
 
 @dataclass(frozen=True)
@@ -101,26 +101,42 @@ def _asked(
 ) -> tuple[Deadline | None, bool]:
     """Return what the scheduler says, and whether it says that there is no limit."""
     if environ.get("SLURM_JOB_ID"):
-        return _slurm(environ["SLURM_JOB_ID"], ask, now)
+        return _slurm(_name_of_slurm(environ), ask, now)
     if environ.get("PBS_JOBID"):
         return _pbs(environ, ask, now), False
     return None, False
 
 
+def _name_of_slurm(environ: Mapping[str, str]) -> str:
+    """Return what names this job alone: the number of an array's last task is that of all. Pure."""
+    if environ.get("SLURM_ARRAY_JOB_ID") and environ.get("SLURM_ARRAY_TASK_ID"):
+        return f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
+    return environ["SLURM_JOB_ID"]
+
+
 def _slurm(job: str, ask: Ask, now: Callable[[], float]) -> tuple[Deadline | None, bool]:
     squeue = ("squeue", "--noheader", "--jobs", job, "--format")
-    end = ask([*squeue, "%e"]).strip()
-    try:
-        return Deadline(datetime.fromisoformat(end).timestamp(), "squeue"), False
-    except ValueError:
-        pass
-    left = ask([*squeue, "%L"]).strip()
-    if left in UNLIMITED:
-        return None, True
-    try:
-        return Deadline(now() + parse_clock(left), "squeue"), False
-    except ValueError:
-        return None, False
+    # A job of several components has a line for each; the first to end ends all.
+    ends = _times(ask([*squeue, "%e"]), lambda text: datetime.fromisoformat(text).timestamp())
+    if ends:
+        return Deadline(min(ends), "squeue"), False
+    answer = ask([*squeue, "%L"])
+    left = _times(answer, parse_clock)
+    if left:
+        return Deadline(now() + min(left), "squeue"), False
+    lines = answer.split()
+    return None, bool(lines) and set(lines) <= set(UNLIMITED)
+
+
+def _times(answer: str, read: Callable[[str], float]) -> list[float]:
+    """Return what can be read of an answer's lines."""
+    times = []
+    for line in answer.splitlines():
+        try:
+            times.append(read(line.strip()))
+        except ValueError:
+            continue
+    return times
 
 
 def _pbs(environ: Mapping[str, str], ask: Ask, now: Callable[[], float]) -> Deadline | None:
@@ -136,8 +152,10 @@ def _pbs(environ: Mapping[str, str], ask: Ask, now: Callable[[], float]) -> Dead
 def _by_length(environ: Mapping[str, str]) -> Deadline | None:
     started = environ.get(STARTED_VARIABLE, "")
     for name in LENGTH_VARIABLES:
-        if started.isdigit() and environ.get(name, "").isdigit():
-            return Deadline(float(started) + float(environ[name]), name)
+        text = environ.get(name, "")
+        seconds = [float(text)] if text.isdigit() else _times(text, parse_clock)
+        if started.isdigit() and seconds:
+            return Deadline(float(started) + seconds[0], name)
     return None
 
 

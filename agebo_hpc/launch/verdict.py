@@ -71,8 +71,11 @@ def judge(
         state, said = status.get("state"), status.get("exit_code")
         if state == "complete":
             return EXIT_COMPLETE, "the search is complete"
-        if said == EXIT_AGAIN:
+        if said == EXIT_AGAIN and state != "failed":
             return EXIT_AGAIN, "the search stopped in order, with everything saved"
+        if said == EXIT_AGAIN:
+            # The manager had time to say that a rank was killed: no end in order.
+            return _killed(replay, code)
         if said is not None:
             return int(said), f"the search ended with code {said}; its log says why"
         if state == "failed":
@@ -82,6 +85,11 @@ def judge(
         return code, f"the search did not start: code {code}; the reason stands above"
     if code is not None and 64 <= code <= 78 and code != EXIT_AGAIN:
         return code, f"the search ended with code {code}; the reason stands above"
+    return _killed(replay, code)
+
+
+def _killed(replay: Replay, code: int | None) -> Verdict:
+    """Judge a search that was killed, or one of its ranks. Pure."""
     idle = idle_lives(replay)
     if idle >= IDLE_LIVES:
         return (
@@ -101,11 +109,15 @@ def _by(code: int | None) -> str:
 
 
 def idle_lives(replay: Replay) -> int:
-    """Return how many lives at the end of a history were killed without a new evaluation."""
+    """Return how many lives at the end of a history were killed without a new evaluation.
+
+    One in which a rank was killed counts too: the manager may have had time to say so.
+    """
     count = 0
     for life in reversed(replay.lives):
         ended = [r for r in replay.results if life.started <= r.ended <= life.last_seen + 1]
-        if life.end is not None or ended:
+        in_order = life.end is not None and life.end.get("reason") != "failed"
+        if in_order or ended:
             break
         count += 1
     return count

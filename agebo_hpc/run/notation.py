@@ -8,25 +8,31 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.job.clock import parse_clock
 
 UNITS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 """Seconds of each unit that a duration may be written in."""
 
-HOW_DURATIONS_ARE_WRITTEN = "write 90s, 15m, 3h, 1h30m or 03:00:00"
+HOW_DURATIONS_ARE_WRITTEN = "write 90s, 15m, 3h, 1h30m, 03:00:00 or 1-12:00:00"
 
 
 def read_seconds(text: str) -> float:
-    """Read a duration: 90, 90s, 15m, 3h, 1h30m, HH:MM or HH:MM:SS.
+    """Read a duration: 90, 90s, 15m, 3h, 1h30m, HH:MM:SS or, as Slurm has it, D-HH:MM:SS.
 
     Raises
     ------
     ValueError
         If it is none; the message says what is allowed.
     """
-    clock = re.fullmatch(r"(\d+):(\d\d)(?::(\d\d))?", text)
-    if clock:
-        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        return float(hours * 3600 + minutes * 60 + seconds)
+    if re.fullmatch(r"\d+:\d+", text):
+        # Minutes for Slurm, hours for others: a job of another length than was meant.
+        one, two = text.split(":")
+        raise ValueError(f"{text!r} may be {one}h{two}m or {one}m{two}s; write which.")
+    if ":" in text or "-" in text:
+        try:
+            return parse_clock(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a duration; {HOW_DURATIONS_ARE_WRITTEN}.") from None
     parts = re.findall(r"(\d+(?:\.\d+)?)(min|ms|[smhd]|)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is not a duration; {HOW_DURATIONS_ARE_WRITTEN}.")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from site_mpi import PACKAGES, make_site
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,6 +66,12 @@ def a_cluster(*configuration):
         pytest.skip(str(error))
     yield running
     running.__exit__()
+
+
+@pytest.fixture(scope="session", params=sorted(PACKAGES))
+def site(request, tmp_path_factory):
+    """Return a site with one of the MPIs: a directory of links and an interpreter."""
+    return make_site(request.param, tmp_path_factory.mktemp(request.param))
 
 
 def name_node(path, python):

@@ -1,12 +1,14 @@
 """Jobs on a Slurm of another configuration: unequal nodes, arrays, partitions that preempt."""
 
 import os
-import subprocess
-import sys
+import pwd
+import shutil
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from other_user import interpreter_for, reachable
 
 from agebo_hpc.storage.journal_lines import read_journal
 from agebo_hpc.storage.reader import read_history, read_replay
@@ -204,28 +206,41 @@ def test_a_checkout_below_a_directory_with_a_blank_is_found_and_habits_hide_no_d
     assert "squeue leaves" in log and "nobody says" not in log + text
 
 
-def test_an_ordinary_user_can_run_a_job(other_cluster, tmp_path):
+@pytest.fixture
+def common_place():
+    """Return a directory that every user may enter; pytest's own are closed to others."""
+    place = Path(tempfile.mkdtemp(prefix="agebo-user-", dir="/tmp"))
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.mark.parametrize("executor", ["mpi", "steps"])
+def test_an_ordinary_user_can_run_a_job(other_cluster, common_place, executor):
     user = "daemon"
-    try:
-        subprocess.run([sys.executable, "-c", "import agebo_hpc"], user=user, check=True, cwd="/")
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip("other users cannot run this interpreter")
-    place = tmp_path / "desk"
-    place.mkdir()
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
-    os.chown(place, 1, 1)
-    (place / "activate").write_text(f"export PATH={Path(sys.executable).parent}:$PATH\n")
+    path = interpreter_for(user, common_place)
+    checkout = reachable(ROOT, user, common_place)
+    desk = common_place / "desk"
+    desk.mkdir()
+    os.chown(desk, *pwd.getpwnam(user)[2:4])
+    (desk / "activate").write_text(f"export PATH={path}:$PATH OMP_NUM_THREADS=1\n")
     words = ("--simulate", "lognormal:mean=0.3", "--processes", "1", "--max-evals", "4")
     number = other_cluster.submit(
-        *("--nodes=1", CPU, *words),
+        *("--nodes=2", checkout / "slurm" / "cpu.sbatch", *words),
         env={
-            "AGEBO_ACTIVATE": str(place / "activate"),
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(place),
+            "AGEBO_ACTIVATE": str(desk / "activate"),
+            "AGEBO_EXECUTOR": executor,
+            "PYTHONPATH": str(checkout),
+            "HOME": str(desk),
+            "USER": user,
         },
-        cwd=place,
+        cwd=desk,
         user=user,
     )
     job = other_cluster.wait(number, WAIT)
-    assert (job["JobState"], job["ExitCode"]) == ("COMPLETED", "0:0"), output_of(job)
+    text = output_of(job)
+    assert (job["JobState"], job["ExitCode"]) == ("COMPLETED", "0:0"), text
+    [run] = (desk / "runs").glob("agebo-*/")
+    assert sorted(finished(run)) == list(range(4))
+    owners = {path.stat().st_uid for path in (run, *run.rglob("*"))}
+    assert owners == {pwd.getpwnam(user).pw_uid}, "root wrote some of it"

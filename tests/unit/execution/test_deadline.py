@@ -38,6 +38,20 @@ def test_squeue_is_asked_where_slurm_sets_no_variable():
     assert "7" in ask.command
 
 
+def test_a_task_of_an_array_asks_for_itself():
+    # The number of the last task is that of the whole array, whose other tasks end at other times.
+    ask = answering("2026-11-23T12:00:00\n")
+    array = {"SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "4"}
+    assert job_deadline(array, ask) is not None
+    assert ask.command[ask.command.index("--jobs") + 1] == "7_4"
+
+
+def test_the_first_component_to_end_ends_a_job_of_several():
+    ask = answering("2026-11-23T12:00:00\n2026-11-23T11:00:00\nUnknown\n")
+    found = job_deadline({"SLURM_JOB_ID": "7"}, ask)
+    assert found == Deadline(datetime(2026, 11, 23, 11).timestamp(), "squeue")
+
+
 @pytest.mark.parametrize("text", ["", "N/A", "Unknown"])
 def test_a_slurm_job_without_a_limit_has_none(text):
     assert job_deadline({"SLURM_JOB_ID": "7"}, answering(text)) is None
@@ -74,6 +88,8 @@ def test_slurms_time_left_counts_where_its_clock_cannot_be_read(left, seconds):
         ({"PBS_JOBID": "7", "AGEBO_WALLTIME": "600", "PBS_WALLTIME": "9"}, "AGEBO_WALLTIME"),
         ({"PBS_JOBID": "7", "PBS_WALLTIME": "600"}, "PBS_WALLTIME"),
         ({"COBALT_JOBID": "7", "AGEBO_WALLTIME": "600"}, "AGEBO_WALLTIME"),
+        ({"PBS_JOBID": "7", "AGEBO_WALLTIME": "00:10:00"}, "AGEBO_WALLTIME"),
+        ({"PBS_JOBID": "7", "AGEBO_WALLTIME": "long", "PBS_WALLTIME": "600"}, "PBS_WALLTIME"),
     ],
 )
 def test_the_length_that_the_script_was_made_for_is_the_second_source(environ, source):

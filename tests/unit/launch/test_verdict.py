@@ -71,6 +71,22 @@ def test_lives_that_are_killed_without_a_new_evaluation_end_a_chain():
     assert judge(status("running"), replay((False, 0), (False, 1)), since=BEGAN, code=137)[0] == 75
 
 
+def test_a_rank_whose_death_the_manager_could_tell_of_is_no_end_in_order():
+    died = status("failed", 75)
+    for code in (137, 9, 75, 1, 71):
+        verdict, reason = judge(died, replay((False, 3)), since=BEGAN, code=code)
+        assert verdict == 75 and "the search was killed" in reason, code
+    assert "SIGKILL: out of memory" in judge(died, replay((False, 3)), since=BEGAN, code=137)[1]
+
+
+def test_lives_in_which_a_rank_died_before_any_evaluation_end_a_chain_too():
+    idle = replay((True, 5), *[(False, 0)] * IDLE_LIVES)
+    for life in idle.lives[2:]:
+        life.end = {"reason": "failed"}
+    assert idle_lives(idle) == IDLE_LIVES
+    assert judge(status("failed", 75), idle, since=BEGAN, code=137)[0] == 70
+
+
 @pytest.mark.parametrize(("code", "expected"), [(0, 70), (71, 71), (2, 2), (137, 137)])
 def test_without_a_run_directory_the_launchers_code_stands(code, expected):
     assert judge(None, None, since=BEGAN, code=code)[0] == expected
