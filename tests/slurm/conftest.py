@@ -12,14 +12,16 @@ from site_mpi import PACKAGES, make_site
 ROOT = Path(__file__).parents[2]
 
 
-def load_cluster_module():
-    name = "agebo_private_slurm"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("cluster.py"))
+def load(name):
+    """Return a module of this directory, which is no package."""
+    full = f"agebo_private_slurm_{name}"
+    if full not in sys.modules:
+        path = Path(__file__).with_name(f"{name}.py")
+        spec = importlib.util.spec_from_file_location(full, path)
         module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
+        sys.modules[full] = module
         spec.loader.exec_module(module)
-    return sys.modules[name]
+    return sys.modules[full]
 
 
 OTHER_NODES = {"w2": 2, "w4": 4}
@@ -39,6 +41,17 @@ OTHER_LINES = (
 )
 """Nodes of two sizes, cores and memory as resources, partitions that preempt others."""
 
+LIMITED_NODES = {"l1": 4, "l2": 4}
+LIMITED_LINES = (
+    "SelectTypeParameters=CR_Core_Memory",
+    "PartitionName=usual Nodes=l1,l2 Default=YES DefMemPerCPU=100 MaxTime=60",
+    "PartitionName=short Nodes=l1,l2 DefMemPerCPU=100 MaxTime=2 MaxNodes=1",
+    "PartitionName=lean Nodes=l1,l2 DefMemPerCPU=100 MaxMemPerCPU=200",
+    "PartitionName=small Nodes=l1,l2 DefMemPerCPU=100 MaxMemPerNode=500",
+    "PartitionName=shut Nodes=l1,l2 State=DOWN",
+)
+"""Partitions with limits of time, nodes and memory."""
+
 
 @pytest.fixture(scope="session")
 def cluster():
@@ -52,16 +65,25 @@ def other_cluster():
     yield from a_cluster(OTHER_NODES, OTHER_LINES)
 
 
-def a_cluster(*configuration):
+@pytest.fixture(scope="module")
+def accounted_cluster():
+    """Return a running cluster with limits of partitions, accounts and qualities of service."""
+    accounting = load("accounting")
+    if accounting.why_not():
+        pytest.skip(accounting.why_not())
+    yield from a_cluster(LIMITED_NODES, LIMITED_LINES, kind=accounting.accounted)
+
+
+def a_cluster(*configuration, kind=lambda usual: usual):
     """Yield a running cluster; skip the test with the reason where there can be none."""
     if shutil.which("mpirun", path=str(Path(sys.executable).parent)) is None:
         pytest.skip("jobs need the mpirun of this environment")
-    module = load_cluster_module()
+    module = load("cluster")
     why_not = module.install()
     if why_not:
         pytest.skip(why_not)
     try:
-        running = module.SlurmCluster(*configuration).__enter__()
+        running = kind(module.SlurmCluster)(*configuration).__enter__()
     except RuntimeError as error:
         pytest.skip(str(error))
     yield running

@@ -21,7 +21,7 @@ from agebo_hpc.storage.run_directory import RunDirectory
 ROOT = Path(__file__).parents[2]
 CPU = ROOT / "slurm" / "cpu.sbatch"
 WAIT = 900
-EVALUATIONS = 30
+EVALUATIONS = 20
 SEARCH = ("--simulate", "lognormal:mean=4,sigma=0.3", "--epochs", "20", "--processes", "1,2")
 
 STARTED = [
@@ -200,7 +200,7 @@ def test_a_model_is_trained_again_on_a_rank_of_each_node(
     env = at_site(mpi, launcher, plugin)
     words = f"{LAUNCH[launcher].format(plugin)} python -m agebo_hpc retrain {found}"
     words += f" --data-parallel mpi --threads 1 --out {tmp_path / 'model'}"
-    script = f"source {tmp_path / 'activate'}; {words}"
+    script = f". {tmp_path / 'activate'}; {words}"
     options = ("--nodes=2", "--exclusive", "--open-mode=append", "--output=%x-%j.out")
     number = cluster.submit(*options, f"--wrap={script}", env=env, cwd=tmp_path)
     job = cluster.wait(number, WAIT)
