@@ -108,7 +108,10 @@ def _asked(
 
 
 def _name_of_slurm(environ: Mapping[str, str]) -> str:
-    """Return what names this job alone: the number of an array's last task is that of all. Pure."""
+    """Return what names this job alone. Pure.
+
+    The number of an array's last task is that of the whole array.
+    """
     if environ.get("SLURM_ARRAY_JOB_ID") and environ.get("SLURM_ARRAY_TASK_ID"):
         return f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
     return environ["SLURM_JOB_ID"]

@@ -308,6 +308,12 @@ agebo_run() { # run the launcher, hand signals on to it, return its code
     return "$rc"
 }
 
+agebo_follows() { # does this job come after another by itself, and not because somebody sent it?
+    [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || return 0
+    # The first of a chain depends on nothing; PBS does not tell which is.
+    [ "${AGEBO_CONTINUE:-}" = chain ] && { [ "$(agebo_scheduler)" != slurm ] || [ -n "${SLURM_JOB_DEPENDENCY:-}" ]; }
+}
+
 agebo_verdict() { # what the run directory says: 0 complete, 75 go on, else a reason to stop
     python -P -m agebo_hpc.launch.verdict "$AGEBO_RUN" "$@"
 }
@@ -376,7 +382,9 @@ $(git -C "${AGEBO_HOME:-.}" rev-parse --short HEAD 2>/dev/null || echo unknown)"
         case ${verdict%% *} in
         75) ;;
         0) [ $# = 0 ] || [ "$AGEBO_CONTINUE" = chain ] || [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && exit 0 ;;
-        *) exit "${verdict%% *}" ;;
+        *)
+            ! agebo_follows || exit "${verdict%% *}"
+            say "this job was submitted anew: the search is tried again" ;;
         esac
     fi
     python -P -m agebo_hpc.launch.qsub_words "$AGEBO_RUN" "$@" || exit $?

@@ -67,7 +67,9 @@ def submit(scheduler: str, script: Path, chain: int, send: Send | None = None) -
     for _ in range(chain):
         words = submit_words(scheduler, str(script), jobs[-1] if jobs else None, qsub)
         answer = send(words).strip()
-        found = re.search(r"\d+[\w.\[\]-]*", answer)
+        # A site may say more before it.
+        lines = [re.search(r"\d+[\w.\[\]-]*", line) for line in reversed(answer.splitlines())]
+        found = next(filter(None, lines), None)
         if found is None:
             raise LaunchError(f"`{shlex.join(words)}` named no job: {answer or 'no answer'}")
         jobs.append(found.group(0).split(";")[0])
@@ -96,6 +98,11 @@ def _send(words: Sequence[str]) -> str:
     except subprocess.TimeoutExpired:
         raise LaunchError(f"{words[0]} gave no answer in {TIMEOUT_SECONDS:g} s.") from None
     if done.returncode != 0:
-        text = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["no reason given"]
-        raise LaunchError(f"{words[0]} refuses the script: {text[-1]}")
+        raise LaunchError(f"{words[0]} refuses the script: {_reason(done.stderr or done.stdout)}")
     return done.stdout
+
+
+def _reason(text: str) -> str:
+    """Return a refusal in one line: Slurm names the limit first, and the kind of refusal last."""
+    lines = [line.removeprefix("sbatch: error: ") for line in text.strip().splitlines()]
+    return "; ".join(lines[-3:]) or "no reason given"

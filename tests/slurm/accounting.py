@@ -80,6 +80,7 @@ def accounted(cluster_class):
                 "AccountingStorageEnforce=associations,limits,qos",
             )
             super().__init__(nodes, (*accounting, *lines))
+            self._lines += (f"AccountingStoragePass={self.top}/munge.socket",)
 
         def account(self, *words):
             """Change accounts, users or qualities of service."""

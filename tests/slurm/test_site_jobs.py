@@ -5,6 +5,7 @@ requeue after it, a signal and the requeue after that, evaluations as steps, ret
 ranks. For each that does not start ranks: what is said. `pytest -s` shows codes, last lines, rows.
 """
 
+import json
 import os
 import signal
 import sys
@@ -78,7 +79,7 @@ def at_site(any_site, tmp_path):
         lines = [f"export PATH={path}:$PATH PYTHONPATH={ROOT} OMP_NUM_THREADS=1"]
         if name == "openmpi":
             # The two nodes share /dev/shm, which its ranks take for shared memory.
-            lines.append("export OMPI_MCA_btl=tcp,self")
+            lines.append("export OMPI_MCA_btl=tcp,self OMPI_MCA_btl_tcp_if_include=lo")
         (tmp_path / "activate").write_text("\n".join(lines) + "\n")
         # Debian's PMIx under srun and Open MPI 5 get on with two ranks of a node, not with three.
         slots = "1" if (name, launcher) == (PACKAGED, "srun") else "2"
@@ -148,9 +149,11 @@ def test_a_killed_rank_and_a_signal_cost_no_row_and_the_job_goes_on(
     text = output_of(job)
     ends = [line.split("agebo: ")[1] for line in text.splitlines() if "launcher ended" in line]
     show(mpi, launcher, plugin, "rows", at_kill, at_signal, len(finished(run)), ends)
-    assert (job["JobState"], job["ExitCode"], job["Restarts"]) == ("COMPLETED", "0:0", "2"), text
+    assert (job["JobState"], job["ExitCode"]) == ("COMPLETED", "0:0"), text
     assert "2 worker groups" in text and "on 2 nodes" in text
-    assert "the search was killed" in ends[0] and "stopped in order" in ends[1], ends
+    assert "the search was killed" in ends[0], ends
+    assert any("stopped in order" in end for end in ends[1:-1]), ends
+    assert int(job["Restarts"]) == len(ends) - 1 >= 2
     assert sorted(finished(run)) == list(range(EVALUATIONS)), "lost, or done twice"
     assert set(map(str, read_history(run).num_processes)) == set(processes_of(env).split(","))
 
@@ -224,16 +227,25 @@ def test_a_plugin_of_srun_that_the_mpi_does_not_know_ends_the_job_and_nothing_is
     assert not (tmp_path / "run" / "history.h5").exists()
 
 
-def test_info_and_smoke_say_which_mpi_is_meant(any_site):
-    for name in (PACKAGED, *sorted(PACKAGES)):
-        site = any_site(name)
-        done = site.run("info")
-        assert done.returncode == 0 and "mismatch" not in done.stdout, done.stdout
-        for other in {PACKAGED, *PACKAGES} - {name}:
-            env = {"PATH": f"{any_site(other).bin}:/usr/bin:/bin"}
-            done = site.run("info", env=env)
-            line = [line for line in done.stdout.splitlines() if "mismatch" in line]
-            show(name, "with the mpirun of", other, line)
-            assert done.returncode == 0 and len(line) == 1, done.stdout
-            done = site.run("smoke", env=env)
-            assert done.returncode == 71 and "belongs to" in done.stderr, done.stderr
+def about_mpi(site, env=None):
+    """Return what `info` says of the launcher that is found and the library that is linked."""
+    done = site.run("info", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["mpi"]
+
+
+@pytest.mark.parametrize("name", [PACKAGED, *sorted(PACKAGES)])
+def test_info_and_smoke_say_which_mpi_is_meant(any_site, name):
+    site = any_site(name)
+    assert not about_mpi(site)["mismatch"]
+    for other in sorted({PACKAGED, *PACKAGES} - {name}):
+        env = {"PATH": f"{any_site(other).bin}:/usr/bin:/bin"}
+        said = about_mpi(site, env)
+        show(name, "with the mpirun of", other, said["mismatch"] or said["mpirun"])
+        if name == PACKAGED:
+            # Its own launcher stands beside the interpreter and is named instead.
+            assert "is of another MPI" in said["mpirun"]
+            continue
+        assert "mpi4py is linked to" in said["mismatch"] and "belongs to" in said["mismatch"]
+        done = site.run("smoke", env=env)
+        assert done.returncode == 71 and "belongs to" in done.stderr, done.stderr

@@ -409,3 +409,26 @@ def test_a_cobalt_job_that_stopped_early_returns_nothing_that_ends_its_chain(tmp
     env = {"COBALT_JOBID": "7", "AGEBO_RUN": str(tmp_path / "run"), "AGEBO_CONTINUE": "chain"}
     assert bash("agebo_finish 75", tmp_path, **env).returncode == 0
     assert bash("agebo_finish 70", tmp_path, **env).returncode == 70
+
+
+@pytest.mark.parametrize(
+    ("setting", "returned"),
+    [
+        ({}, 9),
+        ({"SLURM_RESTART_COUNT": "0", "AGEBO_CONTINUE": "none"}, 9),
+        ({"SLURM_RESTART_COUNT": "1"}, 70),
+        ({"AGEBO_CONTINUE": "chain"}, 9),
+        ({"AGEBO_CONTINUE": "chain", "SLURM_JOB_DEPENDENCY": "afternotok:6"}, 70),
+        ({"AGEBO_CONTINUE": "chain", "SLURM_JOB_ID": "", "PBS_JOBID": "7"}, 70),
+    ],
+)
+def test_a_search_that_failed_is_tried_again_only_by_a_job_that_somebody_sent(
+    slurm, tmp_path, setting, returned
+):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").touch()
+    code = """agebo_environment() { :; }; agebo_verdict() { echo "70 it failed"; }
+    agebo_layout() { exit 9; }; agebo_job"""
+    done = bash(code, tmp_path, **{**slurm, **setting})
+    assert done.returncode == returned, done
+    assert ("submitted anew" in done.stdout) == (returned == 9)

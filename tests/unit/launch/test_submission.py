@@ -23,6 +23,12 @@ from agebo_hpc.launch.submission import submit, submit_words
             ["17.pbs-1.host", "18.pbs-1.host"],
             "qsub -W depend=afternotok:17.pbs-1.host a.sh",
         ),
+        (
+            "slurm",
+            ["This costs 96 core hours.\n17\n", "18\n"],
+            ["17", "18"],
+            "sbatch --parsable --dependency=afternotok:17 --kill-on-invalid-dep=yes a.sh",
+        ),
         ("cobalt", ["Job routed\n17\n", "18\n"], ["17", "18"], "qsub --dependencies 17 a.sh"),
     ],
 )
@@ -46,6 +52,19 @@ def test_an_answer_without_a_number_is_an_error():
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LaunchError, match="no sbatch here"):
+        submit("slurm", Path("a.sh"), 1)
+
+
+def test_a_refusal_is_said_with_the_limit_that_it_is_for(tmp_path, monkeypatch):
+    said = ("QOSMaxSubmitJobPerUserLimit", "Job violates policy")
+    lines = [f"echo 'sbatch: error: {line}' >&2" for line in said]
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text(
+        "#!/bin/sh\n" + "".join(f"echo '{line}' >&2\n" for line in lines) + "exit 1\n"
+    )
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LaunchError, match="script: QOSMaxSubmitJobPerUserLimit; Job violates"):
         submit("slurm", Path("a.sh"), 1)
 
 
