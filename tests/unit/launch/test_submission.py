@@ -59,9 +59,7 @@ def test_a_refusal_is_said_with_the_limit_that_it_is_for(tmp_path, monkeypatch):
     said = ("QOSMaxSubmitJobPerUserLimit", "Job violates policy")
     lines = [f"echo 'sbatch: error: {line}' >&2" for line in said]
     sbatch = tmp_path / "sbatch"
-    sbatch.write_text(
-        "#!/bin/sh\n" + "".join(f"echo '{line}' >&2\n" for line in lines) + "exit 1\n"
-    )
+    sbatch.write_text("\n".join(["#!/bin/sh", *lines, "exit 1"]) + "\n")
     sbatch.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LaunchError, match="script: QOSMaxSubmitJobPerUserLimit; Job violates"):

@@ -1,9 +1,8 @@
 """Durations as users give them."""
 
-import click
 import pytest
 
-from agebo_hpc.cli.search import Duration
+from agebo_hpc.run.notation import read_seconds
 
 
 @pytest.mark.parametrize(
@@ -22,16 +21,16 @@ from agebo_hpc.cli.search import Duration
     ],
 )
 def test_a_duration_may_be_written_as_units_or_as_slurm_writes_it(text, seconds):
-    assert Duration().convert(text, None, None) == seconds
+    assert read_seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["30:00", "1:30", "90:00"])
 def test_two_numbers_may_be_hours_or_minutes_and_are_refused(text):
-    with pytest.raises(click.BadParameter, match=r"may be \d+h\d+m or \d+m\d+s"):
-        Duration().convert(text, None, None)
+    with pytest.raises(ValueError, match=r"may be \d+h\d+m or \d+m\d+s"):
+        read_seconds(text)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "1-", "1:2:3:4", "1-2-3", "3h:00", "\n"])
 def test_what_is_no_duration_is_refused(text):
-    with pytest.raises(click.BadParameter, match="not a duration"):
-        Duration().convert(text, None, None)
+    with pytest.raises(ValueError, match="not a duration"):
+        read_seconds(text)
