@@ -349,13 +349,20 @@ def _print_facts(facts: dict[str, Any]) -> None:
     shares = ",".join(f"{share:g}" for share in facts["split"])
     click.echo(f"split       {shares}, seed {facts['seed']}")
     click.echo(f"features    {facts['num_features']} (float32)")
+    if facts["codes"]:
+        total = sum(column["codes"] for column in facts["codes"])
+        click.echo(f"codes       {len(facts['codes'])} columns of {total:,} codes (int32)")
     if len(facts["inputs"]) > 1:
         click.echo(f"inputs      {_inputs(facts)}")
     click.echo()
     _print_table(facts)
     if facts["table"] is not None:
         click.echo()
-    header = ["column", "kind", "encoding", "features", "levels", "missing"]
+    codes: dict[str, int] = {}
+    for column in facts["codes"]:
+        name = column["column"]
+        codes[name] = codes.get(name, 0) + column["codes"]
+    header = ["column", "kind", "encoding", "features", "levels", "codes", "missing"]
     rows = [
         [
             column["name"],
@@ -363,6 +370,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
             column["encoding"],
             _cell(column["features"]),
             _cell(column["levels"]),
+            _cell(codes.get(column["name"])),
             "yes" if column["missing_in_training"] else "",
         ]
         for column in facts["columns"]
@@ -388,6 +396,12 @@ def _print_remarks(facts: dict[str, Any]) -> None:
 
 
 def _print_unused(facts: dict[str, Any]) -> None:
+    for column in facts["codes"]:
+        if column["levels_without_code"]:
+            click.echo(
+                f"codes of {column['name']}: the {column['codes'] - 1:,} most frequent levels "
+                f"have one, {column['levels_without_code']:,} others count as unseen"
+            )
     for name, why in facts["not_used"].items():
         click.echo(f"not used: {name} ({why})")
 

@@ -19,11 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agebo_hpc.data.checks import check_columns, check_out
-from agebo_hpc.data.encoders import Features
+from agebo_hpc.data.encoders import Features, two_valued_features
 from agebo_hpc.data.file_format import (
     FORMAT,
     FORMAT_VERSION,
     Block,
+    array_names,
     read_prepared,
     write_prepared,
 )
@@ -68,10 +69,13 @@ class Part:
     y
         Classification: class index, shape (rows,), int32. Regression: standardised target,
         shape (rows,), float32.
+    codes
+        Shape (rows, columns of codes), int32, see `agebo_hpc.data.codes`; None: there are none.
     """
 
     x: NDArray[np.float32]
     y: NDArray[Any]
+    codes: NDArray[np.int32] | None = None
 
 
 class DataSet:
@@ -133,7 +137,7 @@ class DataSet:
             raise ValueError(f"task is {self.task!r}, the target's {self.preprocessing.task!r}")
         checksums = self.schema.get("checksums", {})
         if self.has_checksums and sorted(checksums) != sorted(
-            f"{p}/{a}" for p in PARTS for a in "xy"
+            f"{p}/{a}" for p in PARTS for a in array_names(self.schema)
         ):
             raise ValueError("checksums are not those of the arrays")
         for name in ("split", "seed"):
@@ -147,6 +151,9 @@ class DataSet:
                 len(counts) != self.num_outputs or sum(counts) != self.num_rows[part]
             ):
                 raise ValueError(f"class_counts of {part} are not those of its rows")
+        two_valued = self.schema.get("two_valued", [])
+        if not all(type(k) is int and 0 <= k < self.num_features for k in two_valued):
+            raise ValueError("two_valued are not positions of features")
         stops = [0, *(item.stop for item in self.inputs)]
         starts = [*(item.start for item in self.inputs), self.num_features]
         if stops != starts:
@@ -243,8 +250,9 @@ class DataSet:
         if name in self._unchecked:
             part, array = name.split("/")
             counts = self.class_counts(part) if array == "y" else None
+            sizes = [column.size for column in self.preprocessing.codes]
             checksum = self.schema["checksums"][name] if self.has_checksums else None
-            check_array(self.path, name, extent, checksum, counts)
+            check_array(self.path, name, extent, checksum, counts, max(sizes, default=0))
             self._unchecked.discard(name)
         try:
             return np.memmap(self.path, extent.dtype, "r", extent.offset, shape=extent.shape)
@@ -252,7 +260,8 @@ class DataSet:
             raise DataError(f"{self.path} cannot be mapped ({error}).") from error
 
     def _part(self, part: str) -> Part:
-        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"))
+        codes = self._map(f"{part}/codes") if self.preprocessing.codes else None
+        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"), codes)
 
     def __repr__(self) -> str:
         return (
@@ -436,13 +445,13 @@ def _prepare(
         options.seed,
         division,
     )
-    del training
     facts = [columns[name].facts for name in columns] + [known.decided.facts]
     schema: dict[str, Any] = {
         "name": options.name or out.stem,
         "task": task,
         "rows": {part: len(rows[part]) for part in PARTS},
         "feature_names": list(preprocessing.feature_names),
+        "two_valued": list(two_valued_features(training, preprocessing.encoders)),
         "class_counts": _class_counts(y, rows) if task == "classification" else None,
         "split": list(options.split),
         "seed": options.seed,
@@ -450,6 +459,7 @@ def _prepare(
         "preprocessing": preprocessing.to_dict(),
         "columns": [fact.to_dict() for fact in facts],
     }
+    del training
     if options.inputs:
         ranges = input_ranges(
             division, [(e.column, len(e.features)) for e in preprocessing.encoders]
@@ -486,5 +496,6 @@ def _blocks(
             stop = start + BLOCK_ROWS
             block = frame.iloc[rows[part][start:stop]]
             given = {name: x[start:stop] for name, x in crossfitted.items()}
-            x = preprocessing.transform(block, given if part == "train" else None)
-            yield part, start, (x, preprocessing.encode_target(block[preprocessing.target.name]))
+            x, codes = preprocessing.encode(block, given if part == "train" else None)
+            y = preprocessing.encode_target(block[preprocessing.target.name])
+            yield part, start, {"x": x, **({"codes": codes} if codes.shape[1] else {}), "y": y}

@@ -7,7 +7,7 @@ from typing import Any
 
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.encoders import DateEncoder, Encoder, NumericEncoder
-from agebo_hpc.data.file_format import FORMAT, FORMAT_VERSION
+from agebo_hpc.data.file_format import FORMAT
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.target import RealCoding
 
@@ -19,7 +19,8 @@ def describe(data: DataSet) -> dict[str, Any]:
     -------
     dict
         Plain JSON data: file and format, task and target, rows of each part, inputs as ranges
-        of features, columns with kind, encoding and features, columns that are not used and why,
+        of features, columns with kind, encoding and features, columns of codes with the number of
+        codes and of levels that are too rare for one, columns that are not used and why,
         what each column of the table is (None in files of older versions), classes with rows of
         each part or mean and deviation of a real target, whether the arrays have checksums, and
         what should be known before the data are used.
@@ -28,7 +29,7 @@ def describe(data: DataSet) -> dict[str, Any]:
         "path": str(data.path),
         "bytes": data.path.stat().st_size,
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": data.schema["format_version"],
         "agebo_hpc_version": data.agebo_hpc_version,
         "created": data.created,
         "fingerprint": data.fingerprint,
@@ -42,6 +43,15 @@ def describe(data: DataSet) -> dict[str, Any]:
         "inputs": [asdict(item) for item in data.inputs],
         "num_outputs": data.num_outputs,
         "columns": [_column(encoder) for encoder in data.preprocessing.encoders],
+        "codes": [
+            {
+                "name": code.name,
+                "column": code.column,
+                "codes": code.size,
+                "levels_without_code": code.num_shared,
+            }
+            for code in data.preprocessing.codes
+        ],
         "not_used": dict(data.preprocessing.dropped),
         "table": data.schema.get("columns"),
         **_target(data),

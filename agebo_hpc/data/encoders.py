@@ -6,6 +6,7 @@ model from someone else holds no code. `ENCODERS` maps the stored kind to the cl
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,9 +65,17 @@ class NumericEncoder:
         """Names of the features, in order."""
         return [self.column] + [f"{self.column} is missing"] * self.indicator
 
+    def read(self, column: pd.Series) -> NDArray[np.float64]:
+        """Return the cells as numbers of shape (rows,); NaN is missing."""
+        return as_numbers(column, self.reading)
+
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32."""
-        return self.transform_numbers(as_numbers(column, self.reading))
+        return self.of_read(self.read(column))
+
+    def of_read(self, read: NDArray[np.float64]) -> Features:
+        """Return the features of what `read` gave."""
+        return self.transform_numbers(read)
 
     def transform_numbers(self, numbers: NDArray[np.float64]) -> Features:
         """Return the features of numbers of shape (rows,); NaN is missing."""
@@ -104,10 +113,17 @@ class DateEncoder:
         """Names of the features, in order."""
         return [name for encoder in self.parts.values() for name in encoder.features]
 
+    def read(self, column: pd.Series) -> dict[str, NDArray[np.float64]]:
+        """Return the parts of the dates as numbers of shape (rows,); NaN is missing."""
+        return _date_parts(as_times(column, self.reading))
+
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32."""
-        numbers = _date_parts(as_times(column, self.reading))
-        parts = [encoder.transform_numbers(numbers[part]) for part, encoder in self.parts.items()]
+        return self.of_read(self.read(column))
+
+    def of_read(self, read: dict[str, NDArray[np.float64]]) -> Features:
+        """Return the features of what `read` gave."""
+        parts = [encoder.transform_numbers(read[part]) for part, encoder in self.parts.items()]
         features: Features = np.concatenate(parts, axis=1)
         return features
 
@@ -130,10 +146,17 @@ class OneHotEncoder:
             for level in self.levels
         ]
 
+    def read(self, column: pd.Series) -> NDArray[np.intp]:
+        """Return the position of each cell's level, shape (rows,); -1: it is none of them."""
+        return _positions(column, self.levels, self.reading)
+
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32; an unseen level is all 0."""
-        positions = _positions(column, self.levels, self.reading)
-        hot: Features = (positions[:, None] == np.arange(len(self.levels))).astype(np.float32)
+        return self.of_read(self.read(column))
+
+    def of_read(self, read: NDArray[np.intp]) -> Features:
+        """Return the features of what `read` gave."""
+        hot: Features = (read[:, None] == np.arange(len(self.levels))).astype(np.float32)
         return hot
 
 
@@ -211,11 +234,18 @@ class TargetMeanEncoder:
             return [f"{self.column} target mean"]
         return [f"{self.column} share of class {k}" for k in range(len(self.default))]
 
+    def read(self, column: pd.Series) -> NDArray[np.intp]:
+        """Return the position of each cell's level, shape (rows,); -1: it is none of them."""
+        return _positions(column, self.levels, self.reading)
+
     def transform(self, column: pd.Series) -> Features:
         """Return the features, shape (rows, len(features)), float32."""
-        table = np.array([*self.means, self.default])
+        return self.of_read(self.read(column))
+
+    def of_read(self, read: NDArray[np.intp]) -> Features:
+        """Return the features of what `read` gave."""
         # The last row, the default, is where position -1 (an unseen level) points.
-        return self._scaled(table[_positions(column, self.levels, self.reading)])
+        return self._scaled(np.array([*self.means, self.default])[read])
 
     def _scaled(self, means: NDArray[np.float64]) -> Features:
         return _standardise(means, np.array(self.center), np.array(self.scale))
@@ -230,6 +260,32 @@ ENCODERS: dict[str, type[Encoder]] = {
     "target-mean": TargetMeanEncoder,
 }
 """Name in the stored schema -> class."""
+
+
+SAMPLE_ROWS = 10_000
+"""First rows that tell most features of more than two values, so that the others are few."""
+
+
+def two_valued_features(frame: pd.DataFrame, encoders: Iterable[Encoder]) -> Iterator[int]:
+    """Yield the positions of features that are numbers, or parts of dates, of at most two values.
+
+    Parameters
+    ----------
+    frame
+        The training rows.
+    encoders
+        Fitted to them, in the order of the features.
+    """
+    place = 0
+    for encoder in encoders:
+        if encoder.kind != "category":
+            some = encoder.transform(frame[encoder.column].iloc[:SAMPLE_ROWS])
+            few = [k for k in range(some.shape[1]) if len(np.unique(some[:, k])) <= 2]
+            if few and len(frame) > SAMPLE_ROWS:
+                every = encoder.transform(frame[encoder.column])
+                few = [k for k in few if len(np.unique(every[:, k])) <= 2]
+            yield from (place + k for k in few)
+        place += len(encoder.features)
 
 
 def encoder_for(encoder: Encoder, column: str, reading: Reading) -> Encoder:

@@ -2,15 +2,17 @@
 
 Layout: root attributes `format`, `format_version`, `agebo_hpc_version`, `created` (UTC);
 `schema` (JSON text: everything about columns, target and parts, and a checksum of each array);
-for each part a group with `x` (rows, features) float32 and `y` (rows,) int32 or float32, in one
-piece and aligned to 64 bytes, so that all processes of a node can map them and share one copy.
+for each part a group with `x` (rows, features) float32, `codes` (rows, columns of codes) int32 and
+`y` (rows,) int32 or float32, each in one piece and aligned to 64 bytes, so that all processes of a
+node can map them and share one copy. `codes` is left out where no column has any; version 1 of the
+format has none at all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,15 @@ from agebo_hpc.errors import AgeboError, DataError
 from agebo_hpc.files import PatientFile, new_file, writing
 
 FORMAT = "agebo_hpc-dataset"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-Block = tuple[NDArray[np.float32], NDArray[Any]]
+Block = Mapping[str, NDArray[Any]]
+"""Rows of each array of a part, by its name, see `array_names`."""
+
+
+def array_names(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the arrays that each part of a prepared file has."""
+    return ("x", "codes", "y") if schema["preprocessing"].get("codes") else ("x", "y")
 
 
 def write_prepared(
@@ -47,10 +55,11 @@ def write_prepared(
     path
         Replaced if it exists.
     schema
-        Plain JSON data with ``rows`` (part -> rows), ``feature_names`` and ``task``;
-        ``checksums`` of the arrays and a ``fingerprint`` of all content but the name are added.
+        Plain JSON data with ``rows`` (part -> rows), ``feature_names``, ``preprocessing`` and
+        ``task``; ``checksums`` of the arrays and a ``fingerprint`` of all content but the name
+        are added.
     blocks
-        (part, first row, (x of shape (rows, features), y of shape (rows,))), in order.
+        (part, first row, rows of each array), in order.
 
     Raises
     ------
@@ -67,16 +76,14 @@ def write_prepared(
 def _write(
     out: PatientFile, schema: dict[str, Any], blocks: Iterable[tuple[str, int, Block]]
 ) -> None:
-    kind = _target_kind(schema)
-    width = len(schema["feature_names"])
     checksums = Checksums()
     with h5py.File(out, "w", alignment_threshold=1, alignment_interval=64) as file:
         for part in PARTS:
-            rows = schema["rows"][part]
-            file.create_dataset(f"{part}/x", (rows, width), np.float32)
-            file.create_dataset(f"{part}/y", (rows,), kind)
-        for part, start, (x, y) in blocks:
-            for name, piece in ((f"{part}/x", x), (f"{part}/y", y)):
+            for array, (shape, kind) in _shapes(schema, part).items():
+                file.create_dataset(f"{part}/{array}", shape, kind)
+        for part, start, arrays in blocks:
+            for array, piece in arrays.items():
+                name = f"{part}/{array}"
                 file[name][start : start + len(piece)] = piece
                 checksums.add(name, piece.astype(file[name].dtype, copy=False))
             out.check()
@@ -110,20 +117,28 @@ def read_prepared(path: Path) -> tuple[dict[str, Any], dict[str, Extent]]:
         _check_format(file, path)
         schema: dict[str, Any] = json.loads(file["schema"][()])
         check_description(schema, path)
+        schema["format_version"] = int(file.attrs["format_version"])
         schema["created"] = str(file.attrs["created"])
         schema["agebo_hpc_version"] = str(file.attrs["agebo_hpc_version"])
-        width, kind = len(schema["feature_names"]), _target_kind(schema)
-        extents = {}
-        for part in PARTS:
-            rows = schema["rows"][part]
-            shapes = {"x": ((rows, width), np.float32), "y": ((rows,), kind)}
-            for array, expected in shapes.items():
-                extents[f"{part}/{array}"] = _extent(file[f"{part}/{array}"], path, *expected)
+        extents = {
+            f"{part}/{array}": _extent(file[f"{part}/{array}"], path, *expected)
+            for part in PARTS
+            for array, expected in _shapes(schema, part).items()
+        }
     return schema, extents
 
 
-def _target_kind(schema: dict[str, Any]) -> type[np.generic]:
-    return np.int32 if schema["task"] == "classification" else np.float32
+def _shapes(
+    schema: dict[str, Any], part: str
+) -> dict[str, tuple[tuple[int, ...], type[np.generic]]]:
+    """Return shape and type of each array of a part."""
+    rows = schema["rows"][part]
+    known: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
+        "x": ((rows, len(schema["feature_names"])), np.float32),
+        "codes": ((rows, len(schema["preprocessing"].get("codes", ()))), np.int32),
+        "y": ((rows,), np.int32 if schema["task"] == "classification" else np.float32),
+    }
+    return {name: known[name] for name in array_names(schema)}
 
 
 @contextlib.contextmanager

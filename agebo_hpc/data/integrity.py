@@ -86,6 +86,7 @@ def check_array(
     extent: Extent,
     checksum: str | None,
     class_counts: tuple[int, ...] | None,
+    num_codes: int = 0,
 ) -> None:
     """Read an array once, from start to end, and check it.
 
@@ -96,19 +97,24 @@ def check_array(
     checksum
         Eight hexadecimal digits; None: the file has none.
     class_counts
-        Rows of each class, for labels; None: real numbers, which must be finite.
+        Rows of each class, for labels; None: real numbers, which must be finite, or codes.
+    num_codes
+        All codes are from 0 to below this.
 
     Raises
     ------
     DataError
         If it is not what was written.
     """
-    found, counts, is_finite = 0, np.zeros(0, np.int64), True
+    found, counts, is_right = 0, np.zeros(0, np.int64), True
     is_label = class_counts is not None
+    is_code = not is_label and np.dtype(extent.dtype).kind == "i"
     for piece in _pieces(path, extent):
         found = zlib.crc32(piece.data, found)
-        if not is_label:
-            is_finite &= bool(np.isfinite(piece).all())
+        if is_code:
+            is_right &= bool(piece.min() >= 0 and piece.max() < num_codes)
+        elif not is_label:
+            is_right &= bool(np.isfinite(piece).all())
         elif piece.min() >= 0 and piece.max() < len(class_counts or ()):
             more = np.bincount(piece, minlength=len(class_counts or ()))
             counts = more if not len(counts) else counts + more
@@ -116,8 +122,8 @@ def check_array(
             counts = np.full(1, -1)
             break
     damage = ""
-    if not is_label and not is_finite:
-        damage = "holds infinite numbers or NaN"
+    if not is_right:
+        damage = "holds unknown codes" if is_code else "holds infinite numbers or NaN"
     elif class_counts is not None and tuple(counts) != class_counts:
         damage = f"holds other labels than the {len(class_counts)} classes in their numbers"
     elif checksum is not None and f"{found:08x}" != checksum:

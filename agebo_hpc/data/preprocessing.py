@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from agebo_hpc.data.cells import option
+from agebo_hpc.data.codes import CodeColumn, CodeFit, Codes
 from agebo_hpc.data.encoders import (
     DateEncoder,
     Encoder,
@@ -49,6 +50,9 @@ class Preprocessing:
         How the target is coded.
     dropped
         Column -> why it is not used.
+    codes
+        Columns of codes beside the features, in order; none in data of before format 2, and in
+        models whose networks take none.
 
     Examples
     --------
@@ -64,6 +68,7 @@ class Preprocessing:
     encoders: tuple[Encoder, ...]
     target: TargetCoding
     dropped: Mapping[str, str]
+    codes: tuple[CodeColumn, ...] = ()
 
     @classmethod
     def fit(
@@ -143,6 +148,18 @@ class Preprocessing:
         DataError
             If a column is missing, or a numeric column holds text.
         """
+        return self.encode(frame, crossfitted)[0]
+
+    def encode(
+        self, frame: pd.DataFrame, crossfitted: Mapping[str, Features] | None = None
+    ) -> tuple[Features, Codes]:
+        """Turn rows of a table into features, as `transform` does, and codes.
+
+        Returns
+        -------
+        x : ndarray of shape (rows, num_features), float32
+        codes : ndarray of shape (rows, len(codes)), int32
+        """
         missing = [name for name in self.columns if name not in frame.columns]
         if missing:
             raise DataError(
@@ -150,14 +167,27 @@ class Preprocessing:
                 f"{', '.join(map(repr, self.columns))} are needed: add the missing ones."
             )
         x = np.empty((len(frame), len(self.feature_names)), dtype=np.float32)
+        codes = np.empty((len(frame), len(self.codes)), dtype=np.int32)
+        places: dict[str, list[int]] = {}
+        for place, column in enumerate(self.codes):
+            places.setdefault(column.column, []).append(place)
         given = crossfitted or {}
         start = 0
         for encoder in self.encoders:
             stop = start + len(encoder.features)
             name = encoder.column
-            x[:, start:stop] = given[name] if name in given else encoder.transform(frame[name])
+            if name not in given or name in places:
+                read: Any = encoder.read(frame[name])
+                for place in places.get(name, ()):
+                    codes[:, place] = self.codes[place].of_read(read)
+            x[:, start:stop] = given[name] if name in given else encoder.of_read(read)
             start = stop
-        return x
+        return x, codes
+
+    def network_input(self, frame: pd.DataFrame) -> Features:
+        """Return what a network takes: the features, and the codes after them as numbers."""
+        x, codes = self.encode(frame)
+        return np.concatenate([x, codes.astype(np.float32)], axis=1) if self.codes else x
 
     def encode_target(self, column: pd.Series) -> NDArray[np.int32] | NDArray[np.float32]:
         """Return class indices (int32) or standardised values (float32), shape (rows,).
@@ -175,10 +205,12 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
+        codes = [column.to_dict() for column in self.codes]
         return {
             "target": self.target.to_dict(),
             "columns": [encoder_to_dict(encoder) for encoder in self.encoders],
             "dropped": dict(self.dropped),
+            **({"codes": codes} if codes else {}),
         }
 
     @classmethod
@@ -193,8 +225,9 @@ class Preprocessing:
         try:
             encoders = tuple(encoder_from_dict(item) for item in data["columns"])
             target, dropped = target_from_dict(data["target"]), dict(data["dropped"])
-            check_stored(encoders, target, dropped)
-            return cls(encoders, target, dropped)
+            codes = tuple(CodeColumn.from_dict(item) for item in data.get("codes", ()))
+            check_stored(encoders, target, dropped, codes)
+            return cls(encoders, target, dropped, codes)
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError(
                 f"The stored preprocessing cannot be read ({type(error).__name__}: {error}); "
@@ -314,6 +347,7 @@ def fit_crossfitted(
     dropped: dict[str, str] = {}
     division = division or Division({WHOLE: tuple(readings)})
     by_column: dict[str, Encoder] = {}
+    codes = CodeFit()
     for name, reading in readings.items():
         leader = division.leaders.get(name)
         if leader in dropped:
@@ -321,6 +355,7 @@ def fit_crossfitted(
             continue
         if leader is not None:
             encoders.append(encoder_for(by_column[leader], name, reading))
+            codes.add_alike(leader, name)
             continue
         column = TrainingColumn(_cells(frame, division.together(name)), reading)
         of_input = seen.setdefault(division.input_of(name), {})
@@ -335,12 +370,13 @@ def fit_crossfitted(
         if features is not None:
             crossfitted[name] = features
         encoders.append(encoder)
+        codes.add(encoder, encoder.read(column))
     if not encoders:
         raise DataError(
             f"No feature column is left: {_reasons(dropped)}; at least one column that varies "
             f"in the training part is needed."
         )
-    return Preprocessing(tuple(encoders), target, dropped), crossfitted
+    return Preprocessing(tuple(encoders), target, dropped, codes.columns), crossfitted
 
 
 def _cells(frame: pd.DataFrame, names: list[str]) -> pd.Series:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, get_args
 
+from agebo_hpc.data.codes import CodeColumn
 from agebo_hpc.data.date_notation import ORDERS
 from agebo_hpc.data.encoders import (
     DateEncoder,
@@ -24,8 +26,15 @@ from agebo_hpc.data.target import ClassCoding, TargetCoding
 PARTS_OF_DATES = ("days", "year", "month", "day", "weekday", "minute of day")
 
 
+LARGEST_CODE = 2**24
+"""A network takes codes as float32, which holds whole numbers up to this one."""
+
+
 def check_stored(
-    encoders: Iterable[Encoder], target: TargetCoding, dropped: Mapping[Any, Any]
+    encoders: Iterable[Encoder],
+    target: TargetCoding,
+    dropped: Mapping[Any, Any],
+    codes: Iterable[CodeColumn] = (),
 ) -> None:
     """Raise ValueError if a part of a preprocessing is not what fitting gives."""
     encoders = list(encoders)
@@ -45,6 +54,10 @@ def check_stored(
             _require(fits, encoder.column, f"means for {outputs} outputs")
     for name, reason in dropped.items():
         _require(isinstance(name, str) and isinstance(reason, str), "dropped", "texts")
+    by_column = {encoder.column: encoder for encoder in encoders}
+    for column in codes:
+        _require(column.column in by_column, "codes", "columns that are used")
+        _check_codes(column, by_column[column.column])
 
 
 def is_number(value: Any) -> bool:
@@ -104,6 +117,26 @@ def _check_levels(encoder: OneHotEncoder | TargetMeanEncoder) -> None:
         right = isinstance(row, tuple) and len(row) == width > 0 and all(map(is_number, row))
         _require(right, column, "rows of finite means")
     _require(min(encoder.scale) > 0, column, "scales above 0")
+
+
+def _check_codes(column: CodeColumn, encoder: Encoder) -> None:
+    name, size = column.column, column.size
+    _require(type(size) is int and 1 < size < LARGEST_CODE, name, "a number of codes")
+    if isinstance(encoder, NumericEncoder | DateEncoder):
+        parts = encoder.parts if isinstance(encoder, DateEncoder) else ("",)
+        _require(column.part in parts, name, "a part that is used")
+        values = column.values
+        right = bool(values) and all(map(is_number, values))
+        _require(right and all(a < b for a, b in pairwise(values)), name, "increasing values")
+        _require(column.missing in (0, len(values) + 1), name, "a code of missing cells")
+        _require(size == len(values) + 1 + bool(column.missing), name, "codes for its values")
+        _require(not column.ranks, name, "codes of values alone")
+        return
+    _require(not (column.values or column.part or column.missing), name, "codes of levels alone")
+    ranks = column.ranks or tuple(range(1, size))
+    _require(len(ranks) == len(encoder.levels), name, "a code for each level")
+    whole = all(type(rank) is int and 0 <= rank < size for rank in ranks)
+    _require(whole, name, f"codes from 0 to {size - 1}")
 
 
 def _check_target(target: TargetCoding) -> None:

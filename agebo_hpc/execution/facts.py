@@ -43,10 +43,9 @@ def parameter_counter(problem: Problem) -> Callable[[Configuration], int]:
     if problem.data is None or problem.trainer is not None:
         return lambda configuration: 1
     from agebo_hpc.data.dataset import open_dataset
-    from agebo_hpc.data.numbers import number_features
+    from agebo_hpc.data.numbers import network_shape
 
-    dataset = open_dataset(problem.data)
-    shape = dataset.input_widths, dataset.num_outputs, number_features(dataset)
+    shape = network_shape(open_dataset(problem.data), problem.architecture)
 
     def count(configuration: Configuration) -> int:
         graph = problem.architecture.decode(configuration.architecture, *shape)

@@ -17,6 +17,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from agebo_hpc.data.network_rows import NetworkRows
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.errors import DataError
 from agebo_hpc.models.description import (
@@ -60,8 +61,8 @@ class Model:
     Parameters
     ----------
     network
-        Keras model: features of shape (rows, num_features) to class probabilities, or to the
-        standardised target.
+        Keras model: features and codes of shape (rows, num_features) to class probabilities, or
+        to the standardised target.
     description
         All else.
 
@@ -81,8 +82,13 @@ class Model:
         """Original labels by class index, None for a regression."""
         return self.description.class_labels
 
-    def outputs(self, x: NDArray[np.float32]) -> Outputs:
-        """Run the network on features of shape (rows, num_features), float32, in batches."""
+    @property
+    def takes_codes(self) -> bool:
+        """Whether the network takes codes beside the features."""
+        return bool(self.preprocessing.codes)
+
+    def outputs(self, x: NDArray[np.float32] | NetworkRows) -> Outputs:
+        """Run the network on features and codes, (rows, num_features), float32, in batches."""
         pieces = [
             self._outputs(np.asarray(x[start : start + BATCH_ROWS]))
             for start in range(0, len(x), BATCH_ROWS)
@@ -116,7 +122,7 @@ class Model:
         DataError
             If a column is missing, or a cell cannot be read as its column's kind.
         """
-        return self.tabulate(self.outputs(self.preprocessing.transform(frame)), frame.index)
+        return self.tabulate(self.outputs(self.preprocessing.network_input(frame)), frame.index)
 
     def tabulate(self, outputs: Outputs, index: pd.Index) -> pd.DataFrame:
         """Return outputs as the table that `predict` gives."""

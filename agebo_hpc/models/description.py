@@ -18,8 +18,8 @@ from agebo_hpc.files import opened, read_file
 from agebo_hpc.models.validation import check_description
 
 FORMAT = "agebo_hpc-model"
-FORMAT_VERSION = 2
-"""2: a model may have several networks; older programs cannot load those."""
+FORMAT_VERSION = 3
+"""2: a model may have several networks; 3: it may take codes. Older programs cannot load those."""
 DESCRIPTION_NAME = "model.json"
 NETWORK_NAME = "network.keras"
 PREDICTION = "prediction"

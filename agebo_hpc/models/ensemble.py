@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.errors import AgeboError, UsageError
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
@@ -138,7 +139,8 @@ def make_ensemble(models: Sequence[Model], dataset: DataSet) -> Model:
             "An ensemble is chosen on the validation part; give networks that were trained "
             "without --include-validation."
         )
-    x, y = np.asarray(dataset.validation.x), np.asarray(dataset.validation.y)
+    x = network_rows(dataset.validation, models[0].takes_codes)
+    y = np.asarray(dataset.validation.y)
     outputs = [model.outputs(x).probabilities for model in models]
     sound = [number for number, output in enumerate(outputs) if np.isfinite(output).all()]
     if not sound:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.data.network_rows import NetworkRows, network_rows
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import DataError, UsageError
@@ -75,7 +76,7 @@ def evaluate_model(model: Model, dataset: DataSet, part: str = "test") -> Evalua
     rows = getattr(dataset, part)
     if not len(rows.y):
         raise DataError(f"{dataset.path}: the {part} part has 0 rows; choose another part.")
-    outputs, speed = run_timed(model, rows.x)
+    outputs, speed = run_timed(model, network_rows(rows, model.takes_codes))
     same = dataset.fingerprint == model.description.data.get("fingerprint")
     seen = (
         ("train", "validation")
@@ -123,7 +124,7 @@ def score(model: Model, outputs: Outputs, y: NDArray[np.int32] | NDArray[np.floa
     return classification_scores(outputs.raw, outputs.probabilities, y.astype(np.int32))
 
 
-def run_timed(model: Model, x: NDArray[np.float32]) -> tuple[Outputs, float]:
+def run_timed(model: Model, x: NDArray[np.float32] | NetworkRows) -> tuple[Outputs, float]:
     """Run a model on features and measure how many rows it does in a second.
 
     The first call, which compiles, is not counted; few rows are run several times.

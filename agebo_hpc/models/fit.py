@@ -56,6 +56,8 @@ def _difference(model: ModelDescription, dataset: DataSet) -> str:
         return (
             f"its preprocessing of {_few(changed)} was fitted to other rows or with other options"
         )
+    if ours.codes and theirs.codes != ours.codes:
+        return "its codes of levels are others"
     if theirs.target != ours.target:
         return f"its target {ours.target.name!r} is scaled in another way"
     return ""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorflow import keras
 
+from agebo_hpc.data.codes import Values
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import UsageError
 from agebo_hpc.models.bundle import Model
@@ -101,6 +102,15 @@ class _KerasOperations:
             trainable=False,
         )
         return keras.ops.squeeze(rows(positions), axis=1)
+
+    def codes_of_numbers(self, x: Any, known: Values, missing: int) -> Any:
+        above = keras.ops.greater_equal(x, known.bounds)
+        place = keras.ops.sum(keras.ops.cast(above, "int32"), axis=1, keepdims=True)
+        distance = keras.ops.absolute(x - keras.ops.take(known.values, place))
+        is_known = keras.ops.less_equal(distance, keras.ops.take(known.tolerances, place))
+        codes = keras.ops.where(is_known, place + 1, 0)
+        codes = keras.ops.where(keras.ops.isnan(x), missing, codes)
+        return keras.ops.cast(codes, "float32")
 
     def concat(self, parts: list[Any]) -> Any:
         return keras.ops.concatenate(parts, axis=1)

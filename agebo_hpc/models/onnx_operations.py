@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from agebo_hpc.data.codes import Values
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.networks import single_networks
@@ -140,6 +141,22 @@ class _OnnxOperations(OnnxNodes):
             default_int64=len(keys),
         )
         return self.node("Gather", [self.constant(table), position], axis=0)
+
+    def codes_of_numbers(self, x: str, known: Values, missing: int) -> str:
+        above = self.node("GreaterOrEqual", [x, self.constant(known.bounds)])
+        counted = self.node("Cast", [above], to=TensorProto.INT64)
+        axis = self.constant(np.array([1], np.int64))
+        place = self.node("ReduceSum", [counted, axis], keepdims=1)
+        value, tolerance = (
+            self.node("Gather", [self.constant(table), place], axis=0)
+            for table in (known.values, known.tolerances)
+        )
+        distance = self.node("Abs", [self.node("Sub", [x, value])])
+        is_known = self.node("LessOrEqual", [distance, tolerance])
+        one, none, gone = (self.constant(np.array(n, np.int64)) for n in (1, 0, missing))
+        codes = self.node("Where", [is_known, self.node("Add", [place, one]), none])
+        codes = self.node("Where", [self.node("IsNaN", [x]), gone, codes])
+        return self.node("Cast", [codes], to=TensorProto.FLOAT)
 
     def concat(self, parts: list[str]) -> str:
         return self.node("Concat", parts, axis=1)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agebo_hpc.data.codes import CodeColumn, Values
 from agebo_hpc.data.encoders import (
     CLIP,
     DateEncoder,
@@ -65,6 +66,10 @@ class Operations(Protocol):
         """Return the table's row of each text's key; the last row for any other text."""
         ...
 
+    def codes_of_numbers(self, x: Any, known: Values, missing: int) -> Any:
+        """Return 1 + the place of each known number, `missing` of NaN, else 0, as float32."""
+        ...
+
     def concat(self, parts: list[Any]) -> Any:
         """Put columns side by side."""
         ...
@@ -80,20 +85,34 @@ def missing_text(encoder: Encoder) -> str:
 
 
 def features(ops: Operations, preprocessing: Preprocessing, columns: dict[str, Any]) -> Any:
-    """Compute the features of shape (rows, num_features), float32, from the inputs by column."""
+    """Compute what a network takes from the inputs by column: features, then codes, float32."""
     parts: list[Any] = []
+    dates: dict[str, dict[str, Any]] = {}
     for encoder in preprocessing.encoders:
         x = columns[encoder.column]
         if isinstance(encoder, NumericEncoder):
             parts += _numeric(ops, encoder, x)
         elif isinstance(encoder, DateEncoder):
-            for part, numbers in _date_parts(ops, x).items():
+            dates[encoder.column] = _date_parts(ops, x)
+            for part, numbers in dates[encoder.column].items():
                 if part in encoder.parts:
                     parts += _numeric(ops, encoder.parts[part], numbers)
         else:
             keys, table = _level_table(encoder)
             parts.append(ops.lookup(x, keys, table, encoder.column))
+    encoders = {encoder.column: encoder for encoder in preprocessing.encoders}
+    for code in preprocessing.codes:
+        x = dates[code.column][code.part] if code.part else columns[code.column]
+        parts.append(_codes(ops, encoders[code.column], code, x))
     return ops.concat(parts)
+
+
+def _codes(ops: Operations, encoder: Encoder, code: CodeColumn, x: Any) -> Any:
+    if isinstance(encoder, OneHotEncoder | TargetMeanEncoder):
+        return ops.lookup(x, _keys(encoder), code.table[:, None].astype(np.float32), code.column)
+    # What is too large to be a number is missing.
+    present = ops.where(ops.is_number(x, LARGEST), x, float("nan"))
+    return ops.codes_of_numbers(present, Values.of(code.values), code.missing)
 
 
 def _numeric(ops: Operations, encoder: NumericEncoder, x: Any) -> list[Any]:
@@ -109,13 +128,17 @@ def _level_table(
     encoder: OneHotEncoder | TargetMeanEncoder,
 ) -> tuple[list[str], NDArray[np.float32]]:
     """Return the levels as text and the features of each, and of an unseen one, in a table."""
-    missing = missing_text(encoder)
-    keys = [missing if level is None else level for level in encoder.levels]
+    keys = _keys(encoder)
     if isinstance(encoder, OneHotEncoder):
         return keys, np.eye(len(keys) + 1, len(keys), dtype=np.float32)
     means = np.array([*encoder.means, encoder.default])
     scaled = (means - np.array(encoder.center)) / np.array(encoder.scale)
     return keys, np.clip(scaled, -CLIP, CLIP).astype(np.float32)
+
+
+def _keys(encoder: OneHotEncoder | TargetMeanEncoder) -> list[str]:
+    missing = missing_text(encoder)
+    return [missing if level is None else level for level in encoder.levels]
 
 
 def _date_parts(ops: Operations, seconds: Any) -> dict[str, Any]:

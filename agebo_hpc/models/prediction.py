@@ -124,7 +124,7 @@ def _features(
     preprocessing: Preprocessing, chunk: pd.DataFrame, path: str, first: int
 ) -> NDArray[np.float32]:
     try:
-        return preprocessing.transform(chunk)
+        return preprocessing.network_input(chunk)
     except DataError as error:
         located = _first_wrong_cell(preprocessing, chunk)
         if located is None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from agebo_hpc.data.dataset import DataSet
-from agebo_hpc.data.numbers import number_features
+from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
@@ -87,11 +87,12 @@ def train_seeds(
     AgeboError
         On all ranks alike, if the loss becomes infinite or not a number, with every seed.
     """
-    training, validation = _rows(dataset, options)
+    seeds = [replace(options, seeds=(), seed=seed) for seed in options.seeds or (options.seed,)]
+    plans = [make_plan(chosen, dataset, one) for one in seeds]
+    training, validation = _rows(dataset, options, bool(plans[0].graph.num_codes))
     ends: list[Training] = []
     reason = ""
-    for seed in options.seeds or (options.seed,):
-        plan = make_plan(chosen, dataset, replace(options, seeds=(), seed=seed))
+    for plan in plans:
         group = start_group(comm, options.data_parallel or "mpi")
         try:
             ends.append(Training(plan, train_network(plan, training, validation, group)))
@@ -198,12 +199,7 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
     if options.include_validation:
         recipe = replace(recipe, plateau_patience=0, early_stopping_patience=0)
     return TrainingPlan(
-        graph=space.decode(
-            chosen.configuration.architecture,
-            dataset.input_widths,
-            dataset.num_outputs,
-            number_features(dataset),
-        ),
+        graph=space.decode(chosen.configuration.architecture, *network_shape(dataset, space)),
         task=dataset.task,
         hyperparameters=chosen.configuration.hyperparameters,
         recipe=recipe,
@@ -214,13 +210,15 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
     )
 
 
-def _rows(dataset: DataSet, options: RetrainOptions) -> tuple[Rows, Rows]:
-    parts = [dataset.train, dataset.validation]
-    validation = Rows.of(parts[1].x, parts[1].y)
+def _rows(dataset: DataSet, options: RetrainOptions, with_codes: bool) -> tuple[Rows, Rows]:
+    parts = [
+        (part.x, part.y, part.codes) if with_codes else (part.x, part.y)
+        for part in (dataset.train, dataset.validation)
+    ]
+    validation = Rows.of(*parts[1])
     if not options.include_validation:
-        return Rows.of(parts[0].x, parts[0].y), validation
-    x = np.concatenate([part.x for part in parts])
-    return Rows.of(x, np.concatenate([part.y for part in parts])), validation
+        return Rows.of(*parts[0]), validation
+    return Rows.of(*map(np.concatenate, zip(*parts, strict=True))), validation
 
 
 def _describe(
@@ -230,6 +228,9 @@ def _describe(
     plan: TrainingPlan,
     trained: TrainedNetwork,
 ) -> ModelDescription:
+    # A network that takes no codes needs not know how they are made.
+    codes = dataset.preprocessing.codes if plan.graph.num_codes else ()
+    preprocessing = replace(dataset.preprocessing, codes=codes)
     return ModelDescription(
         task=plan.task,
         graph=_graph_data(plan.graph),
@@ -246,7 +247,7 @@ def _describe(
             "curve": _curve(trained, options),
             "seconds": trained.times,
         },
-        preprocessing=dataset.preprocessing.to_dict(),
+        preprocessing=preprocessing.to_dict(),
         schema={
             "target": dataset.target,
             "columns": list(dataset.preprocessing.columns),

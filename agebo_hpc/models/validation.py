@@ -79,14 +79,16 @@ def _check(description: ModelDescription) -> None:
             raise ValueError(f"{name} of the schema are not those of the preprocessing")
     if description.task != preprocessing.task:
         raise ValueError(f"the task is {description.task!r}, the target's {preprocessing.task!r}")
-    sizes = len(preprocessing.feature_names), len(labels) if labels else 1
+    codes = len(preprocessing.codes)
+    sizes = codes + len(preprocessing.feature_names), codes, len(labels) if labels else 1
     for member in _members(description.graph):
         check_graph(member)
         graph = Graph.from_dict(member)
-        if (graph.num_features, graph.num_outputs) != sizes:
+        found = graph.num_features, graph.num_codes, graph.num_outputs
+        if found != sizes:
             raise ValueError(
-                f"the graph has {graph.num_features} inputs and {graph.num_outputs} outputs, the "
-                f"preprocessing {sizes[0]} and {sizes[1]}"
+                f"the graph has {found[0]} inputs, {found[1]} of them codes, and {found[2]} "
+                f"outputs, the preprocessing {sizes[0]}, {sizes[1]} and {sizes[2]}"
             )
 
 
@@ -111,7 +113,7 @@ def check_graph(data: Mapping[str, Any]) -> None:
     names = [op["name"] for op in data["operations"]]
     if not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
         raise ValueError("the names of operations are not different texts")
-    builder = GraphBuilder(first["width"])
+    builder = GraphBuilder(first["width"], first.get("settings", {}).get("codes", 0))
     graph = Graph.from_dict(data)
     for position, op in enumerate(graph.operations[1:], start=1):
         inputs_exist = all(type(i) is int and 0 <= i < position for i in op.inputs)

@@ -19,6 +19,7 @@ import numpy as np
 
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.decoding import decode
+from agebo_hpc.space.embedding import CodeInput, Embeddings
 from agebo_hpc.space.graph import Graph
 
 Architecture = tuple[int, ...]
@@ -39,8 +40,12 @@ class Variable:
     """One decision: a categorical, unordered choice among ``num_choices``."""
 
     name: str
-    kind: Literal["node", "skip", "members", "embedding"]
+    kind: Literal["node", "skip", "members", "embedding", "categories", "repeated", "means"]
     num_choices: int
+
+
+OF_COLUMNS = ("members", "embedding", "categories", "repeated", "means")
+"""Kinds of variables that are there once, or not at all where there is no choice."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,13 @@ class ArchitectureSpace:
     embeddings
         Periodic embeddings of numbers on offer, each (frequencies, size); (0, 0): none. Of a
         space with one input.
+    categories
+        On offer: the largest width of the learned tables that categories, and numbers of few
+        values, come in by; 0: they come in as features alone. Of a space with one input.
+    repeated
+        On offer: numbers of at most so many different values have a table, too.
+    means
+        On offer: whether means of the target stay where a category has a table.
     dropout
         Whether there is dropout, with the recipe's share, after nodes.
 
@@ -111,10 +123,14 @@ class ArchitectureSpace:
     members: tuple[int, ...] = (1,)
     embeddings: tuple[tuple[int, int], ...] = ((0, 0),)
     dropout: bool = False
+    categories: tuple[int, ...] = (0,)
+    repeated: tuple[int, ...] = (0,)
+    means: tuple[bool, ...] = (True,)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "embeddings", tuple(map(tuple, self.embeddings)))
-        for name in ("units", "activations", "inputs", "members"):
+        columns = ("categories", "repeated", "means")
+        for name in ("units", "activations", "inputs", "members", *columns):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.num_nodes < 1:
             raise ConfigurationError(f"num_nodes is {self.num_nodes}; give at least 1.")
@@ -149,8 +165,19 @@ class ArchitectureSpace:
                     f"embeddings is {self.embeddings}; give pairs of frequencies and size, each "
                     "1 or more, or (0, 0) for none."
                 )
-        if self.embeddings != ((0, 0),) and len(self.inputs) > 1:
+        for name in ("categories", "repeated"):
+            given = getattr(self, name)
+            if not given or min(given) < 0:
+                raise ConfigurationError(f"{name} is {given}; give one or more numbers >= 0.")
+        if not self.means:
+            raise ConfigurationError("means is empty; give True, False or both.")
+        if (self.embeddings != ((0, 0),) or self.takes_codes) and len(self.inputs) > 1:
             raise ConfigurationError("embeddings are for spaces with one input.")
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether networks take the codes of a data set beside its features."""
+        return any(self.categories)
 
     @property
     def num_subgraphs(self) -> int:
@@ -171,11 +198,15 @@ class ArchitectureSpace:
                     for anchor in self._anchors(node)
                 )
         # What is not a choice is no variable.
-        if len(self.members) > 1:
-            variables.append(Variable("members", "members", len(self.members)))
-        if len(self.embeddings) > 1:
-            variables.append(Variable("embedding", "embedding", len(self.embeddings)))
+        for kind in OF_COLUMNS:
+            number = len(self._offered(kind))
+            if number > 1:
+                variables.append(Variable(kind, kind, number))  # type: ignore[arg-type]
         return tuple(variables)
+
+    def _offered(self, kind: str) -> tuple[Any, ...]:
+        offered: tuple[Any, ...] = self.embeddings if kind == "embedding" else getattr(self, kind)
+        return offered
 
     def prefix(self, number: int) -> str:
         """Return how the names of a sub-graph begin; with one there is nothing to tell apart."""
@@ -268,16 +299,24 @@ class ArchitectureSpace:
 
     def members_of(self, architecture: Sequence[int]) -> int:
         """Return how many networks stand side by side."""
-        return self.members[self._choice(architecture, "members")]
+        return int(self._chosen(architecture, "members"))
 
     def embedding_of(self, architecture: Sequence[int]) -> tuple[int, int]:
         """Return frequencies and size of the embedding of numbers; (0, 0): none."""
-        return self.embeddings[self._choice(architecture, "embedding")]
+        frequencies, size = self._chosen(architecture, "embedding")
+        return frequencies, size
 
-    def _choice(self, architecture: Sequence[int], kind: str) -> int:
+    def embeddings_of(self, architecture: Sequence[int]) -> Embeddings:
+        """Return how columns come into the network."""
+        kinds = ("categories", "repeated", "means")
+        others = [self._chosen(architecture, kind) for kind in kinds]
+        return Embeddings(*self.embedding_of(architecture), *others)
+
+    def _chosen(self, architecture: Sequence[int], kind: str) -> Any:
         """Return what was chosen of a variable that is there once or not at all."""
         pairs = zip(self.variables, self.validate(architecture), strict=True)
-        return next((choice for variable, choice in pairs if variable.kind == kind), 0)
+        choice = next((choice for variable, choice in pairs if variable.kind == kind), 0)
+        return self._offered(kind)[choice]
 
     def check_inputs(self, widths: Sequence[int]) -> None:
         """Check that data with inputs of these widths fits the space.
@@ -308,6 +347,7 @@ class ArchitectureSpace:
         num_features: int | Sequence[int],
         num_outputs: int,
         numbers: Sequence[int] | None = None,
+        codes: Sequence[CodeInput] = (),
     ) -> Graph:
         """Build the network of a decision vector as a graph of operations.
 
@@ -327,6 +367,8 @@ class ArchitectureSpace:
             Width of the output layer (logits of the classes, or 1 for regression), >= 1.
         numbers
             Columns of the features that an embedding of numbers is for; None: all.
+        codes
+            Columns of codes that are after the features in the network's input.
 
         Raises
         ------
@@ -335,7 +377,8 @@ class ArchitectureSpace:
         """
         widths = (num_features,) if isinstance(num_features, int) else tuple(num_features)
         self.check_inputs(widths)
-        return decode(self, self.validate(architecture), widths, num_outputs, numbers)
+        checked = self.validate(architecture)
+        return decode(self, checked, widths, num_outputs, numbers, codes)
 
     def describe(self, architecture: Sequence[int]) -> str:
         """Say an architecture in one line a node, for people."""
@@ -348,14 +391,15 @@ class ArchitectureSpace:
                 text += f" + {' + '.join(sources)}" * bool(skips)
                 lines.append(f"{of}node {node:2d}: {text}")
         for variable, choice in zip(self.variables, architecture, strict=True):
-            if variable.kind in ("members", "embedding"):
+            if variable.kind in OF_COLUMNS:
                 lines.append(f"{variable.kind}: {self.describe_choice(variable, choice)}")
         return "\n".join(lines)
 
     def describe_choice(self, variable: Variable, choice: int) -> str:
         """Say what a choice of a variable is."""
-        if variable.kind == "members":
-            return str(self.members[choice])
+        if variable.kind in ("members", "categories", "repeated", "means"):
+            chosen = self._offered(variable.kind)[choice]
+            return {True: "yes", False: "no"}[chosen] if isinstance(chosen, bool) else str(chosen)
         if variable.kind == "embedding":
             frequencies, size = self.embeddings[choice]
             return f"{frequencies} frequencies, {size} wide" if size else "none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from agebo_hpc.space.embedding import CodeInput, add_columns
 from agebo_hpc.space.graph import Graph, GraphBuilder
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ def decode(
     widths: Sequence[int],
     num_outputs: int,
     numbers: Sequence[int] | None,
+    codes: Sequence[CodeInput],
 ) -> Graph:
     """Build the network of a decision vector, see `ArchitectureSpace.decode`."""
     subgraphs = space.nodes(architecture)
-    builder = GraphBuilder(sum(widths))
+    builder = GraphBuilder(sum(widths) + len(codes), len(codes))
     decoder = _Decoder(space, builder, space.members_of(architecture))
     if len(space.inputs) == 1:
-        source = _embedded(builder, space.embedding_of(architecture), numbers)
+        chosen = space.embeddings_of(architecture)
+        source = add_columns(builder, chosen, numbers, codes)
         current = decoder.subgraph(source, subgraphs[0], 0)
     else:
         starts = [sum(widths[:position]) for position in range(len(widths))]
@@ -41,34 +44,6 @@ def decode(
         of = "probabilities" if num_outputs > 1 else "values"
         builder.add("average", [last], name="average", of=of)
     return builder.finish()
-
-
-def _embedded(
-    builder: GraphBuilder, embedding: tuple[int, int], numbers: Sequence[int] | None
-) -> int:
-    """Add the embedding of numbers, and what is none beside it; return where both are."""
-    width = builder.width(builder.input)
-    chosen = range(width) if numbers is None else sorted(numbers)
-    if embedding == (0, 0) or not chosen:
-        return builder.input
-    others = [column for column in range(width) if column not in set(chosen)]
-    source = builder.input
-    if others:
-        source = builder.add("select", [builder.input], name="numbers", columns=tuple(chosen))
-    frequencies, size = embedding
-    embedded = builder.add(
-        "periodic",
-        [source],
-        name="embedding",
-        frequencies=frequencies,
-        size=size,
-        sigma="sigma",
-        pass_through=True,
-    )
-    if not others:
-        return embedded
-    rest = builder.add("select", [builder.input], name="others", columns=tuple(others))
-    return builder.concat([embedded, rest], name="embedded")
 
 
 class _Decoder:

@@ -30,6 +30,11 @@ class Graph:
         return self.operations[0].width
 
     @property
+    def num_codes(self) -> int:
+        """Number of the last columns of the input that are codes."""
+        return int(self.operations[0].settings.get("codes", 0))
+
+    @property
     def num_outputs(self) -> int:
         """Width of the output: logits of the classes, or regression targets."""
         return self.operations[-1].width
@@ -139,11 +144,24 @@ def _as_tuples(value: Any) -> Any:
 
 
 class GraphBuilder:
-    """Collects operations; each method returns the position of the one it added."""
+    """Collects operations; each method returns the position of the one it added.
 
-    def __init__(self, num_features: int) -> None:
+    Parameters
+    ----------
+    num_features
+        Width of the input.
+    num_codes
+        How many of its last columns are codes.
+    """
+
+    def __init__(self, num_features: int, num_codes: int = 0) -> None:
+        if not 0 <= num_codes < num_features:
+            raise ConfigurationError(
+                f"The input has {num_features} columns and {num_codes} of codes; give fewer."
+            )
         self.input = 0
-        self._operations = [Operation("input", "input", (), num_features)]
+        codes = {"codes": num_codes} if num_codes else {}
+        self._operations = [Operation("input", "input", (), num_features, settings=codes)]
 
     def width(self, position: int) -> int:
         """Return the width of an operation's output."""

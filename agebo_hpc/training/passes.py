@@ -12,7 +12,8 @@ from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.training.metrics import RowScores, Task, make_task
 from agebo_hpc.training.network import forward
-from agebo_hpc.training.rows import Source
+from agebo_hpc.training.rows import Inputs, Source
+from agebo_hpc.training.step import input_spec, network_input
 
 VALIDATION_ROWS = 4096
 """Rows of one slice of an evaluation pass: the outputs of all layers for so many are in memory."""
@@ -60,16 +61,17 @@ def compile_sums(task: Task, graph: Graph, outputs: Callable[[tf.Tensor], tf.Ten
     @tf.function(
         autograph=False,
         input_signature=[
-            tf.TensorSpec((None, graph.num_features), tf.float32),
+            input_spec(graph),
             tf.TensorSpec((None,), task.target_type),
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((), tf.int32),
         ],
     )
-    def sums(x: tf.Tensor, y: tf.Tensor, first: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def sums(x: Inputs, y: tf.Tensor, first: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         def body(start: tf.Tensor, total: tf.Tensor) -> Any:
             end = tf.minimum(start + VALIDATION_ROWS, stop)
-            return end, total + task.sums(outputs(x[start:end]), y[start:end])
+            rows = network_input(x, lambda part: part[start:end])
+            return end, total + task.sums(outputs(rows), y[start:end])
 
         _, total = tf.while_loop(
             lambda start, _: start < stop,
@@ -96,12 +98,12 @@ def _compile_scores(
     @tf.function(
         autograph=False,
         input_signature=[
-            tf.TensorSpec((None, graph.num_features), tf.float32),
+            input_spec(graph),
             tf.TensorSpec((None,), task.target_type),
         ],
     )
-    def of_slice(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        found = outputs(x)
+    def of_slice(x: Inputs, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        found = outputs(network_input(x, lambda part: part))
         return task.sums(found, y), row_scores(found, y)
 
     def sum_over(rows: Source, shard: range) -> np.ndarray:
@@ -111,7 +113,8 @@ def _compile_scores(
         for x, y, part in rows.slices(shard):
             for start in range(part.start, part.stop, VALIDATION_ROWS):
                 end = min(start + VALIDATION_ROWS, part.stop)
-                sums, of_rows = of_slice(x[start:end], y[start:end])
+                now = tf.nest.map_structure(lambda part: part[start:end], (x, y))  # noqa: B023
+                sums, of_rows = of_slice(*now)
                 total += sums.numpy()
                 scores[place : place + end - start] = of_rows.numpy()
                 place += end - start

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -20,11 +20,14 @@ ALIGNMENT = 64
 sets lay out their arrays accordingly."""
 
 
-Window = tuple[tf.Tensor, tf.Tensor, NDArray[np.int32]]
-"""x and y of some rows, and which of them each step takes: shape (steps, batch)."""
+Inputs: TypeAlias = "tf.Tensor | tuple[tf.Tensor, tf.Tensor]"
+"""x of shape (rows, features), float32; or x and codes, of shape (rows, columns), int32."""
 
-Slice = tuple[tf.Tensor, tf.Tensor, range]
-"""x and y of some rows, and the range of them that is meant."""
+Window = tuple[Inputs, tf.Tensor, NDArray[np.int32]]
+"""Inputs and y of some rows, and which of them each step takes: shape (steps, batch)."""
+
+Slice = tuple[Inputs, tf.Tensor, range]
+"""Inputs and y of some rows, and the range of them that is meant."""
 
 
 def shard_of(num_rows: int, rank: int, size: int) -> range:
@@ -66,20 +69,31 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a table as tensors: x of shape (rows, features), y of shape (rows,)."""
+    """Rows of a table as tensors: inputs, and y of shape (rows,)."""
 
-    x: tf.Tensor
+    x: Inputs
     y: tf.Tensor
 
     @classmethod
-    def of(cls, x: np.ndarray, y: np.ndarray) -> Rows:
-        """Wrap arrays; those of a prepared data set are not copied, see `shared_tensor`."""
-        return cls(shared_tensor(x), shared_tensor(y))
+    def of(cls, x: np.ndarray, y: np.ndarray, codes: np.ndarray | None = None) -> Rows:
+        """Wrap arrays; those of a prepared data set are not copied, see `shared_tensor`.
+
+        Parameters
+        ----------
+        x, y
+            Features and targets.
+        codes
+            For networks that take them besides.
+        """
+        features = shared_tensor(x)
+        return cls(
+            features if codes is None else (features, shared_tensor(codes)), shared_tensor(y)
+        )
 
     @property
     def num_rows(self) -> int:
         """Number of rows."""
-        return int(self.x.shape[0])
+        return int(self.y.shape[0])
 
     def windows(
         self, shard: range, steps: int, batch: int, rng: np.random.Generator

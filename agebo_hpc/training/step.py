@@ -19,10 +19,26 @@ from agebo_hpc.training.metrics import Task
 from agebo_hpc.training.network import TrainingStep, decaying, forward
 from agebo_hpc.training.optimizer import Optimizer
 from agebo_hpc.training.precision import COMPUTE_TYPES, ConstantScale, LossScale
+from agebo_hpc.training.rows import Inputs
 
 EpochFunction = Callable[..., tf.Tensor]
-"""(x, y, rows of each step (steps, batch), rate of each step, what the first step has beside its
-rows: a `TrainingStep`'s key, number and arguments) -> sum of the steps' losses."""
+"""(inputs, y, rows of each step (steps, batch), rate of each step, what the first step has beside
+its rows: a `TrainingStep`'s key, number and arguments) -> sum of the steps' losses."""
+
+
+def input_spec(graph: Graph) -> Any:
+    """Return what a compiled function gets of the inputs of a network, see `rows.Inputs`."""
+    x = tf.TensorSpec((None, graph.num_features - graph.num_codes), tf.float32)
+    codes = tf.TensorSpec((None, graph.num_codes), tf.int32)
+    return (x, codes) if graph.num_codes else x
+
+
+def network_input(inputs: Inputs, take: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """Return what a network takes of the rows that ``take`` takes: codes are numbers to it."""
+    if not isinstance(inputs, tuple):
+        return take(inputs)
+    x, codes = inputs
+    return tf.concat([take(x), tf.cast(take(codes), tf.float32)], axis=1)
 
 
 def make_scale(precision: str) -> ConstantScale | LossScale:
@@ -67,7 +83,7 @@ def compile_epoch(
         optimizer.apply(gradient, rate)
 
     def step(x: Any, y: Any, rows: tf.Tensor, rate: tf.Tensor, *now: tf.Tensor) -> tf.Tensor:
-        of_rows = tf.gather(x, rows), tf.gather(y, rows)
+        of_rows = network_input(x, lambda part: tf.gather(part, rows)), tf.gather(y, rows)
         loss, gradient = backward(optimizer.read(), *of_rows, *now)
         if group.size > 1:
             gradient = group.sum(gradient, "gradient")
@@ -77,7 +93,7 @@ def compile_epoch(
     @tf.function(
         autograph=False,
         input_signature=[
-            tf.TensorSpec((None, graph.num_features), tf.float32),
+            input_spec(graph),
             tf.TensorSpec((None,), task.target_type),
             tf.TensorSpec((None, batch), tf.int32),
             tf.TensorSpec((None,), tf.float32),
@@ -87,7 +103,7 @@ def compile_epoch(
         ],
     )
     def epoch(
-        x: tf.Tensor,
+        x: Inputs,
         y: tf.Tensor,
         rows: tf.Tensor,
         rates: tf.Tensor,

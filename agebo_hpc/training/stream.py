@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agebo_hpc.training.memory import node_memory
-from agebo_hpc.training.rows import Rows, Slice, Source, Window, aligned_array, shared_tensor
+from agebo_hpc.training.rows import (
+    Inputs,
+    Rows,
+    Slice,
+    Source,
+    Window,
+    aligned_array,
+    shared_tensor,
+)
 
 CHUNK_ROWS = 4096
 """Rows that are read in one piece: a seek for about a megabyte."""
@@ -32,7 +40,7 @@ LARGEST_SHARE = 0.5
 
 
 class StreamedRows:
-    """Rows of two arrays of a prepared file; see `agebo_hpc.training.rows.Source`.
+    """Rows of the arrays of a prepared file; see `agebo_hpc.training.rows.Source`.
 
     Parameters
     ----------
@@ -41,6 +49,8 @@ class StreamedRows:
     chunk_rows, window_rows
         Rows of a chunk, and most rows of a window, which holds one or more whole chunks; None:
         `CHUNK_ROWS`, and as many as `WINDOW_BYTES` hold.
+    codes
+        Map of the codes, of shape (rows, columns of codes), for networks that take them.
     """
 
     def __init__(
@@ -49,8 +59,10 @@ class StreamedRows:
         y: np.memmap[Any, Any],
         chunk_rows: int | None = None,
         window_rows: int | None = None,
+        codes: np.memmap[Any, Any] | None = None,
     ) -> None:
-        self._parts = (_Place(x), _Place(y))
+        arrays = (x, y) if codes is None else (x, codes, y)
+        self._parts = tuple(_Place(array) for array in arrays)
         self.num_rows = len(x)
         row_bytes = sum(place.row_bytes for place in self._parts)
         window_rows = window_rows or WINDOW_BYTES // row_bytes
@@ -87,15 +99,13 @@ class StreamedRows:
                 if here:
                     rows = aligned_array(here * batch, np.int32)
                     rows[:] = shuffled
-                    x, y = (shared_tensor(array) for array in arrays)
-                    yield x, y, rows.reshape(here, batch)
+                    yield *_tensors(arrays), rows.reshape(here, batch)
 
     def slices(self, shard: range) -> Iterator[Slice]:
         """Yield the rows of a shard, window by window."""
         with _Reader(self._parts, 0, self._window_chunks * self._chunk_rows) as reader:
             for _, arrays, first, stop in reader.read(self._grouped(self._chunks(shard))):
-                x, y = (shared_tensor(array) for array in arrays)
-                yield x, y, range(first, stop)
+                yield *_tensors(arrays), range(first, stop)
 
     def _chunks(self, shard: range) -> list[range]:
         starts = range(shard.start, shard.stop, self._chunk_rows)
@@ -104,6 +114,12 @@ class StreamedRows:
     def _grouped(self, chunks: Sequence[range]) -> list[Sequence[range]]:
         number = self._window_chunks
         return [chunks[start : start + number] for start in range(0, len(chunks), number)]
+
+
+def _tensors(arrays: Sequence[NDArray[Any]]) -> tuple[Inputs, Any]:
+    """Return the inputs and the targets of rows."""
+    *inputs, y = (shared_tensor(array) for array in arrays)
+    return (inputs[0] if len(inputs) == 1 else tuple(inputs)), y
 
 
 class _Place:
@@ -190,14 +206,14 @@ def _read_into(file: FileIO, array: NDArray[Any], offset: int) -> None:
 
 
 def open_rows(
-    parts: Sequence[tuple[Any, Any]], choice: str, memory: int | None = None
+    parts: Sequence[tuple[Any, ...]], choice: str, memory: int | None = None
 ) -> list[Source]:
     """Return parts of a data set in memory, or streamed.
 
     Parameters
     ----------
     parts
-        (x, y) of each, maps of the prepared file.
+        (x, y) or (x, y, codes) of each, maps of the prepared file.
     choice
         ``"memory"``, ``"stream"`` or ``"auto"``: streamed when all parts together are larger
         than `LARGEST_SHARE` of the memory.
@@ -209,5 +225,5 @@ def open_rows(
         size = sum(array.nbytes for part in parts for array in part)
         choice = "stream" if size > LARGEST_SHARE * memory else "memory"
     if choice == "stream":
-        return [StreamedRows(*part) for part in parts]
+        return [StreamedRows(x, y, codes=codes[0] if codes else None) for x, y, *codes in parts]
     return [Rows.of(*part) for part in parts]

@@ -159,7 +159,7 @@ class TensorFlowTrainer:
                 f"which knows {', '.join(known)}. Remove them or give the problem a trainer."
             )
         from agebo_hpc.data.dataset import open_dataset
-        from agebo_hpc.data.numbers import number_features
+        from agebo_hpc.data.numbers import network_shape
         from agebo_hpc.training.runtime import configure_tensorflow
 
         configure_tensorflow(slot)
@@ -175,11 +175,15 @@ class TensorFlowTrainer:
         problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
         self._problem = problem
         self._task = dataset.task
-        self._shape = (dataset.input_widths, dataset.num_outputs, number_features(dataset))
+        self._shape = network_shape(dataset, problem.architecture)
         self._class_weights = problem.recipe.weights_of(
             dataset.class_labels, dataset.class_counts("train")
         )
-        parts = [(part.x, part.y) for part in (dataset.train, dataset.validation)]
+        with_codes = bool(self._shape[-1])
+        parts = [
+            (part.x, part.y, part.codes) if with_codes else (part.x, part.y)
+            for part in (dataset.train, dataset.validation)
+        ]
         self._training, self._validation = open_rows(parts, problem.recipe.input)
         self._eval_timeout = eval_timeout
         self._way = slot.data_parallel

@@ -131,7 +131,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(table, tmp_pa
     def interrupt(self, *arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Preprocessing, "transform", interrupt)
+    monkeypatch.setattr(Preprocessing, "encode", interrupt)
     with pytest.raises(KeyboardInterrupt):
         prepared(table, tmp_path, force=True)
     assert first.path.read_bytes() == content
@@ -186,7 +186,7 @@ def spoil(path, **attributes):
 def test_a_newer_format_names_both_versions(table, tmp_path):
     path = prepared(table, tmp_path).path
     spoil(path, format_version=99)
-    with pytest.raises(DataError, match=r"version 99.*up to 1"):
+    with pytest.raises(DataError, match=r"version 99.*up to 2"):
         open_dataset(path)
 
 

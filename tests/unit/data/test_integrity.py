@@ -13,6 +13,7 @@ from agebo_hpc.data.integrity import fingerprint_of
 from agebo_hpc.errors import DataError
 
 PARTS = ("train", "validation", "test")
+ARRAYS = ("x", "codes", "y")
 
 
 @pytest.fixture(params=["grade", "price"])
@@ -41,7 +42,7 @@ def set_schema(path, **changes):
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("array", ["x", "y"])
+@pytest.mark.parametrize("array", ARRAYS)
 @pytest.mark.parametrize("at", [0.0, 0.37, 1.0])
 def test_a_flipped_bit_is_told_before_the_first_use(data, part, array, at):
     overwrite(data.path, f"{part}/{array}", lambda byte: byte ^ 1, at)
@@ -151,7 +152,7 @@ def test_a_part_is_read_once_and_by_who_shall_verify(data, monkeypatch):
     assert read == ["validation/y"]
     again.verify(["validation"])
     again.verify()
-    assert sorted(read) == sorted(f"{part}/{array}" for part in PARTS for array in "xy")
+    assert sorted(read) == sorted(f"{part}/{array}" for part in PARTS for array in ARRAYS)
 
 
 def test_a_constant_validation_target_is_said(table, tmp_path):
