@@ -370,7 +370,7 @@ def fit_crossfitted(
         if features is not None:
             crossfitted[name] = features
         encoders.append(encoder)
-        codes.add(encoder, encoder.read(column))
+        codes.add(encoder, _read(column, encoder))
     if not encoders:
         raise DataError(
             f"No feature column is left: {_reasons(dropped)}; at least one column that varies "
@@ -411,6 +411,17 @@ def _fit_encoder(
         ordered = sorted(levels, key=lambda level: (level is None, level or ""))
         return OneHotEncoder(column.name, tuple(ordered), reading), None
     return TargetMeanEncoder.fit(column.cells, y, seed, reading)
+
+
+def _read(column: TrainingColumn, encoder: Encoder) -> Any:
+    """Return what an encoder reads of the column that it was fitted to."""
+    if isinstance(encoder, NumericEncoder):
+        return column.numbers
+    if isinstance(encoder, DateEncoder):
+        return encoder.read(column.cells)
+    codes, levels = column.levels
+    place = {level: k for k, level in enumerate(encoder.levels)}
+    return np.array([place[level] for level in levels], np.intp)[codes]
 
 
 def _reasons(dropped: Mapping[str, str]) -> str:

@@ -44,7 +44,7 @@ class Variable:
     num_choices: int
 
 
-OF_COLUMNS = ("members", "embedding", "categories", "repeated", "means")
+OF_COLUMNS = ("categories", "repeated", "means", "members", "embedding")
 """Kinds of variables that are there once, or not at all where there is no choice."""
 
 
