@@ -28,9 +28,9 @@ from agebo_hpc.errors import (
     RankDiedError,
     TooManyFailuresError,
 )
-from agebo_hpc.execution.first_rank import is_first
-from agebo_hpc.execution.launcher import announced_rank
-from agebo_hpc.execution.tether import die_with_launcher
+from agebo_hpc.execution.mpi.first_rank import is_first
+from agebo_hpc.job.launcher import announced_rank
+from agebo_hpc.processes.parent_death import die_with_launcher
 from agebo_hpc.streams import failure, secure_streams
 from agebo_hpc.text import harmless, one_line
 

@@ -10,8 +10,8 @@ All runs are searches of one problem on one data set. Then:
 import argparse
 import sys
 
-from agebo_hpc.analysis.recording import Remarks, record, write_table
 from agebo_hpc.errors import AgeboError
+from agebo_hpc.simulation.recorded.record import Remarks, record, write_table
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import pandas as pd
 from agebo_hpc.analysis.best_share import TOP_SHARE, best_share
 from agebo_hpc.analysis.features import features
 from agebo_hpc.analysis.tables import scored
-from agebo_hpc.search.objectives import finite_objectives
+from agebo_hpc.search.surrogates.objectives import finite_objectives
 from agebo_hpc.space.architecture import ArchitectureSpace
 
 MIN_EVALUATIONS = 30

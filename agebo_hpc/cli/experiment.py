@@ -212,7 +212,7 @@ def _usual(backings: list[Backing], options: dict[str, Any]) -> Usual:
 
 def _usual_epochs(backings: list[Backing]) -> int | None:
     """Return the epochs of a training where none are given; None: those of preset or table."""
-    from agebo_hpc.training.simulation import num_epochs_of, parse_simulation
+    from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
 
     tables = [parse_simulation(b.simulate) for b in backings if b.simulate is not None]
     has_own = any(num_epochs_of(table) is not None for table in tables)

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agebo_hpc.cli.options import Integers, record_options
-from agebo_hpc.execution.first_rank import is_first
+from agebo_hpc.execution.mpi.first_rank import is_first
 from agebo_hpc.files import is_stream
 from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.training.ways import NAMES as WAYS
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
-    from agebo_hpc.execution.team import Team
+    from agebo_hpc.execution.mpi.rank_group import Team
     from agebo_hpc.models.bundle import Model
     from agebo_hpc.models.choice import RetrainOptions
     from agebo_hpc.models.quality import Quality
@@ -114,10 +114,10 @@ def retrain(
     Prints its scores on the validation and the test part; the test part is used here only.
     Under mpirun all ranks train together: mpirun -n 4 agebo-hpc retrain RUN
     """
-    from agebo_hpc.execution.installation import installed_versions
-    from agebo_hpc.execution.team import join_team
+    from agebo_hpc.execution.mpi.rank_group import join_team
     from agebo_hpc.models.choice import Chosen, RetrainOptions, choose, open_data
     from agebo_hpc.models.places import check_model_place, place_in_run
+    from agebo_hpc.versions import installed_versions
 
     changes["seeds"] = changes["seeds"] or ()
     options = RetrainOptions(**changes, versions=installed_versions())
@@ -188,10 +188,10 @@ def ensemble(
     and the speed of the ensemble beside those of its best single network. Under mpirun all ranks
     train together.
     """
-    from agebo_hpc.execution.installation import installed_versions
-    from agebo_hpc.execution.team import join_team
+    from agebo_hpc.execution.mpi.rank_group import join_team
     from agebo_hpc.models.choice import Chosen, RetrainOptions, choose_best, open_data
     from agebo_hpc.models.places import check_model_place, place_in_run
+    from agebo_hpc.versions import installed_versions
 
     options = RetrainOptions(**changes, versions=installed_versions())
     team = join_team()

@@ -30,9 +30,9 @@ def search(data: str | None, resume: bool, force: bool, trust: bool, **options: 
 
     Run it alone, or with several ranks: mpirun -n N python -m agebo_hpc search ...
     """
-    from agebo_hpc.execution.life import Life
-    from agebo_hpc.execution.request import SearchRequest
-    from agebo_hpc.execution.session import run_search
+    from agebo_hpc.run.compose import run_search
+    from agebo_hpc.run.request import SearchRequest
+    from agebo_hpc.run.session import Life
     from agebo_hpc.storage.run_directory import holds_search
 
     asked = given({"data": data, **options})
@@ -50,9 +50,9 @@ def resume(run: str, force: bool, trust: bool, **options: Any) -> int:
 
 
 def _resume(run: str, asked: dict[str, Any], force: bool, trust: bool) -> int:
-    from agebo_hpc.execution.life import Life
-    from agebo_hpc.execution.resumption import LIMITS, resume_request
-    from agebo_hpc.execution.session import run_search
+    from agebo_hpc.run.compose import run_search
+    from agebo_hpc.run.resumption import LIMITS, resume_request
+    from agebo_hpc.run.session import Life
     from agebo_hpc.storage.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)

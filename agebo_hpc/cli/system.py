@@ -31,7 +31,7 @@ def _lines(report: dict[str, Any], indent: str = "") -> list[str]:
 )
 def info(as_json: bool, timeout: float) -> None:
     """Print versions, MPI, devices and cores, for bug reports."""
-    from agebo_hpc.execution.installation import describe_installation
+    from agebo_hpc.diagnostics.installation import describe_installation
 
     report = describe_installation(timeout)
     click.echo(json.dumps(report, indent=2) if as_json else "\n".join(_lines(report)))
@@ -52,9 +52,9 @@ def smoke(limit: float) -> None:
     other and train together; alone it checks what one process can. Ends with 0 if all is well,
     70 if a library is broken, 71 if the ranks cannot talk.
     """
-    from agebo_hpc.execution.first_rank import is_first
-    from agebo_hpc.execution.launcher import announced_world
-    from agebo_hpc.execution.smoke import Check, run_smoke
+    from agebo_hpc.diagnostics.smoke import Check, run_smoke
+    from agebo_hpc.execution.mpi.first_rank import is_first
+    from agebo_hpc.job.launcher import announced_world
 
     def report(check: Check) -> None:
         state = "failed" if check.problem else "ok"

@@ -1,1 +1,1 @@
-"""Where evaluations run: the driver loop, the executors, limits and progress."""
+"""Where evaluations run: the driver loop, what it needs, and one room for each executor."""

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from agebo_hpc.errors import LaunchError
-from agebo_hpc.execution.bookkeeper import Bookkeeper
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
+from agebo_hpc.execution.proposals import Bookkeeper
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 logger = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
+from agebo_hpc.execution.evaluate import Ending, run_guarded
 from agebo_hpc.execution.executor import Executor
-from agebo_hpc.execution.guard import Ending, run_guarded
-from agebo_hpc.execution.memory_guard import MemoryGuard
+from agebo_hpc.processes.memory import own_memory
+from agebo_hpc.processes.memory_limit import MemoryGuard
 from agebo_hpc.space.configuration import Evaluation, Result
-from agebo_hpc.training.memory import own_memory
 from agebo_hpc.training.trainer import Trainer
 
 

@@ -11,11 +11,11 @@ from statistics import median
 from typing import Any
 
 from agebo_hpc.errors import InputMissingError, UsageError
-from agebo_hpc.execution.request import SearchRequest
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.simulation.recorded.table import read_table
+from agebo_hpc.simulation.registry import SIMULATIONS
+from agebo_hpc.simulation.simulation_text import TABLES, SimulationText, TablePlace, table_place
 from agebo_hpc.space.problem import Problem
-from agebo_hpc.training.recorded_table import read_table
-from agebo_hpc.training.simulation import SIMULATIONS, TABLES, table_place
-from agebo_hpc.training.simulation_text import SimulationText, TablePlace
 
 SECONDS = 27 * 60.0
 """Of a training by one process: AgE-1's in AgEBO-Tabular."""
@@ -54,7 +54,7 @@ def _of_fcnet(file: str) -> tuple[str, ...]:
 
 
 def _of_lcbench(directory: str) -> tuple[str, ...]:
-    from agebo_hpc.training.lcbench import read_names
+    from agebo_hpc.simulation.lcbench import read_names
 
     known = read_names(Path(directory))
     return tuple(name for name in PAPERS if name in known) or tuple(sorted(known))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
 from agebo_hpc.execution.limits import Interrupt
-from agebo_hpc.execution.world import check_alone
 from agebo_hpc.experiments.backing import Backing
 from agebo_hpc.experiments.catalog import Experiment
 from agebo_hpc.experiments.extras import EXTRAS
@@ -17,6 +16,7 @@ from agebo_hpc.experiments.plan import Planned, plan
 from agebo_hpc.experiments.runner import Job, run_all
 from agebo_hpc.experiments.settings import Settings, keep_settings
 from agebo_hpc.experiments.summary import Results, results_of, write_results
+from agebo_hpc.job.launcher import check_alone
 
 Say = Callable[[str], None]
 

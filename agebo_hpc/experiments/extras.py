@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 import pandas as pd
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.execution.programs import own_program
 from agebo_hpc.experiments.backing import Backing
 from agebo_hpc.experiments.findings import ABOVE, Finding, evaluate, quartiles
 from agebo_hpc.experiments.measures import Searched
@@ -24,6 +23,7 @@ from agebo_hpc.experiments.separation import (
     separation,
 )
 from agebo_hpc.models.description import DESCRIPTION_NAME, read_description
+from agebo_hpc.processes.own_program import own_program
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

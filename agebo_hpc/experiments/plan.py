@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agebo_hpc.execution.programs import own_program
 from agebo_hpc.experiments.backing import Backing
 from agebo_hpc.experiments.catalog import Experiment
 from agebo_hpc.experiments.settings import Settings, option_words
 from agebo_hpc.experiments.variants import Variant
+from agebo_hpc.processes.own_program import own_program
 from agebo_hpc.storage.run_directory import CONFIG_NAME, RunDirectory, is_occupied
 
 RUNS_NAME = "runs"

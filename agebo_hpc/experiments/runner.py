@@ -19,8 +19,8 @@ from typing import Protocol
 
 from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, LaunchError
 from agebo_hpc.execution.limits import Interrupt
-from agebo_hpc.execution.progress import format_seconds
-from agebo_hpc.execution.tether import tied
+from agebo_hpc.processes.parent_death import tied
+from agebo_hpc.run.progress import format_seconds
 
 POLL_SECONDS = 0.05
 _PROMPT = "\n$ "

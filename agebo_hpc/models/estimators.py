@@ -28,7 +28,7 @@ from agebo_hpc.errors import (
 from agebo_hpc.models.own_words import in_own_words
 
 if TYPE_CHECKING:
-    from agebo_hpc.execution.team import Team
+    from agebo_hpc.execution.mpi.rank_group import Team
     from agebo_hpc.models.bundle import Model
 
 TARGET = "target of the estimator"
@@ -84,7 +84,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _fit(self, frame: pd.DataFrame, y: NDArray[Any]) -> None:
-        from agebo_hpc.execution.team import join_team
+        from agebo_hpc.execution.mpi.rank_group import join_team
 
         self._check_parameters()
         frame = self._with_values(frame)
@@ -127,9 +127,9 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
 
     def _search_and_train(self, table: pd.DataFrame, home: Path, seed: int, team: Team) -> None:
         from agebo_hpc.data.dataset import open_dataset
-        from agebo_hpc.execution.life import Life
-        from agebo_hpc.execution.request import SearchRequest
-        from agebo_hpc.execution.session import run_search
+        from agebo_hpc.run.compose import run_search
+        from agebo_hpc.run.request import SearchRequest
+        from agebo_hpc.run.session import Life
         from agebo_hpc.space.configuration import Status
         from agebo_hpc.storage.reader import read_replay
         from agebo_hpc.storage.run_directory import RunDirectory
@@ -188,9 +188,9 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         raise reason
 
     def _train(self, run: Path, dataset: Any, team: Team) -> Model:
-        from agebo_hpc.execution.installation import installed_versions
         from agebo_hpc.models.choice import RetrainOptions, choose_best
         from agebo_hpc.models.ensemble import make_ensemble, train_candidates
+        from agebo_hpc.versions import installed_versions
 
         options = RetrainOptions(
             include_validation=self.include_validation,

@@ -8,8 +8,8 @@ from typing import Any
 
 from agebo_hpc.run.option import Group, OnResume, Option, option, options_of, required
 from agebo_hpc.run.training_options import TrainingOptions
-from agebo_hpc.search.objectives import LIES
 from agebo_hpc.search.settings import SURROGATES, BayesianSettings, SearchSettings
+from agebo_hpc.search.surrogates.objectives import LIES
 from agebo_hpc.space.architecture import MUTATION_KINDS
 from agebo_hpc.training.ways import CHOICES as DATA_PARALLEL
 

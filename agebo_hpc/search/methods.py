@@ -7,7 +7,6 @@ from collections.abc import Callable
 from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
 from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome, Genome
-from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints, PointSpace
 from agebo_hpc.search.proposers import (
     DefaultHyperparameters,
     Pair,
@@ -18,6 +17,11 @@ from agebo_hpc.search.proposers import (
 )
 from agebo_hpc.search.search import Search
 from agebo_hpc.search.settings import SearchSettings
+from agebo_hpc.search.surrogates.points import (
+    ConfigurationPoints,
+    HyperparameterPoints,
+    PointSpace,
+)
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
@@ -76,10 +80,10 @@ def mixed_bo(
 def _bayesian(points: PointSpace[Value], s: SearchSettings) -> Proposer[Value]:
     # The libraries of the surrogates take long to load, and trainers need none.
     if s.bayesian.surrogate == "forest":
-        from agebo_hpc.search.bayesian import BayesianOptimizer
+        from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
 
         return BayesianOptimizer(points, s.seed, s.num_initial, s.bayesian)
-    from agebo_hpc.search.refit import RefittingOptimizer
+    from agebo_hpc.search.surrogates.refit import RefittingOptimizer
 
     return RefittingOptimizer(points, s.seed, s.num_initial, s.bayesian)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.search.objectives import LIES
+from agebo_hpc.search.surrogates.objectives import LIES
 from agebo_hpc.space.architecture import MUTATION_KINDS, MutationKind
 
 SURROGATES = ("forest", "scikit-optimize")

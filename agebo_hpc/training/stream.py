@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agebo_hpc.training.memory import node_memory
+from agebo_hpc.processes.memory import node_memory
 from agebo_hpc.training.rows import (
     Inputs,
     Rows,

@@ -1,4 +1,4 @@
-"""What an executor needs of a trainer, and the TensorFlow trainer.
+"""What an executor needs of a trainer.
 
 A trainer lives as long as its rank. An evaluation has two steps: `prepare` is local and may fail
 on one rank alone; `run` is collective. An executor makes sure that every member has prepared
@@ -7,20 +7,11 @@ before any runs.
 
 from __future__ import annotations
 
-import gc
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
-from zlib import crc32
+from typing import Any, Protocol
 
-from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.configuration import Evaluation, Status
-from agebo_hpc.training.ways import load_horovod
-
-if TYPE_CHECKING:
-    # It brings scikit-learn, which a rank whose training only sleeps need not load.
-    from agebo_hpc.space.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -124,135 +115,3 @@ class Trainer(Protocol):
     def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:
         """Get ready to train an evaluation. Local."""
         ...
-
-
-class TensorFlowTrainer:
-    """Trains the networks of a problem with TensorFlow, on several ranks by Horovod or MPI.
-
-    Parameters
-    ----------
-    problem
-        Names the prepared data set.
-    slot
-        Gives the number of threads and the device.
-    eval_timeout
-        Seconds after which an evaluation ends at its epoch's end; 0: never.
-
-    Raises
-    ------
-    ConfigurationError
-        If the problem has hyperparameters that this trainer does not use, or does not fit the
-        data set.
-    DataError
-        If the data set is damaged.
-    """
-
-    def __init__(self, problem: Problem, slot: Slot, eval_timeout: float = 0.0) -> None:
-        from agebo_hpc.space.hyperparameters import REQUIRED
-        from agebo_hpc.space.recipe import OF_A_CONFIGURATION
-
-        known = (*REQUIRED, *OF_A_CONFIGURATION)
-        unused = sorted(set(problem.hyperparameters.defaults) - set(known))
-        if unused:
-            raise ConfigurationError(
-                f"The hyperparameters {', '.join(unused)} are not used by the TensorFlow trainer, "
-                f"which knows {', '.join(known)}. Remove them or give the problem a trainer."
-            )
-        from agebo_hpc.data.dataset import open_dataset
-        from agebo_hpc.data.numbers import network_shape
-        from agebo_hpc.training.runtime import configure_tensorflow
-
-        configure_tensorflow(slot)
-        from agebo_hpc.training.programs import Programs
-        from agebo_hpc.training.stream import open_rows
-
-        if slot.with_group and slot.data_parallel == "horovod":
-            # An import that fails must fail here, not in one member of a group.
-            load_horovod()
-        if problem.data is None:
-            raise ValueError("The problem has no data set.")
-        dataset = open_dataset(problem.data, slot.verify)
-        problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
-        self._problem = problem
-        self._task = dataset.task
-        self._shape = network_shape(dataset, problem.architecture)
-        self._class_weights = problem.recipe.weights_of(
-            dataset.class_labels, dataset.class_counts("train")
-        )
-        with_codes = bool(self._shape[-1])
-        parts = [
-            (part.x, part.y, part.codes) if with_codes else (part.x, part.y)
-            for part in (dataset.train, dataset.validation)
-        ]
-        self._training, self._validation = open_rows(parts, problem.recipe.input)
-        self._eval_timeout = eval_timeout
-        self._way = slot.data_parallel
-        self._programs = Programs()
-        # What lives as long as the process need not be looked through after each evaluation.
-        gc.collect()
-        gc.freeze()
-
-    def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:
-        """Decode the architecture. Local."""
-        from agebo_hpc.training.engine import TrainingPlan
-
-        configuration = evaluation.configuration
-        graph = self._problem.architecture.decode(configuration.architecture, *self._shape)
-        plan = TrainingPlan.of(
-            self._problem,
-            graph,
-            self._task,
-            configuration.hyperparameters,
-            (seed, evaluation.id),
-            self._class_weights,
-        )
-        rows = (self._training, self._validation)
-        return _TensorFlowTraining(plan, rows, self._programs, self._eval_timeout, self._way)
-
-    def clean(self) -> None:
-        """Collect the graphs of the last training. Local.
-
-        They are cycles: without this they pile up until Python looks for them.
-        """
-        gc.collect()
-
-
-class _TensorFlowTraining:
-    def __init__(
-        self, plan: Any, rows: tuple[Any, Any], programs: Any, eval_timeout: float, way: str
-    ) -> None:
-        self._plan = plan
-        self._rows = rows
-        self._programs = programs
-        self._eval_timeout = eval_timeout
-        self._way = way
-
-    def run(self, comm: Any | None, stop: StopRule) -> Outcome:
-        from agebo_hpc.training.data_parallel import start_group
-        from agebo_hpc.training.engine import train_network
-
-        began = time.monotonic()
-
-        def reason() -> str:
-            if self._eval_timeout and time.monotonic() - began > self._eval_timeout:
-                return "timeout"
-            return "order" if stop() else ""
-
-        group = start_group(comm, self._way)
-        try:
-            trained = train_network(self._plan, *self._rows, group, reason, stop, self._programs)
-        finally:
-            group.stop()
-        return _outcome(trained, self._plan.graph.num_parameters)
-
-
-def _outcome(trained: Any, num_parameters: int) -> Outcome:
-    status = {"order": Status.CUT, "timeout": Status.TIMED_OUT}.get(trained.stopped, Status.DONE)
-    return Outcome(
-        status=status,
-        objective=trained.metric if status is Status.DONE else None,
-        curve=tuple(trained.curve),
-        times=trained.times,
-        num_parameters=num_parameters,
-        checksum=crc32(trained.parameters),
-    )

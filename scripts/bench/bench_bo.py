@@ -23,9 +23,9 @@ import numpy as np
 from skopt import Optimizer
 from skopt.utils import cook_estimator
 
-from agebo_hpc.search.bayesian import BayesianOptimizer
-from agebo_hpc.search.points import HyperparameterPoints
 from agebo_hpc.search.settings import BayesianSettings
+from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
+from agebo_hpc.search.surrogates.points import HyperparameterPoints
 from agebo_hpc.space.problem import v1_hyperparameters
 
 SPACE = v1_hyperparameters()

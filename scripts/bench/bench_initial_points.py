@@ -27,9 +27,10 @@ from scipy.stats import wilcoxon
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.search import Search
 from agebo_hpc.search.settings import SearchSettings
+from agebo_hpc.simulation.registry import parse_simulation
+from agebo_hpc.simulation.simulation import Simulation
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import Problem
-from agebo_hpc.training.simulation import Simulation, parse_simulation
 
 FCNET = (
     "naval_propulsion",

@@ -47,10 +47,10 @@ def main() -> None:
 
 def on_rank(asked: argparse.Namespace) -> None:
     """Take part: rank 0 measures, the others train."""
-    from agebo_hpc.execution.agreement import leave
-    from agebo_hpc.execution.manager import MPIExecutor
-    from agebo_hpc.execution.worker import serve
-    from agebo_hpc.execution.world import form_groups, join_world
+    from agebo_hpc.execution.mpi.executor import MPIExecutor
+    from agebo_hpc.execution.mpi.handshake import leave
+    from agebo_hpc.execution.mpi.worker import serve
+    from agebo_hpc.execution.mpi.world import form_groups, join_world
 
     world = form_groups(join_world(), 2)
     if not world.is_manager:

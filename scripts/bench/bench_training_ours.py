@@ -8,7 +8,7 @@ import time
 
 from bench_training_contender import answer, arrays, keep_to_own_core, requests
 
-from agebo_hpc.execution.mpi import start_mpi
+from agebo_hpc.execution.mpi.start import start_mpi
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Recipe
 from agebo_hpc.training.runtime import configure_tensorflow

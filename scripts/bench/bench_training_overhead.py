@@ -16,7 +16,8 @@ import numpy as np
 
 from agebo_hpc.space.configuration import Configuration, Evaluation
 from agebo_hpc.space.problem import Problem, Recipe
-from agebo_hpc.training.trainer import Slot, TensorFlowTrainer
+from agebo_hpc.training.tensorflow_trainer import TensorFlowTrainer
+from agebo_hpc.training.trainer import Slot
 
 EPOCHS = 4
 BATCH_SIZES = (256, 512, 1024)

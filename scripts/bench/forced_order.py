@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agebo_hpc.execution.lead import Manager
-from agebo_hpc.execution.life import Life
 from agebo_hpc.execution.limits import Interrupt
-from agebo_hpc.execution.resumption import stored_request
 from agebo_hpc.execution.serial import SerialExecutor
-from agebo_hpc.execution.session import make_trainer
+from agebo_hpc.run.compose import make_trainer
+from agebo_hpc.run.manager import Manager
+from agebo_hpc.run.resumption import stored_request
+from agebo_hpc.run.session import Life
 from agebo_hpc.space.configuration import Result
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory

@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 from skopt.space import Categorical
 
-from agebo_hpc.space.hyperparameters import HyperparameterSpace
-from agebo_hpc.training.lcbench import (
+from agebo_hpc.simulation.lcbench import (
     ACCURACY,
     INPUTS,
     NUM_EPOCHS,
@@ -24,6 +23,7 @@ from agebo_hpc.training.lcbench import (
     TIME,
     Surrogate,
 )
+from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
 FCNET = (
     "naval_propulsion",

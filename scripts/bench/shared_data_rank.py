@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from agebo_hpc.data.dataset import DataSet, open_dataset
-from agebo_hpc.execution.world import join_world
+from agebo_hpc.execution.mpi.world import join_world
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import Recipe
 from agebo_hpc.training.runtime import configure_tensorflow

@@ -17,7 +17,7 @@ from made_up import Behaviour, MadeUpTrainer  # noqa: E402
 
 from agebo_hpc.space.architecture import ArchitectureSpace  # noqa: E402
 from agebo_hpc.space.problem import Problem, Recipe  # noqa: E402
-from agebo_hpc.training.trainer import TensorFlowTrainer  # noqa: E402
+from agebo_hpc.training.tensorflow_trainer import TensorFlowTrainer
 
 
 def die(number=signal.SIGKILL):

@@ -4,7 +4,7 @@ import numpy as np
 
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import Problem, Recipe
-from agebo_hpc.training.trainer import TensorFlowTrainer
+from agebo_hpc.training.tensorflow_trainer import TensorFlowTrainer
 
 
 class Poisoned(TensorFlowTrainer):

@@ -126,7 +126,7 @@ def test_two_children_train_as_two_ranks_do_and_one_that_is_killed_takes_the_oth
 def test_a_word_of_an_earlier_evaluation_does_not_end_the_next_one(mpirun):
     script = """
 import time
-from agebo_hpc.execution.child_trainer import is_given_up, tell_others
+from agebo_hpc.execution.isolated.child_trainer import is_given_up, tell_others
 from mpi4py import MPI
 comm = MPI.COMM_WORLD
 tell_others(comm, 3)
@@ -180,4 +180,4 @@ def is_child(process):
         lineage = [process.cmdline(), process.parent().cmdline()]
     except (psutil.NoSuchProcess, AttributeError):
         return False
-    return all("agebo_hpc.execution.nursery" in words for words in lineage)
+    return all("agebo_hpc.execution.isolated.server_process" in words for words in lineage)

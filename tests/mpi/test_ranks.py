@@ -34,7 +34,7 @@ import json, os
 from pathlib import Path
 rank = int(os.environ.get("OMPI_COMM_WORLD_RANK") or os.environ["PMI_RANK"])
 os.environ["AGEBO_NODE_NAME"] = "aabaab"[rank]
-from agebo_hpc.execution.world import form_groups, join_world
+from agebo_hpc.execution.mpi.world import form_groups, join_world
 comm = join_world()
 found = []
 for largest in (8, 2, 1):

@@ -14,10 +14,10 @@ import json, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 import made_up
-from agebo_hpc.execution.agreement import leave
-from agebo_hpc.execution.manager import MPIExecutor
-from agebo_hpc.execution.worker import serve
-from agebo_hpc.execution.world import form_groups, join_world
+from agebo_hpc.execution.mpi.handshake import leave
+from agebo_hpc.execution.mpi.executor import MPIExecutor
+from agebo_hpc.execution.mpi.worker import serve
+from agebo_hpc.execution.mpi.world import form_groups, join_world
 from agebo_hpc.space.configuration import Configuration, Evaluation
 from agebo_hpc.training.trainer import Slot
 
@@ -76,10 +76,10 @@ from pathlib import Path
 sys.path.insert(0, {here!r})
 import made_up
 from agebo_hpc.errors import RankDiedError
-from agebo_hpc.execution.agreement import leave
-from agebo_hpc.execution.manager import MPIExecutor
-from agebo_hpc.execution.worker import serve
-from agebo_hpc.execution.world import form_groups, join_world
+from agebo_hpc.execution.mpi.handshake import leave
+from agebo_hpc.execution.mpi.executor import MPIExecutor
+from agebo_hpc.execution.mpi.worker import serve
+from agebo_hpc.execution.mpi.world import form_groups, join_world
 from agebo_hpc.space.configuration import Configuration, Evaluation
 from agebo_hpc.training.trainer import Slot
 

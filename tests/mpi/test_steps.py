@@ -13,9 +13,9 @@ import numpy as np
 import psutil
 import pytest
 
-from agebo_hpc.execution.plain_problem import problem_to_dict
-from agebo_hpc.execution.request import SearchRequest
-from agebo_hpc.execution.step_files import Order, StepFiles
+from agebo_hpc.execution.steps.files import Order, StepFiles
+from agebo_hpc.run.plain_problem import problem_to_dict
+from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.storage.reader import read_history, read_replay
 
@@ -103,7 +103,7 @@ def test_a_step_loads_nothing_that_only_searches_and_tables_need(
     )
     heavy = ("skopt", "sklearn", "scipy", "keras", "matplotlib", "mpi4py")
     code = (
-        "import sys; from agebo_hpc.execution import step; step.main(); "
+        "import sys; from agebo_hpc.execution.steps import process; process.main(); "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     words = [sys.executable, "-c", code, str(files.path), "1"]

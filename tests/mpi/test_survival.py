@@ -106,9 +106,9 @@ def test_a_member_that_dies_while_a_communicator_is_made_leaves_nobody_waiting(
     # Inside MPI a member cannot be called back: it is ended after a time, here a short one.
     script = f"""
 import os, signal, sys
-from agebo_hpc.execution import manager, membership
-manager.ANSWER_SECONDS = 3.0
-real = membership.Membership.{where}
+from agebo_hpc.execution.mpi import communicators, executor
+executor.ANSWER_SECONDS = 3.0
+real = communicators.Membership.{where}
 
 def fatal(self, *args):
     start_ranks = args[-1] if {where!r} == "_create" else args[0].ranks
@@ -116,7 +116,7 @@ def fatal(self, *args):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(self, *args)
 
-membership.Membership.{where} = fatal
+communicators.Membership.{where} = fatal
 sys.argv[1:] = ["search", "--out", {str(tmp_path / "run")!r}, "--max-evals", "8",
                 "--processes", "1,2", "--problem", {f"{HERE / 'made_up.py'}:quick"!r}]
 from agebo_hpc.__main__ import main
@@ -239,11 +239,12 @@ LEAVING = """
 import os, signal, sys
 sys.path.insert(0, {here!r})
 import made_up
-from agebo_hpc.execution.agreement import leave
-from agebo_hpc.execution.manager import MPIExecutor
-from agebo_hpc.execution.protocol import MANAGER, Outbox, Tag
-from agebo_hpc.execution.worker import serve
-from agebo_hpc.execution.world import form_groups, join_world
+from agebo_hpc.execution.mpi.handshake import leave
+from agebo_hpc.execution.mpi.executor import MPIExecutor
+from agebo_hpc.execution.mpi.protocol import MANAGER, Tag
+from agebo_hpc.execution.mpi.outbox import Outbox
+from agebo_hpc.execution.mpi.worker import serve
+from agebo_hpc.execution.mpi.world import form_groups, join_world
 from agebo_hpc.training.trainer import Slot
 
 world = form_groups(join_world(), 2)
@@ -272,9 +273,9 @@ def test_a_rank_that_dies_as_all_leave_keeps_nobody(mpirun, says_goodbye):
 HOLDING = """
 import os, signal, sys
 import psutil
-from agebo_hpc.execution.agreement import leave
-from agebo_hpc.execution.protocol import MANAGER
-from agebo_hpc.execution.world import form_groups, join_world
+from agebo_hpc.execution.mpi.handshake import leave
+from agebo_hpc.execution.mpi.protocol import MANAGER
+from agebo_hpc.execution.mpi.world import form_groups, join_world
 
 world = form_groups(join_world(), 1)
 manager = world.comm.bcast(os.getpid(), root=MANAGER)

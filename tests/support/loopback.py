@@ -391,8 +391,8 @@ def world_of(
     survives
         Whether the job goes on when a rank dies.
     """
-    from agebo_hpc.execution.startup import RankFacts
-    from agebo_hpc.execution.world import World
+    from agebo_hpc.execution.mpi.rank_info import RankFacts
+    from agebo_hpc.execution.mpi.world import World
 
     places = [LoopbackPlace(loop, i, (hosts or {}).get(i, "near")) for i in range(loop.size)]
     own = next((tuple(group) for group in groups if rank in group), None)

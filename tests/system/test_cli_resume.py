@@ -120,8 +120,8 @@ from skopt.space import Categorical, Real
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem, Recipe
-from agebo_hpc.training.simulation import parse_simulation
-from agebo_hpc.training.sleep import SleepingTrainer
+from agebo_hpc.simulation.registry import parse_simulation
+from agebo_hpc.simulation.sleeping import SleepingTrainer
 
 mine = Problem(
     architecture=ArchitectureSpace(num_nodes=3),

@@ -120,7 +120,7 @@ def test_a_made_up_training_has_a_time_limit_too(agebo, tmp_path, executor):
 RANK = """
 import sys
 from agebo_hpc.__main__ import run
-from agebo_hpc.execution.launcher import announced_rank
+from agebo_hpc.job.launcher import announced_rank
 
 code = run(sys.argv[1:])
 if announced_rank():

@@ -306,7 +306,7 @@ def test_a_member_that_fails_in_the_midst_of_an_epoch_leaves_no_other_waiting(fo
     everyone = found(
         3,
         """
-from agebo_hpc.execution.guard import is_echo
+from agebo_hpc.execution.evaluate import is_echo
 said, group = [], None
 for size in (3, 2, 3):
     comm = first_ranks(size)

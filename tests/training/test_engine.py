@@ -27,7 +27,8 @@ from agebo_hpc.training.network import (
     split_parameters,
 )
 from agebo_hpc.training.rows import shard_of
-from agebo_hpc.training.trainer import Slot, TensorFlowTrainer
+from agebo_hpc.training.tensorflow_trainer import TensorFlowTrainer
+from agebo_hpc.training.trainer import Slot
 
 SPACE = ArchitectureSpace(num_nodes=2)
 DECISIONS = (13, 1, 12, 1, 1)

@@ -35,7 +35,7 @@ def test_threads_started_meanwhile_sleep_exactly_and_later_ones_as_before():
 RANKS = """
 import threading
 from pathlib import Path
-from agebo_hpc.execution.mpi import start_mpi
+from agebo_hpc.execution.mpi.start import start_mpi
 MPI = start_mpi()
 import horovod.tensorflow
 from agebo_hpc.training.rendezvous import start_horovod

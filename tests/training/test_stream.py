@@ -12,7 +12,8 @@ from agebo_hpc.training.engine import evaluate_rows, local_batches
 from agebo_hpc.training.network import initial_parameters
 from agebo_hpc.training.rows import Rows, shard_of
 from agebo_hpc.training.stream import StreamedRows, open_rows
-from agebo_hpc.training.trainer import Slot, TensorFlowTrainer
+from agebo_hpc.training.tensorflow_trainer import TensorFlowTrainer
+from agebo_hpc.training.trainer import Slot
 
 
 @pytest.fixture

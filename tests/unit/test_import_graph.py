@@ -19,17 +19,20 @@ COLUMNS = (
     {"__main__"},
     {"cli"},
     {"experiments"},
-    {"launch", "analysis", "models", "execution"},
+    {"launch", "analysis", "models", "diagnostics"},
     {"run"},
-    {"training", "search", "storage", "data", "scheduling"},
+    {"simulation"},
+    {"execution"},
+    {"training", "scheduling", "storage"},
+    {"search", "data"},
     {"space"},
-    {"job", "random_state", "versions", "directories", "streams"},
+    {"job", "processes", "random_state", "versions", "directories", "streams"},
     {"files"},
     {"errors", "leftovers", "text", "__init__"},
 )
-BESIDE: set[tuple[str, str]] = {("training", "data"), ("models", "execution")}
+BESIDE: set[tuple[str, str]] = {("execution", "run")}
 DOORS = {
-    "mpi4py": {"execution", "training/mpi_group.py", "__main__.py"},
+    "mpi4py": {"execution", "diagnostics", "training/mpi_group.py", "__main__.py"},
     "tensorflow": {"training", "models"},
     "keras": {"training", "models"},
     "horovod": {"training", "models"},

@@ -44,8 +44,8 @@ def test_no_message_of_the_project_keeps_an_option():
     package = Path(__file__).parents[2] / "agebo_hpc"
     texts = [
         text
-        for room in ("data", "models", "execution", "space")
-        for file in (package / room).glob("*.py")
+        for room in ("data", "models", "execution", "run", "simulation", "space")
+        for file in (package / room).rglob("*.py")
         for text in re.findall(r'"([^"\\n]*--[a-z][^"\\n]*)"', file.read_text())
     ]
     assert len(texts) > 30

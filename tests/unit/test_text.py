@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agebo_hpc.execution.logbook import logging_to
+from agebo_hpc.run.run_log import logging_to
 from agebo_hpc.streams import SafeText, write_as_is
 from agebo_hpc.text import harmless, one_line
 

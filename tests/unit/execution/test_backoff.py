@@ -2,8 +2,8 @@
 
 import pytest
 
-from agebo_hpc.execution import protocol
-from agebo_hpc.execution.protocol import Backoff
+from agebo_hpc.execution import backoff
+from agebo_hpc.execution.backoff import Backoff
 
 
 @pytest.fixture
@@ -14,8 +14,8 @@ def clock(monkeypatch):
     def sleep(seconds):
         sleeps.append(seconds)
 
-    monkeypatch.setattr(protocol.time, "sleep", sleep)
-    monkeypatch.setattr(protocol.time, "monotonic", lambda: sum(sleeps))
+    monkeypatch.setattr(backoff.time, "sleep", sleep)
+    monkeypatch.setattr(backoff.time, "monotonic", lambda: sum(sleeps))
     return sleeps
 
 

@@ -7,18 +7,18 @@ from dataclasses import replace
 import pytest
 
 from agebo_hpc.errors import TooManyFailuresError
-from agebo_hpc.execution.bookkeeper import InlineBookkeeper, ThreadedBookkeeper
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.limits import Interrupt, Limits
+from agebo_hpc.execution.proposals import InlineBookkeeper, ThreadedBookkeeper
 from agebo_hpc.execution.serial import SerialExecutor
-from agebo_hpc.execution.simulated import Machine, SimulatedExecutor
-from agebo_hpc.execution.virtual_clock import VirtualClock
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
+from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
+from agebo_hpc.simulation.lognormal import Lognormal
+from agebo_hpc.simulation.virtual_clock import VirtualClock
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.space.problem import v1_hyperparameters
-from agebo_hpc.training.simulation import Lognormal
 from agebo_hpc.training.trainer import Outcome
 
 

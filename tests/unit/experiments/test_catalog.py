@@ -6,7 +6,6 @@ import pytest
 
 from agebo_hpc.cli.search import search
 from agebo_hpc.errors import InputMissingError, UsageError
-from agebo_hpc.execution.request import SearchRequest
 from agebo_hpc.experiments.backing import Backing, parse_backings
 from agebo_hpc.experiments.catalog import EXPERIMENTS, find_experiment
 from agebo_hpc.experiments.extras import EXTRAS
@@ -14,7 +13,8 @@ from agebo_hpc.experiments.figures import FIGURES
 from agebo_hpc.experiments.plan import plan, search_words, slug
 from agebo_hpc.experiments.settings import Settings, keep_settings
 from agebo_hpc.experiments.variants import VARIANTS, Variant, age
-from agebo_hpc.training.recorded_table import read_table
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.simulation.recorded.table import read_table
 
 LOGNORMAL = Backing("lognormal", simulate="lognormal:mean=60")
 SETTINGS = Settings(walltime=3600.0)

@@ -3,9 +3,9 @@
 import pytest
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.execution.deadline import Deadline, seconds_left
 from agebo_hpc.launch.layout import MARGIN_SECONDS, MARGIN_SHARE, layout_lines, make_layout
 from agebo_hpc.launch.site import load_site, site_of
+from agebo_hpc.run.deadline import Deadline, seconds_left
 
 
 def site(**record):

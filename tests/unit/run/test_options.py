@@ -12,11 +12,11 @@ import pytest
 from agebo_hpc.cli.main import COMMANDS, cli
 from agebo_hpc.cli.search import resume, search
 from agebo_hpc.errors import AgeboError
-from agebo_hpc.execution.request import SearchRequest
-from agebo_hpc.execution.session import RUNNERS
+from agebo_hpc.run.compose import RUNNERS
 from agebo_hpc.run.notation import read_seconds, write_seconds, write_value
 from agebo_hpc.run.option import Group, OnResume
 from agebo_hpc.run.options import EXECUTORS, OPTIONS, RECIPE_OPTIONS, START_OPTIONS
+from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.problem import PRESETS, preset
 from agebo_hpc.space.recipe import RECIPE_CHOICES, Recipe
 

@@ -9,12 +9,12 @@ import pytest
 
 from agebo_hpc.errors import LaunchError, UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
-from agebo_hpc.search.bayesian import BayesianOptimizer
 from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome
 from agebo_hpc.search.methods import METHODS, make_search
-from agebo_hpc.search.objectives import finite_objectives
-from agebo_hpc.search.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.search.settings import BayesianSettings, SearchSettings
+from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
+from agebo_hpc.search.surrogates.objectives import finite_objectives
+from agebo_hpc.search.surrogates.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import NO_PARENT, Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters

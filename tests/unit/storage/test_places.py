@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from agebo_hpc.errors import AgeboError, UsageError
-from agebo_hpc.execution.logbook import logging_to
 from agebo_hpc.leftovers import hidden_beside
 from agebo_hpc.models.places import place_in_run
+from agebo_hpc.run.run_log import logging_to
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory

@@ -3,7 +3,7 @@
 import loopback
 import pytest
 
-from agebo_hpc.execution.faults import SWITCH
+from agebo_hpc.execution.mpi.ulfm import SWITCH
 
 
 @pytest.fixture(autouse=True)

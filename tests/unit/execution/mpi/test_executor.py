@@ -7,10 +7,10 @@ import pytest
 from loopback import Loopback, world_of
 
 from agebo_hpc.errors import RankDiedError
-from agebo_hpc.execution import manager as mpi_executor
-from agebo_hpc.execution import vigil as failure_detector
-from agebo_hpc.execution.manager import MPIExecutor
-from agebo_hpc.execution.protocol import Tag
+from agebo_hpc.execution.mpi import executor as mpi_executor
+from agebo_hpc.execution.mpi import failure_detector
+from agebo_hpc.execution.mpi.executor import MPIExecutor
+from agebo_hpc.execution.mpi.protocol import Tag
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 PAIRS = ((1, 2), (3, 4))

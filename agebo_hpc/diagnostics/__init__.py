@@ -1,0 +1,1 @@
+"""Whether an installation is sound, and what it consists of."""

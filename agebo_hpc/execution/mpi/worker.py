@@ -1,0 +1,135 @@
+"""A trainer rank's life: wait for a start, train with the others named in it, send the result."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from agebo_hpc.execution.backoff import Backoff
+from agebo_hpc.execution.evaluate import Ending, run_guarded
+from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.mpi.communicators import Membership
+from agebo_hpc.execution.mpi.control_thread import Attendant
+from agebo_hpc.execution.mpi.inbox import try_receive
+from agebo_hpc.execution.mpi.outbox import Outbox
+from agebo_hpc.execution.mpi.protocol import MANAGER, Start, Tag
+from agebo_hpc.execution.mpi.ulfm import AbandonedError
+from agebo_hpc.execution.mpi.world import World
+from agebo_hpc.execution.serial import clean_after, make_result
+from agebo_hpc.space.configuration import Status
+from agebo_hpc.training.trainer import Outcome, Trainer
+
+UNSOUND = (Status.FAILED, Status.OUT_OF_MEMORY, Status.LOST)
+"""After these the members may have left their communicator in the middle of different calls."""
+
+REPORTS_UNDER_WAY = 16
+"""So many reports may wait for the manager; further ones are dropped, training goes on."""
+
+
+def ignore_stop_signals() -> None:
+    """Let signals that ask the search to stop pass: the manager decides, by a stop order."""
+    for number in Interrupt.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def serve(world: World, trainer: Trainer, seed: int, heartbeat_timeout: float) -> bool:
+    """Train what the manager starts until it says quit; return whether any rank died.
+
+    Parameters
+    ----------
+    world
+        Gives the communicators.
+    trainer
+        Of this rank.
+    seed
+        Of the search.
+    heartbeat_timeout
+        Seconds without a heartbeat after which the manager takes this rank for hung; 0: never.
+    """
+    membership = Membership(world)
+    attendant = Attendant(world, membership, heartbeat_timeout)
+    attendant.start()
+    try:
+        return _Worker(world, membership, trainer, seed).serve()
+    finally:
+        attendant.stop()
+
+
+class _Worker:
+    """The main thread of a trainer rank."""
+
+    def __init__(self, world: World, membership: Membership, trainer: Trainer, seed: int) -> None:
+        self._comm = world.comm
+        self._membership = membership
+        self._trainer = trainer
+        self._seed = seed
+        self._rank = world.comm.Get_rank()
+        self._outbox = Outbox(world.comm)
+
+    def serve(self) -> bool:
+        from mpi4py import MPI
+
+        backoff = Backoff()
+        while True:
+            received = try_receive(self._comm, MANAGER, MPI.ANY_TAG)
+            if received is None:
+                backoff.sleep()
+                continue
+            backoff.reset()
+            message, status = received
+            tag = status.Get_tag()
+            if tag == Tag.QUIT:
+                return bool(message)
+            if tag == Tag.CALL:
+                self._outbox.send(None, MANAGER, Tag.HERE)
+            if tag == Tag.START:
+                self._take_part(message)
+            # A stop order that comes after its evaluation has ended is dropped here.
+
+    def _take_part(self, start: Start) -> None:
+        """Train one evaluation with its other members. Collective over the members."""
+        started = time.time()
+        try:
+            comm = self._membership.join(start)
+            ending = run_guarded(
+                self._trainer, start.evaluation, self._seed, comm, self._orders(start)
+            )
+        except AbandonedError:
+            ending = Ending(Outcome(Status.LOST))
+        # Where one is lost, its leader may be, and another member tells the manager.
+        if self._rank == start.ranks[0] or ending.outcome.status is Status.LOST:
+            result = make_result(start.evaluation, ending, (start.submitted, started), start.ranks)
+            self._outbox.send((start.number, result), MANAGER, Tag.RESULT)
+        # What takes time comes when the manager already knows.
+        if ending.outcome.status in UNSOUND:
+            self._membership.part(start)
+        clean_after(self._trainer)
+
+    def _orders(self, start: Start) -> _Orders:
+        is_leader = self._rank == start.ranks[0]
+        return _Orders(self._comm, start.number, self._outbox if is_leader else None)
+
+
+class _Orders:
+    """The rule by which a training stops: an order of the manager, which its leader hears.
+
+    Epochs' records go to the manager on the same occasion.
+    """
+
+    def __init__(self, comm: Any, number: int, outbox: Outbox | None) -> None:
+        self._comm = comm
+        self._number = number
+        self._outbox = outbox
+        self._is_ordered = False
+
+    def __call__(self, record: Mapping[str, float] | None = None) -> bool:
+        if self._outbox is None:
+            return False
+        under_way = self._outbox.sweep()
+        if record is not None and under_way < REPORTS_UNDER_WAY:
+            self._outbox.send((self._number, dict(record)), MANAGER, Tag.REPORT)
+        while (received := try_receive(self._comm, MANAGER, Tag.STOP)) is not None:
+            self._is_ordered |= received[0] == self._number
+        return self._is_ordered

@@ -1,0 +1,1 @@
+"""Evaluations as job steps: processes of their own that a launcher starts."""

@@ -1,0 +1,150 @@
+"""What the manager and the processes of a job step tell one another, by files of the step.
+
+manager -> step   order.json     what to train and on which slots; there before the step starts
+manager -> step   stop           it is there: end at the end of the epoch
+step -> manager   words.jsonl    a line when training begins, a line for each epoch, by the leader;
+                                 a line of a process that cannot train, with the reason
+step -> manager   result.json    the result; by the leader, in one piece
+step -> manager   log.txt        what the launcher and the processes print
+
+A step's directory lives as long as the step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result
+from agebo_hpc.storage.seal import to_json
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a step is to train.
+
+    Attributes
+    ----------
+    evaluation
+        The configuration and its id.
+    request
+        The search's request, as plain data.
+    problem
+        What `agebo_hpc.run.plain_problem` says of its problem; None: the request names it.
+    slots
+        The slots that the evaluation has, leader first; they are the result's ranks.
+    positions
+        Numbers of these slots on their node, from 0: the devices that they stand for.
+    first_core
+        Cores of the node that come before the evaluation's own, >= 0.
+    threads
+        Cores of each process, >= 1.
+    submitted, started
+        When the evaluation was, and when its launcher was, seconds since 1970.
+    """
+
+    evaluation: Evaluation
+    request: Mapping[str, Any]
+    problem: Mapping[str, Any] | None
+    slots: tuple[int, ...]
+    positions: tuple[int, ...]
+    first_core: int
+    threads: int
+    submitted: float
+    started: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Say the order as plain data for JSON."""
+        evaluation = {"id": self.evaluation.id, **self.evaluation.configuration.to_dict()}
+        return {**vars(self), "request": dict(self.request), "evaluation": evaluation}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Order:
+        """Read what `to_dict` gave."""
+        values = dict(data)
+        evaluation = values.pop("evaluation")
+        return cls(
+            evaluation=Evaluation(evaluation["id"], Configuration.from_dict(evaluation)),
+            slots=tuple(values.pop("slots")),
+            positions=tuple(values.pop("positions")),
+            **values,
+        )
+
+
+@dataclass(frozen=True)
+class StepFiles:
+    """The files of one step. Each side writes its own and reads the other's.
+
+    Attributes
+    ----------
+    path
+        The step's directory, on a file system that all nodes see.
+    """
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """What the launcher and the processes print."""
+        return self.path / "log.txt"
+
+    def write_order(self, order: Order) -> None:
+        """Make the directory and say what is to be trained. By the manager."""
+        self.path.mkdir(parents=True)
+        self._replace("order.json", order.to_dict())
+
+    def read_order(self) -> Order:
+        """Return what is to be trained. By the step."""
+        return Order.from_dict(json.loads((self.path / "order.json").read_text()))
+
+    def order_stop(self) -> None:
+        """Ask the step to end at the end of its epoch. By the manager."""
+        (self.path / "stop").touch()
+
+    def is_stopped(self) -> bool:
+        """Tell whether the step is asked to end. By the step."""
+        return (self.path / "stop").exists()
+
+    def say(self, word: Mapping[str, Any]) -> None:
+        """Append one line for the manager. By the leader, or who cannot train."""
+        with (self.path / "words.jsonl").open("a") as file:
+            file.write(to_json(dict(word)) + "\n")
+
+    def words(self, offset: int) -> tuple[list[dict[str, Any]], int]:
+        """Return the whole lines from a byte offset on, and the next offset. By the manager."""
+        try:
+            with (self.path / "words.jsonl").open("rb") as file:
+                file.seek(offset)
+                text = file.read()
+        except FileNotFoundError:
+            return [], offset
+        end = text.rfind(b"\n") + 1
+        return [json.loads(line) for line in text[:end].splitlines()], offset + end
+
+    def write_result(self, result: Result) -> None:
+        """Leave the result. By the leader."""
+        self._replace("result.json", result.to_dict())
+
+    def read_result(self) -> Result | None:
+        """Return the result, None if the step left none. By the manager."""
+        try:
+            return Result.from_dict(json.loads((self.path / "result.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def log_tail(self, length: int = 3000) -> str:
+        """Return how the output ends."""
+        try:
+            return self.log.read_text(errors="replace")[-length:].strip()
+        except FileNotFoundError:
+            return ""
+
+    def _replace(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a file that is seen whole or not at all."""
+        new = self.path / f"{name}.new"
+        new.write_text(to_json(dict(content)))
+        os.replace(new, self.path / name)

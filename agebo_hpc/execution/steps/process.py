@@ -1,0 +1,118 @@
+"""One process of a job step: it trains its part of one evaluation and ends.
+
+    step DIRECTORY NUMBER
+
+started NUMBER times by a launcher. Whatever happens here happens to this evaluation alone.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc.errors import AgeboError, LaunchError
+from agebo_hpc.execution.evaluate import run_guarded
+from agebo_hpc.execution.mpi.preflight import check_shared_memory
+from agebo_hpc.execution.mpi.start import start_mpi
+from agebo_hpc.execution.serial import make_result
+from agebo_hpc.execution.steps.files import StepFiles
+from agebo_hpc.job.launcher import check_world
+from agebo_hpc.processes.affinity import keep_to_cores
+from agebo_hpc.run.compose import make_trainer
+from agebo_hpc.run.plain_problem import problem_from_dict
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.preload import uncollected
+from agebo_hpc.training.trainer import Slot
+
+
+def main() -> None:
+    """Train one evaluation together with the other processes of the step."""
+    # What stops a search comes from the manager, by file.
+    for number in (signal.SIGINT, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    files = StepFiles(Path(sys.argv[1]))
+    try:
+        take_part(files, int(sys.argv[2]))
+    except AgeboError as error:
+        # What the user can mend: another step would meet it too.
+        files.say({"refused": str(error), "code": error.exit_code})
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+
+
+def take_part(files: StepFiles, size: int) -> None:
+    """Train. Collective over the processes of the step.
+
+    Parameters
+    ----------
+    files
+        Of the step.
+    size
+        Number of its processes.
+
+    Raises
+    ------
+    AgeboError
+        If the process cannot train: of two MPIs, no GPU, too little shared memory.
+    """
+    order = files.read_order()
+    comm = _join(size) if size > 1 else None
+    rank = 0 if comm is None else comm.Get_rank()
+    keep_to_cores(order.first_core + rank * order.threads, order.threads)
+    prepare_environment(order.threads)
+    request = SearchRequest.from_dict(order.request, is_checked=True)
+    slot = Slot(
+        order.threads,
+        order.positions[rank],
+        with_group=comm is not None,
+        data_parallel=request.data_parallel,
+        verify=False,
+    )
+    problem = None
+    if order.problem is not None:
+        problem = problem_from_dict(order.problem, order.evaluation.configuration.hyperparameters)
+    with uncollected():
+        trainer = make_trainer(request, slot, problem, lean=True)
+    launch_seconds = time.time() - order.started
+    if rank == 0:
+        files.say({"begun": launch_seconds})
+
+    def stop(record: Mapping[str, float] | None = None) -> bool:
+        if rank:
+            return False
+        if record is not None:
+            files.say({"record": dict(record)})
+        return files.is_stopped()
+
+    ending = run_guarded(trainer, order.evaluation, request.seed, comm, stop)
+    if rank == 0:
+        times = (order.submitted, order.started)
+        result = make_result(order.evaluation, ending, times, order.slots)
+        files.write_result(replace(result, times={"launch": launch_seconds, **result.times}))
+    if comm is not None:
+        comm.Barrier()
+
+
+def _join(size: int) -> Any:
+    check_shared_memory()
+    MPI = start_mpi()  # noqa: N806 (mpi4py's name)
+    world = MPI.COMM_WORLD
+    check_world(world.Get_size())
+    if world.Get_size() != size:
+        raise LaunchError(
+            f"The step has {size} processes but MPI says the world has {world.Get_size()}: the "
+            "launcher and the library that mpi4py is linked to are of two MPIs. Set "
+            "AGEBO_LAUNCHER to the one that belongs to it, such as mpirun."
+        )
+    world.Set_errhandler(MPI.ERRORS_RETURN)
+    return world.Dup()
+
+
+if __name__ == "__main__":
+    main()

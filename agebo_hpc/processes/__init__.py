@@ -1,0 +1,1 @@
+"""What the operating system does for a process: its cores, memory, children and end."""

@@ -1,0 +1,65 @@
+"""Looks whether the memory of trainer processes grows beyond a limit.
+
+Trainings leave nothing behind that is known of. Should one do so all the same, a process that is
+killed for it costs its evaluation, or the whole job: the search rather ends in order before, and
+a new life begins with fresh processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from agebo_hpc.processes.memory import node_memory
+
+LARGEST_SHARE = 0.8
+"""Of a node's memory, for all trainer processes on it together, unless a limit is given."""
+
+GROWTH = 2.0
+"""Without a limit given, a process may have so many times what it had at first in any case."""
+
+
+class MemoryGuard:
+    """Remembers the first process that has more memory than allowed.
+
+    Parameters
+    ----------
+    limit
+        Of one process, GiB, > 0; None: its share of the memory of this node.
+    processes
+        Trainer processes on a node, >= 1.
+    node_bytes
+        Memory of a node; None: that of this one.
+
+    Attributes
+    ----------
+    reason
+        What was found, in words; empty: nothing.
+    """
+
+    def __init__(
+        self, limit: float | None, processes: int = 1, node_bytes: int | None = None
+    ) -> None:
+        self.reason = ""
+        self._limit = None if limit is None else limit * 2**30
+        self._share = LARGEST_SHARE * (node_bytes or node_memory()) / processes
+        self._first: dict[Hashable, int] = {}
+
+    def observe(self, process: Hashable, where: str, memory: int) -> None:
+        """Take note of a process's memory.
+
+        Parameters
+        ----------
+        process, where
+            Which one: a key, and words.
+        memory
+            Bytes of its own.
+        """
+        first = self._first.setdefault(process, memory)
+        limit = self._limit
+        if limit is None:
+            limit = max(self._share, GROWTH * first)
+        if memory > limit and not self.reason:
+            self.reason = (
+                f"{where} has {memory / 2**30:.2f} GiB of memory of its own, more than "
+                f"{limit / 2**30:.2f} GiB (--max-memory)"
+            )

@@ -1,0 +1,46 @@
+"""Programs of this package in processes of their own, whatever is in the working directory.
+
+    python -P programs.py [--with-parent] MODULE ARGUMENT...
+
+runs a module of this package. ``python -m`` would look for modules in the working directory
+first: a file ``signal.py`` or ``json.py`` there would be taken for Python's own.
+"""
+
+import os
+import sys
+
+WITH_PARENT = "--with-parent"
+
+
+def own_program(module: str, with_parent: bool = False) -> list[str]:
+    """Return the words that run a module of the package that runs here.
+
+    Parameters
+    ----------
+    module
+        Its whole name.
+    with_parent
+        Whether it is killed when the process that starts it ends, from its first moment on.
+    """
+    options = [WITH_PARENT] if with_parent else []
+    return [sys.executable, "-P", os.path.abspath(__file__), *options, module]
+
+
+def main() -> None:
+    """Run a module as the main program."""
+    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if home not in sys.path:
+        sys.path.insert(0, home)
+    del sys.argv[0]
+    if sys.argv[0] == WITH_PARENT:
+        from agebo_hpc.processes.parent_death import die_with_parent
+
+        die_with_parent()
+        del sys.argv[0]
+    import runpy
+
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

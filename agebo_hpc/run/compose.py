@@ -1,0 +1,395 @@
+"""One life of a search: from a request to an exit code, with or without MPI."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agebo_hpc.errors import (
+    EXIT_COMPLETE,
+    AgeboError,
+    ConfigurationError,
+    DataError,
+    RankDiedError,
+    UsageError,
+)
+from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, Nursery
+from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.mpi.group_report import (
+    group_lines,
+    idle_lines,
+    overlap_lines,
+    rank_lines,
+)
+from agebo_hpc.execution.mpi.handshake import (
+    hear_ready,
+    hear_verdict,
+    leave,
+    leaving_without_manager,
+    tell_ready,
+    tell_verdict,
+)
+from agebo_hpc.execution.mpi.protocol import MANAGER
+from agebo_hpc.execution.mpi.world import World, form_groups, join_world
+from agebo_hpc.execution.serial import SerialExecutor
+from agebo_hpc.job.cores import available_cores
+from agebo_hpc.job.launcher import announced_rank, check_alone, launched_by_mpi
+from agebo_hpc.processes.affinity import keep_to_cores
+from agebo_hpc.run.data_parallel import announce, check_isolation
+from agebo_hpc.run.plain_problem import problem_from_dict, problem_to_dict
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.run.resumption import check_problem
+from agebo_hpc.run.session import Life
+from agebo_hpc.run.trust import check_owner
+from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
+from agebo_hpc.simulation.sleeping import SleepingTrainer
+from agebo_hpc.storage.run_directory import RunDirectory, is_occupied
+from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.preload import load_tensorflow, uncollected
+from agebo_hpc.training.tensorflow_trainer import TensorFlowTrainer
+from agebo_hpc.training.time_limit import TimeLimited
+from agebo_hpc.training.trainer import Slot, Trainer
+from agebo_hpc.training.ways import Way, choose_way, here
+
+if TYPE_CHECKING:
+    from agebo_hpc.execution.executor import Executor
+    from agebo_hpc.space.hyperparameters import HyperparameterSpace
+    from agebo_hpc.space.problem import Problem
+
+FIXED_START = 1_767_225_600.0
+"""2026-01-01, 00:00 UTC: where the clock of a repeatable simulation starts."""
+
+
+def run_search(life: Life) -> int:
+    """Run a search to its end and return the exit code.
+
+    Collective over the world when MPI launched the process. Ranks other than the manager
+    return 0.
+
+    Raises
+    ------
+    AgeboError
+        On the manager, or in the only process, for what the user can mend.
+    """
+    executor = life.request.executor
+    if executor == "auto":
+        executor = "mpi" if launched_by_mpi() else "serial"
+    elif executor != "mpi":
+        check_alone(executor)
+    # From here on: a signal that comes while libraries are still being loaded counts as well.
+    with Interrupt() as interrupt:
+        return RUNNERS[executor](life, interrupt)
+
+
+def _run_serial(life: Life, interrupt: Interrupt) -> int:
+    threads = life.request.threads_per_slot or available_cores()
+    # A problem's file may import TensorFlow, which reads it then and never again.
+    prepare_environment(threads)
+    problem = _checked_problem(life)
+    space = life.hyperparameters(problem, largest_group=1)
+    slot = Slot(threads)
+    if life.request.simulate is None:
+        # Alone it needs neither, but what was asked for is there or is said not to be.
+        choose_way(life.request.data_parallel, here())
+    with ExitStack() as stack:
+        if life.request.isolation == "child":
+            nursery = stack.enter_context(closing(Nursery(life.request)))
+            trainer: Trainer = ChildTrainer(nursery, slot)
+        else:
+            trainer = make_trainer(life.request, slot, problem)
+        executor = SerialExecutor(trainer, life.request.seed, life.request.max_memory)
+        return _manage(life, (problem, space), executor, 1, interrupt)
+
+
+def _run_simulated(life: Life, interrupt: Interrupt) -> int:
+    from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
+    from agebo_hpc.simulation.virtual_clock import VirtualClock
+
+    request = life.request
+    problem = _checked_problem(life)
+    if request.simulate is None or request.groups is None:
+        raise UsageError("--executor simulated needs --simulate and --groups.")
+    space = life.hyperparameters(problem, largest_group=request.slots_per_group)
+    executor = SimulatedExecutor(
+        parse_simulation(request.simulate),
+        Machine(
+            request.groups,
+            request.slots_per_group,
+            request.allocation == "exclusive",
+            request.message_latency,
+            request.rank_lifetime,
+        ),
+        VirtualClock(_virtual_start(life), request.manager_charge),
+        request.seed,
+        problem.recipe.epochs,
+        request.eval_timeout,
+    )
+    return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
+
+
+def _run_steps(life: Life, interrupt: Interrupt) -> int:
+    from agebo_hpc.execution.steps.executor import StepsExecutor
+    from agebo_hpc.execution.steps.launch import find_site
+
+    request = life.request
+    problem = _checked_problem(life)
+    _verify_data(request, problem)
+    site = find_site(request.threads_per_slot)
+    # Each step has a short life: what the first process finds is for all of them.
+    way = None if request.simulate else choose_way(request.data_parallel, here())
+    told = request if way is None else replace(request, data_parallel=way.name)
+    executor = StepsExecutor(told, problem, site)
+    space = life.hyperparameters(problem, executor.max_processes)
+    announce(executor, way, problem, space)
+    sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
+    with closing(executor):
+        return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
+
+
+def _verify_data(request: SearchRequest, problem: Problem) -> None:
+    """Check the rows that a search trains on once, for steps that each live for one training."""
+    if _is_trained_on(request, problem):
+        from agebo_hpc.data.dataset import open_dataset
+
+        open_dataset(str(problem.data)).verify(("train", "validation"))
+
+
+def _virtual_start(life: Life) -> float:
+    """Return the first moment of a life on a virtual clock, seconds since 1970.
+
+    A search that is repeatable starts at a fixed moment; a resumed one goes on where it ended.
+    """
+    start = time.time() if life.request.manager_charge else FIXED_START
+    if life.run is not None:
+        from agebo_hpc.storage.reader import read_replay
+
+        lives = read_replay(life.run.path).lives
+        start = max([start, *(earlier.last_seen for earlier in lives)])
+    return start
+
+
+def _run_mpi(life: Life, interrupt: Interrupt) -> int:
+    request = life.request
+    # MPI does not like to be forked from; the manager trains nothing.
+    isolated = request.isolation == "child" and announced_rank() != MANAGER
+    nursery = Nursery(request) if isolated else None
+    world = form_groups(join_world(), request.max_processes, request.span_nodes)
+    if not world.is_manager:
+        return _serve(world, request, nursery)
+    from agebo_hpc.execution.mpi.executor import MPIExecutor
+
+    problem, space, way = _begin(world, life)
+    exclusive = request.allocation == "exclusive"
+    executor = MPIExecutor(
+        world,
+        exclusive=exclusive,
+        heartbeat_timeout=request.heartbeat_timeout,
+        max_memory=request.max_memory,
+    )
+    executor.remarks = [
+        *group_lines(world),
+        *idle_lines(world, space.processes, exclusive),
+        *overlap_lines(world, request.threads_per_slot),
+        *(rank_lines(world, request.threads_per_slot) if request.show_ranks else ()),
+    ]
+    announce(executor, way, problem, space)
+    sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
+    try:
+        code = _manage(life, (problem, space), executor, world.comm.Get_size(), interrupt)
+    except RankDiedError:
+        # Whoever says goodbye now would wait for the dead.
+        raise
+    except AgeboError as error:
+        executor.close()
+        leave(world, error.exit_code, executor.has_losses)
+        raise
+    executor.close()
+    leave(world, code, executor.has_losses)
+    return code
+
+
+def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace, Way | None]:
+    """Return what is searched, and how, when every rank is ready for it. On the manager."""
+    try:
+        way = None if life.request.simulate else world.way(life.request.data_parallel)
+        with uncollected():
+            problem = _checked_problem(life)
+        space = life.hyperparameters(problem, world.largest_group)
+        check_isolation(life.request, way, problem, space)
+    except AgeboError as error:
+        tell_verdict(world, error)
+        raise
+    tell_verdict(world, None, problem_to_dict(problem))
+    with uncollected():
+        _load_search(life, problem, space)
+    unready = hear_ready(world)
+    tell_verdict(world, unready)
+    if unready is not None:
+        raise unready
+    return problem, space, way
+
+
+def _load_search(life: Life, problem: Problem, space: HyperparameterSpace) -> None:
+    """Load what only the manager needs, while the trainer ranks load what they need."""
+    from agebo_hpc.run.manager import Manager  # noqa: F401
+    from agebo_hpc.search.methods import make_search
+
+    settings = life.request.search_settings(num_initial=1)
+    make_search(life.request.method, problem.architecture, space, settings)
+
+
+def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int:
+    """Live a trainer rank's life."""
+    from agebo_hpc.execution.mpi.worker import ignore_stop_signals, serve
+
+    ignore_stop_signals()
+    with leaving_without_manager(world):
+        trainer, slot, error = None, None, None
+        with uncollected():
+            try:
+                slot = _prepare(world, request)
+            except AgeboError as reason:
+                error = reason
+            refusal, found = hear_verdict(world)
+            if refusal is not None:
+                return EXIT_COMPLETE
+            try:
+                if slot is not None:
+                    trainer = _trainer_of(slot, world, request, nursery, found)
+            except AgeboError as reason:
+                error = reason
+        tell_ready(world, error)
+        refusal, _ = hear_verdict(world)
+        if refusal is None and trainer is not None:
+            has_losses = serve(world, trainer, request.seed, request.heartbeat_timeout)
+            leave(world, EXIT_COMPLETE, has_losses)
+    return EXIT_COMPLETE
+
+
+def _prepare(world: World, request: SearchRequest) -> Slot:
+    """Set a trainer rank's cores, and load what takes longer than the manager's checks."""
+    threads = request.threads_per_slot or world.threads
+    keep_to_cores(world.local_rank * threads, threads)
+    prepare_environment(threads)
+    with_group = world.largest_group > 1 and request.processes != (1,)
+    way = "mpi" if request.simulate else world.way(request.data_parallel).name
+    # A problem file may bring a trainer that needs none of it.
+    if request.isolation == "rank" and request.simulate is None and request.problem is None:
+        load_tensorflow(with_group and way == "horovod")
+    return Slot(threads, world.local_rank, with_group, way, verify=world.local_rank == 0)
+
+
+def _trainer_of(
+    slot: Slot, world: World, request: SearchRequest, nursery: Nursery | None, found: Any
+) -> Trainer:
+    """Return a trainer rank's trainer for the problem that the manager found."""
+    if request.isolation == "child":
+        shared = world.neighbours if request.allocation == "exclusive" else ()
+        cores = [world.facts[rank].cores for rank in shared]
+        return ChildTrainer(nursery or Nursery(request), slot, cores)
+    problem = None if found is None else problem_from_dict(found)
+    return make_trainer(request, slot, problem, lean=True)
+
+
+RUNNERS = {
+    "serial": _run_serial,
+    "mpi": _run_mpi,
+    "steps": _run_steps,
+    "simulated": _run_simulated,
+}
+
+
+def _manage(
+    life: Life,
+    found: tuple[Problem, HyperparameterSpace],
+    executor: Executor,
+    num_ranks: int,
+    interrupt: Interrupt,
+) -> int:
+    """Do the deciding rank's part; only this one loads search and history."""
+    from agebo_hpc.run.manager import Manager
+
+    return Manager(life, *found, executor, num_ranks).run(interrupt)
+
+
+def make_trainer(
+    request: SearchRequest, slot: Slot, problem: Problem | None = None, lean: bool = False
+) -> Trainer:
+    """Return this process's trainer. Local.
+
+    Parameters
+    ----------
+    request
+        Of the search.
+    slot
+        Of this process.
+    problem
+        Loaded where it is needed and not given.
+    lean
+        Whether the process does nothing but train, so that the project's own trainer may load
+        TensorFlow without what only users of Keras need.
+    """
+    if request.simulate is not None:
+        # As the problem's trainer would be, without loading what a problem's spaces need.
+        simulation = parse_simulation(request.simulate)
+        num_epochs = num_epochs_of(simulation) or request.epochs or 1
+        return _limited(SleepingTrainer(simulation, num_epochs), request.eval_timeout)
+    problem = problem or request.load_problem()
+    if problem.trainer is not None:
+        return _limited(problem.trainer(problem, slot), request.eval_timeout)
+    if lean:
+        load_tensorflow(slot.with_group and slot.data_parallel == "horovod")
+    return TensorFlowTrainer(problem, slot, request.eval_timeout)
+
+
+def _limited(trainer: Trainer, seconds: float) -> Trainer:
+    """Give a trainer that knows of stop orders only the time limit of an evaluation, if any."""
+    return TimeLimited(trainer, seconds) if seconds else trainer
+
+
+def _checked_problem(life: Life) -> Problem:
+    """Return the problem after a look at all that can be wrong before anything is written."""
+    from agebo_hpc.run.configuration import data_facts
+
+    request = life.request
+    out = Path(request.out)
+    if life.run is None and out.exists() and (not out.is_dir() or is_occupied(out)):
+        RunDirectory.create(out, {})
+    if life.run is not None and not life.trust:
+        check_owner(life.run, request)
+    problem = request.load_problem()
+    found = data_facts(problem).get("data_fingerprint", "")
+    if life.run is not None:
+        stored = life.run.config["problem"].get("data_fingerprint", "")
+        if stored != found and not life.force:
+            raise ConfigurationError(
+                f"The search was started on data with fingerprint {stored}; {problem.data} now "
+                f"has {found}. Restore the data set, start a new search, or add --force to go on "
+                "with other data."
+            )
+        space = life.hyperparameters(problem, largest_group=1)
+        check_problem(life.run, problem, space, request, life.force)
+    _check_data(request, problem)
+    return problem
+
+
+def _check_data(request: SearchRequest, problem: Problem) -> None:
+    """Say what should be known of the data, and refuse those that no network can be chosen on."""
+    if not _is_trained_on(request, problem):
+        return
+    from agebo_hpc.data.dataset import constant_target, open_dataset
+
+    dataset = open_dataset(str(problem.data))
+    reason = constant_target(dataset, "validation")
+    if reason:
+        raise DataError(reason)
+    sys.stderr.write("".join(f"note: {line}\n" for line in dataset.remarks))
+
+
+def _is_trained_on(request: SearchRequest, problem: Problem) -> bool:
+    """Tell whether networks of the project's own trainer will be trained on the data."""
+    return problem.data is not None and problem.trainer is None and request.simulate is None

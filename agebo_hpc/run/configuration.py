@@ -1,0 +1,144 @@
+"""What follows from a request and its problem before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.simulation.registry import with_whole_path
+from agebo_hpc.space.configuration import Configuration
+from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.space.problem import Problem
+from agebo_hpc.versions import installed_versions
+
+LEAST_INITIAL_POINTS = 5
+"""Of the optimizer: with fewer some searches never leave a region where nothing trains."""
+
+
+def data_facts(problem: Problem) -> dict[str, str]:
+    """Return content hash and metric of a problem's data set; empty where it has none. Local.
+
+    Raises
+    ------
+    ConfigurationError
+        If the data set is not what the problem is for.
+    """
+    if problem.data is None:
+        return {}
+    from agebo_hpc.data.dataset import open_dataset
+
+    dataset = open_dataset(problem.data)
+    if problem.trainer is None:
+        problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
+    metric = problem.recipe.metric_of(dataset.task)
+    return {"data_fingerprint": dataset.fingerprint, "metric": metric}
+
+
+def parameter_counter(problem: Problem) -> Callable[[Configuration], int]:
+    """Return what counts the parameters of a configuration's network; 1 where none is known."""
+    if problem.data is None or problem.trainer is not None:
+        return lambda configuration: 1
+    from agebo_hpc.data.dataset import open_dataset
+    from agebo_hpc.data.numbers import network_shape
+
+    shape = network_shape(open_dataset(problem.data), problem.architecture)
+
+    def count(configuration: Configuration) -> int:
+        graph = problem.architecture.decode(configuration.architecture, *shape)
+        return max(1, graph.num_parameters)
+
+    return count
+
+
+def proposals_ahead(request: SearchRequest, num_at_once: int) -> int:
+    """Return how many proposals are kept ready for slots that become free.
+
+    Each is made without the results of as many evaluations as are ready: an eighth more of them
+    is in flight. With one evaluation at a time every proposal waits for the result before it, and
+    in a synchronous search for those of the whole batch.
+
+    Parameters
+    ----------
+    request
+        May say it.
+    num_at_once
+        Evaluations that can run at once, >= 1.
+    """
+    if request.ahead is not None:
+        return request.ahead
+    return 0 if num_at_once == 1 or request.synchronous else max(1, num_at_once // 8)
+
+
+def initial_points(request: SearchRequest, num_at_once: int) -> int:
+    """Return how many random points the optimizer begins with.
+
+    The papers take as many as run at once, 128 or more. Where one does, and its training fails,
+    whatever comes next is better, and with a small kappa a search can stay where that was.
+
+    Parameters
+    ----------
+    request
+        May say it.
+    num_at_once
+        W, evaluations that can run at once, >= 1.
+    """
+    return request.initial_points or max(num_at_once, LEAST_INITIAL_POINTS)
+
+
+def run_configuration(
+    request: SearchRequest, problem: Problem, space: HyperparameterSpace, num_at_once: int
+) -> dict[str, Any]:
+    """Return all that was asked and what followed from it, for config.toml. Local.
+
+    Parameters
+    ----------
+    request, problem
+        What was asked.
+    space
+        With the choices of n that the worker groups can hold.
+    num_at_once
+        W, evaluations that can run at once, >= 1.
+    """
+    num_initial = initial_points(request, num_at_once)
+    asked = request.to_dict()
+    if request.data is not None:
+        asked["data"] = str(Path(request.data).resolve())
+    if request.problem is not None:
+        path, _, name = request.problem.rpartition(":")
+        asked["problem"] = f"{Path(path).resolve()}:{name}"
+    if request.simulate is not None:
+        asked["simulate"] = with_whole_path(request.simulate)
+    return {
+        "request": asked,
+        "search": {
+            "method": request.method,
+            "seed": request.seed,
+            "num_initial": num_initial,
+            "max_evals": request.max_evals,
+            "ahead": proposals_ahead(request, num_at_once),
+            # Left out where it is the usual: runs of before it are searches of the same kind.
+            "synchronous": request.synchronous or None,
+            **asdict(request.search_settings(num_initial)),
+        },
+        "problem": {
+            "data": asked.get("data", problem.data),
+            **data_facts(problem),
+            "preset": request.preset,
+            "objective": problem.objective,
+            "trainer": _trainer_name(request, problem),
+            "architecture": json.loads(problem.architecture.to_json()),
+            "hyperparameters": space.to_dict(),
+            "recipe": asdict(problem.recipe),
+        },
+        "versions": installed_versions(),
+    }
+
+
+def _trainer_name(request: SearchRequest, problem: Problem) -> str:
+    if request.simulate is not None:
+        return "simulated"
+    return "tensorflow" if problem.trainer is None else "of the problem file"

@@ -1,0 +1,379 @@
+"""The deciding rank's part of one life of a search: history, search, driver, reports."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shlex
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from agebo_hpc.errors import (
+    EXIT_AGAIN,
+    EXIT_COMPLETE,
+    EXIT_INTERRUPTED,
+    AgeboError,
+    DataError,
+)
+from agebo_hpc.execution.driver import Driver
+from agebo_hpc.execution.executor import Executor
+from agebo_hpc.execution.limits import (
+    Budget,
+    Interrupt,
+    Limits,
+    StopFile,
+    check_success,
+    smallest_budget,
+)
+from agebo_hpc.execution.proposals import Bookkeeper, InlineBookkeeper, ThreadedBookkeeper
+from agebo_hpc.run.configuration import parameter_counter, run_configuration
+from agebo_hpc.run.deadline import find_deadline, seconds_left
+from agebo_hpc.run.progress import ProgressLine, Tally, format_seconds, log_line
+from agebo_hpc.run.resumption import changed_configuration
+from agebo_hpc.run.run_log import best_line, header_lines, logging_to, showing_warnings
+from agebo_hpc.run.session import Life
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.search import Search
+from agebo_hpc.space.configuration import Evaluation, Result
+from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.space.problem import Problem
+from agebo_hpc.storage.history import History, Missing
+from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.versions import installed_versions
+
+logger = logging.getLogger(__name__)
+
+
+class Manager:
+    """The deciding rank's part of a life: history, search, driver, reports."""
+
+    def __init__(
+        self,
+        life: Life,
+        problem: Problem,
+        space: HyperparameterSpace,
+        executor: Executor,
+        num_ranks: int,
+    ) -> None:
+        self._request = life.request
+        self._has_new_limit = life.has_new_limit
+        self._is_stopping = False
+        self._executor = executor
+        self._num_ranks = num_ranks
+        self._size_of = parameter_counter(problem)
+        self._changes: dict[str, tuple[Any, Any]] = {}
+        self._space = space
+        num_at_once = max(1, executor.num_at_once(min(space.processes)))
+        config = run_configuration(life.request, problem, space, num_at_once)
+        if life.run is None:
+            self._run = RunDirectory.create(life.request.out, config)
+        else:
+            self._run = life.run
+            if life.request.ahead is None:
+                config["search"]["ahead"] = life.run.config["search"].get("ahead", 0)
+            config, self._changes = changed_configuration(life.run.config, config)
+        self._config = config
+        self._ahead = config["search"]["ahead"]
+        settings = life.request.search_settings(self._config["search"]["num_initial"])
+        self._search = make_search(life.request.method, problem.architecture, space, settings)
+
+    def run(self, interrupt: Interrupt) -> int:
+        """Run the search to one of its limits and return the exit code."""
+        with logging_to(self._run.log_path), closing(self._open_history()) as history:
+            self._budget = self._life_budget(history)
+            limits = Limits(
+                self._request.max_evals,
+                self._budget.seconds,
+                interrupt,
+                self._executor.clock,
+                StopFile(self._run.stop_path),
+                self._size_of,
+                lambda: self._executor.drain_reason,
+            )
+            return self._run_with(history, limits)
+
+    def _open_history(self) -> History:
+        is_durable = not self._executor.is_simulated
+        with showing_warnings():
+            return History.open(self._run, is_durable, self._executor.now)
+
+    def _life_budget(self, history: History) -> Budget:
+        """Return the time of this life: what was asked, or what the batch system leaves.
+
+        A search that was complete goes on for a limit that is given anew, and only then.
+        """
+        asked, in_all = self._request.walltime, self._request.max_time
+        elapsed = history.elapsed
+        ended = history.lives[-1].end if history.lives else None
+        if not self._has_new_limit and ended is not None and ended.get("reason") == "complete":
+            return Budget(0.0, completes=True)
+        has_goal = self._request.max_evals is not None or in_all is not None
+        return smallest_budget(
+            Budget(asked, completes=not has_goal),
+            Budget(None if in_all is None else max(0.0, in_all - elapsed), completes=True),
+            Budget(None if self._executor.is_simulated else _job_seconds(asked)),
+        )
+
+    def _run_with(self, history: History, limits: Limits) -> int:
+        made_up_for = restore(self._search, history)
+        if self._changes:
+            history.change_config(self._config, self._changes)
+        tally = Tally(
+            self._executor.num_slots,
+            self._request.max_evals,
+            limits.walltime,
+            clock=self._executor.clock,
+        )
+        for result in history.results:
+            tally.add(result, earlier_life=True)
+            limits.note_duration(result)
+        self._begin(history)
+        for evaluation, told in made_up_for:
+            history.submitted(evaluation, told)
+        self._keep_to_groups()
+        progress = ProgressLine(tally, sys.stderr)
+
+        def on_change(results: Sequence[Result]) -> None:
+            for result in results:
+                tally.add(result)
+                self._log(result)
+            if limits.order and not self._is_stopping:
+                # A launcher may kill before the epoch is over: what is saved is enough to go on.
+                self._is_stopping = True
+                stopping = self._status(tally, "stopping", EXIT_AGAIN)
+                bookkeeper.aside(lambda: self._run.write_status(stopping))
+            if progress.is_due():
+                progress.update(self._executor.num_running)
+                if not self._is_stopping:
+                    status = self._status(tally, "running")
+                    bookkeeper.aside(lambda: self._run.write_status(status))
+
+        bookkeeper = self._make_bookkeeper(history)
+        driver = Driver(
+            bookkeeper,
+            self._executor,
+            limits,
+            waiting=deque(sorted(self._search.pending.values(), key=lambda e: e.id)),
+            ahead=self._ahead,
+            synchronous=self._request.synchronous,
+            num_told=len(history.results),
+            losses=history.losses.copy(),
+            on_change=on_change,
+        )
+        state, code = "failed", None
+        try:
+            complete = self._drive(driver)
+            code = self._exit_code(complete, limits)
+            if code == EXIT_COMPLETE:
+                check_success(history.results, self._run)
+            state = "complete" if code == EXIT_COMPLETE else "stopped"
+        except AgeboError as error:
+            code = error.exit_code
+            raise
+        except KeyboardInterrupt:
+            state, code = "stopped", EXIT_INTERRUPTED
+            raise
+        finally:
+            limits.interrupt.is_saving = True
+            remark = self._remark(state, limits, tally)
+            progress.finish(remark)
+            logger.info("%s", best_line(tally.best))
+            logger.info("%s", remark)
+            _log_refills(driver)
+            # In this order: what is noted after the last snapshot would be a reason for another.
+            history.life("end", {"reason": state})
+            history.snapshot(self._search.state, force=True)
+            self._run.write_status(self._status(tally, state, code))
+        return code
+
+    def _make_bookkeeper(self, history: History) -> Bookkeeper:
+        """Return one with a thread where trainings leave this process time for it."""
+        kind = ThreadedBookkeeper if self._executor.runs_elsewhere else InlineBookkeeper
+        snapshot = partial(history.snapshot, self._search.state)
+        num_told, num_proposed = len(history.results), history.next_id
+        return kind(self._search, history, num_told, snapshot, num_proposed)
+
+    def _drive(self, driver: Driver) -> bool:
+        """Run the driver; whatever happens, what it handed over is recorded."""
+        with ExitStack() as stack:
+            if self._executor.runs_elsewhere:
+                stack.enter_context(_quick_thread_switches())
+            stack.callback(driver.bookkeeper.close)
+            return driver.run()
+
+    def _begin(self, history: History) -> None:
+        versions = installed_versions()
+        record = {
+            "world_size": self._num_ranks,
+            "slots": self._executor.num_slots,
+            "versions": versions,
+        }
+        if self._executor.data_parallel:
+            record["data_parallel"] = self._executor.data_parallel
+        history.life("start", record)
+        found = len(history.results)
+        installed = {name: version for name, version in versions.items() if version}
+        for line in header_lines(sys.argv, os.environ, installed, self._budget.seconds):
+            logger.info("%s", line)
+        logger.info(
+            "search in %s: method %s, seed %d, %d ranks, %d slots%s",
+            self._run.path,
+            self._request.method,
+            self._request.seed,
+            self._num_ranks,
+            self._executor.num_slots,
+            f", {found} evaluations of earlier lives" if found else "",
+        )
+        for remark in self._executor.remarks:
+            logger.info("%s", remark)
+        for name, (before, now) in self._changes.items():
+            logger.warning("from here on %s is %s; it was %s", name, now, before)
+
+    def _keep_to_groups(self) -> None:
+        """Propose nothing that is too large for the worker groups of this life."""
+        largest = self._executor.max_processes
+        if max(self._space.processes) > largest:
+            self._search.limit_processes(largest)
+            logger.warning(
+                "evaluations of this search have up to %d processes; with at most %d in a worker "
+                "group this life proposes no larger ones",
+                max(self._space.processes),
+                largest,
+            )
+
+    def _log(self, result: Result) -> None:
+        logger.info("%s", log_line(result, self._space.names))
+        if result.traceback:
+            logger.warning("evaluation %d:\n%s", result.id, result.traceback.rstrip())
+
+    def _status(self, tally: Tally, state: str, code: int | None = None) -> dict[str, Any]:
+        """Return how the search stands, for ``status.json``."""
+        best = tally.best
+        now = datetime.fromtimestamp(self._executor.now(), UTC)
+        status: dict[str, Any] = {
+            "time": now.isoformat(timespec="seconds"),
+            "state": state,
+            "exit_code": code,
+            "counts": {
+                "done": tally.done,
+                "failed": tally.failed,
+                "lost": tally.lost,
+                "running": self._executor.num_running,
+            },
+            "max_evals": self._request.max_evals,
+            "max_time": self._request.max_time,
+            "busy_share": tally.busy_share,
+            "seconds_left": None if math.isnan(tally.seconds_left) else tally.seconds_left,
+            "slots": self._executor.num_slots,
+            "data_parallel": self._executor.data_parallel or None,
+        }
+        if best is not None:
+            status["best"] = {"evaluation_id": best.id, "objective": best.objective}
+        return status
+
+    def _exit_code(self, complete: bool, limits: Limits) -> int:
+        """Return the code of a search that reached its number of evaluations, or did not.
+
+        Without that and without an order, time has ended it.
+        """
+        used_up = self._budget.completes and not limits.order and not limits.drain_reason
+        return EXIT_COMPLETE if complete or used_up else EXIT_AGAIN
+
+    def _remark(self, state: str, limits: Limits, tally: Tally) -> str:
+        """Say how this life ended and how to go on."""
+        reason = f" by {limits.order}" if limits.order else ""
+        if not reason and state != "complete" and limits.drain_reason:
+            reason = f", as {limits.drain_reason},"
+        resume = f"agebo-hpc resume {shlex.quote(str(self._run.path))}"
+        if limits.order and limits.interrupt.received is None:
+            resume = f"rm {shlex.quote(str(self._run.stop_path))}; {resume}"
+        if state != "complete":
+            again = f"; go on with: {resume}"
+        elif tally.busy_seconds:
+            again = ""
+        else:
+            goals = {"--max-evals N": limits.max_evals, "--max-time T": self._request.max_time}
+            more = next((o for o, goal in goals.items() if goal is not None), "--walltime T")
+            again = f": no evaluation was left to do; for more: {resume} {more}"
+        return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
+
+
+def _job_seconds(asked: float | None) -> float | None:
+    """Return the seconds that the batch system leaves for a search; None without a limit.
+
+    Where nobody tells and no wall time was ``asked`` for, that is said in the output and the log.
+    """
+    deadline, warning = find_deadline()
+    if deadline is None:
+        if warning and asked is None:
+            logger.warning("%s", warning.removeprefix("warning: "))
+            sys.stderr.write(f"{warning}\n")
+        return None
+    left = seconds_left(deadline, time.time())
+    logger.info("%s leaves %s for the search", deadline.source, format_seconds(left))
+    return left
+
+
+def _log_refills(driver: Driver) -> None:
+    """Log how long free slots waited for the manager."""
+    seconds = sorted(driver.refill_seconds)
+    if seconds:
+        logger.info(
+            "from a result's arrival to the next start: median %.2f ms, 99 %% within %.2f ms",
+            1e3 * seconds[len(seconds) // 2],
+            1e3 * seconds[int(0.99 * (len(seconds) - 1))],
+        )
+
+
+@contextmanager
+def _quick_thread_switches() -> Iterator[None]:
+    """Let the thread that answers the workers wait a tenth of Python's 5 ms for the other one."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-4)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def restore(search: Search, history: History) -> list[tuple[Evaluation, int]]:
+    """Bring a new search to where the history left the old one.
+
+    Returns
+    -------
+    list of (Evaluation, int)
+        Proposals that the old one was to make when it was killed, each with the number of
+        results that it knows of; they are not in the history yet.
+
+    Raises
+    ------
+    DataError
+        If the stored state has not the layout that this version reads.
+    """
+    if history.search_state is not None:
+        try:
+            search.load_state(history.search_state)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"The state of the search in {str(history.run.history_path)!r} has another layout "
+                f"than this version of agebo_hpc reads ({type(error).__name__}: {error}). Resume "
+                "with the version that wrote it, or move that file away: the state is then made "
+                "anew from the journal."
+            ) from error
+    made_up_for: list[tuple[Evaluation, int]] = []
+    for event in history.since_state:
+        match event:
+            case Evaluation():
+                search.restore_pending([event])
+            case Missing():
+                made_up_for += [(asked, event.told) for asked in search.ask(event.number)]
+            case Result():
+                search.tell([event])
+    return made_up_for

@@ -1,0 +1,262 @@
+"""What a later life of a search may change, and what it may not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agebo_hpc.errors import AgeboError, ConfigurationError, DataError
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.simulation.registry import with_whole_path
+from agebo_hpc.space.recipe import Recipe
+from agebo_hpc.storage.checks import check_config, first_difference
+from agebo_hpc.storage.journal_lines import read_journal
+from agebo_hpc.storage.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from agebo_hpc.space.hyperparameters import HyperparameterSpace
+    from agebo_hpc.space.problem import Problem
+
+OF_A_LIFE = (
+    "executor",
+    "walltime",
+    "threads_per_slot",
+    "eval_timeout",
+    "heartbeat_timeout",
+    "max_memory",
+    "isolation",
+    "data_parallel",
+    "show_ranks",
+)
+"""Options that each life sets for itself."""
+
+GOALS = ("max_evals", "max_time")
+"""Options that a later life may set anew for good."""
+
+LIMITS = (*GOALS, "walltime")
+"""Options with which a search that is complete goes on."""
+
+BY_FORCE = (
+    *("population", "sample_size", "kappa", "lie", "mutation", "ahead", "allocation"),
+    "synchronous",
+    *("epochs", "warmup_epochs", "early_stopping", "objective", "span_nodes"),
+    *("optimizer", "accumulate_steps", "precision", "xla", "input"),
+    *("schedule", "weight_decay", "label_smoothing", "dropout"),
+    *("loss", "class_weights"),
+)
+"""Options that a later life may change if it says so: later evaluations differ from earlier."""
+
+NEEDED = (("search", "num_initial"), ("problem", "hyperparameters"), ("problem", "architecture"))
+"""What of the configuration of a run is needed beside the request."""
+
+
+def resume_request(
+    run: RunDirectory, given: Mapping[str, Any], force: bool = False
+) -> SearchRequest:
+    """Return the stored request of a run with what this life changes.
+
+    Parameters
+    ----------
+    run
+        An existing run directory.
+    given
+        Fields of `SearchRequest` that were asked for now; None stands for nothing.
+    force
+        Whether options that make later evaluations differ from earlier ones may change.
+
+    Raises
+    ------
+    ConfigurationError
+        If the run directory has no stored request, or an option differs that must not.
+    """
+    stored = stored_request(run)
+    known = {name: value for name, value in given.items() if value is not None and name != "out"}
+    different = {
+        name: value
+        for name, value in known.items()
+        if name not in (*OF_A_LIFE, *GOALS, "data")
+        and _plain(name, value) != _plain(name, getattr(stored, name))
+    }
+    for name, value in different.items():
+        _check_change(run, name, (getattr(stored, name), value), force)
+    # A new goal without a wall time is not to be cut off by the wall time of an earlier life.
+    no_walltime = {"walltime": None} if any(known.get(name) for name in GOALS) else {}
+    allowed = {
+        name: value
+        for name, value in known.items()
+        if name in different or name in (*OF_A_LIFE, *GOALS, "data")
+    }
+    return replace(stored, **{**no_walltime, **allowed})
+
+
+def stored_request(run: RunDirectory) -> SearchRequest:
+    """Return the request that a run was started with.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none.
+    DataError
+        If it, or what belongs to it, has not the layout that this version reads.
+    """
+    stored = run.config.get("request")
+    if stored is None:
+        raise _refusal(
+            run,
+            f"{run.path}/config.toml has no [request]; it was not written by agebo-hpc search.",
+        )
+    try:
+        request = SearchRequest.from_dict({**stored, "out": str(run.path)})
+        for section, name in NEEDED:
+            run.config[section][name]
+    except (AgeboError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise other_layout(run, error) from error
+    return request
+
+
+def other_layout(run: RunDirectory, error: Exception) -> DataError:
+    """Return what to say of a configuration that this version cannot read."""
+    return DataError(
+        f"{str(run.config_path)!r} has another layout than this version of agebo_hpc reads "
+        f"({type(error).__name__}: {error}). Resume with the version that wrote it."
+    )
+
+
+def _check_change(run: RunDirectory, name: str, values: tuple[Any, Any], force: bool) -> None:
+    before, now = values
+    option = f"--{'fix' if name == 'fixed' else name.replace('_', '-')}"
+    found = f"The search in {run.path} has {option} {before}; now it is {now}."
+    if name not in BY_FORCE:
+        raise _refusal(run, f"{found} That cannot change; start a new search with --out.")
+    if not force:
+        raise _refusal(
+            run,
+            f"{found} Leave it out to go on as before, or add --force to change it from here on.",
+        )
+
+
+def _refusal(run: RunDirectory, text: str) -> ConfigurationError:
+    """Return the error for what differs from a run's configuration.
+
+    Raises
+    ------
+    DataError
+        If it is the configuration that was changed.
+    """
+    check_config(run, read_journal(run.journal_path).events)
+    return ConfigurationError(text)
+
+
+def check_problem(
+    run: RunDirectory,
+    problem: Problem,
+    space: HyperparameterSpace,
+    life: SearchRequest,
+    force: bool,
+) -> None:
+    """Compare a problem, which a file or a preset may say otherwise by now, with the run's.
+
+    Parameters
+    ----------
+    run
+        An existing run directory.
+    problem
+        As it is now.
+    space
+        The hyperparameters of the run.
+    life
+        The request of this life.
+    force
+        Whether what makes later evaluations differ from earlier ones may change.
+
+    Raises
+    ------
+    ConfigurationError
+        If a space differs, or anything else without ``force``.
+    """
+    stored = run.config["problem"]
+    now = problem.hyperparameters
+    if space.processes != now.processes:
+        now = now.with_processes(space.processes)
+    spaces = (
+        ("architecture", stored["architecture"], json.loads(problem.architecture.to_json())),
+        ("hyperparameters", space.to_dict(), now.with_fixed(life.fixed).to_dict()),
+    )
+    for name, before, after in spaces:
+        if found := first_difference(_as_stored(before), _as_stored(after), name):
+            raise _refusal(
+                run,
+                f"The problem of the search in {run.path} has {found.text}. That cannot change; "
+                "undo it, or start a new search with --out.",
+            )
+    recipe = {"objective": problem.objective, "recipe": asdict(problem.recipe)}
+    before = {name: stored.get(name) for name in recipe}
+    found = first_difference(_as_stored(before), _as_stored(recipe), "")
+    if found and not force:
+        raise _refusal(
+            run,
+            f"The problem of the search in {run.path} has {found.text}. Undo it to go on as "
+            "before, or add --force to change it from here on.",
+        )
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value in the form in which two requests can be compared."""
+    if name == "problem" and value is not None:
+        path, _, attribute = str(value).rpartition(":")
+        return f"{Path(path).resolve()}:{attribute}"
+    if name == "simulate" and value is not None:
+        return with_whole_path(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def changed_configuration(
+    stored: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, tuple[Any, Any]]]:
+    """Return the configuration of a resumed run and what differs, as (before, now) by name.
+
+    Parameters
+    ----------
+    stored
+        Content of ``config.toml``.
+    now
+        What a new run with this life's request would have there.
+
+    Returns
+    -------
+    tuple
+        What belongs to one life, to the ranks or to the spaces stays as it was stored.
+    """
+    changing = {
+        "request": (*GOALS, *BY_FORCE, "data"),
+        "search": (
+            *("max_evals", "ahead", "synchronous"),
+            *("population_size", "sample_size", "mutation", "bayesian"),
+        ),
+        "problem": ("data", "data_fingerprint", "objective", "recipe"),
+    }
+    config = {name: dict(section) for name, section in stored.items()}
+    changes: dict[str, tuple[Any, Any]] = {}
+    for section, names in changing.items():
+        for name in names:
+            before, after = stored[section].get(name), now[section].get(name)
+            if name == "recipe" and isinstance(before, Mapping):
+                # What an earlier version did not have was as it is by default.
+                before = {**asdict(Recipe()), **before}
+            if _as_stored(before) == _as_stored(after):
+                continue
+            changes[f"{section}.{name}"] = (before, after)
+            config[section][name] = after
+    return config, changes
+
+
+def _as_stored(value: Any) -> Any:
+    """Return a value as reading it back from TOML gives it."""
+    if isinstance(value, Mapping):
+        return {key: _as_stored(item) for key, item in value.items() if item is not None}
+    return [_as_stored(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,141 @@
+"""The text log of a run directory: where it goes, how a life begins and ends in it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from agebo_hpc.files import open_own, reason
+from agebo_hpc.run.progress import format_seconds
+from agebo_hpc.space.configuration import Result
+from agebo_hpc.streams import closed_at_start
+from agebo_hpc.text import one_line
+
+JOB_VARIABLES = (
+    "SLURM_JOB_ID",
+    "SLURM_RESTART_COUNT",
+    "SLURM_JOB_NODELIST",
+    "PBS_JOBID",
+    "COBALT_JOBID",
+)
+"""What a batch system says of a job, for the first lines."""
+
+
+class _LogFile(logging.FileHandler):
+    """A log that a search can do without: where it cannot be written, that is said once."""
+
+    def _open(self) -> io.TextIOWrapper:
+        """Open the file itself: no link, no FIFO."""
+        descriptor = open_own(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, also where the file cannot even be opened."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say why this line is missing, the first time."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_silent:
+            self._is_silent = True
+            sys.stderr.write(f"warning: Cannot write {self.baseFilename}: {reason(error)}.\n")
+
+    _is_silent = False
+
+    def close(self) -> None:
+        """Close the file, also where its last lines find no room."""
+        with suppress(OSError):
+            super().close()
+
+
+class _OneLine(logging.Formatter):
+    """One line for each record: names and tracebacks begin no line of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return one_line(super().format(record))
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Write what the package says to a file, times in UTC; it is made by the first line."""
+    handler = _LogFile(path, delay=True)
+    formatter = _OneLine("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    root = logging.getLogger("agebo_hpc")
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+@contextmanager
+def showing_warnings() -> Iterator[None]:
+    """Print warnings on the standard error too, as lines of their own."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_OneLine("warning: %(message)s"))
+    root = logging.getLogger("agebo_hpc")
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+def header_lines(
+    command: list[str],
+    environ: Mapping[str, str],
+    versions: Mapping[str, str],
+    seconds: float | None,
+) -> list[str]:
+    """Say with what a life begins.
+
+    Parameters
+    ----------
+    command
+        As it was called.
+    environ
+        May name the job.
+    versions
+        Of what is installed, by name.
+    seconds
+        That this life has; None: no limit.
+    """
+    job = [f"{name} {environ[name]}" for name in JOB_VARIABLES if environ.get(name)]
+    return [
+        f"command: {shlex.join(command)}",
+        *([f"job: {', '.join(job)}"] if job else []),
+        *([f"closed: {', '.join(closed_at_start)}"] if closed_at_start else []),
+        f"versions: {', '.join(f'{name} {version}' for name, version in versions.items())}",
+        f"time of this life: {'no limit' if seconds is None else format_seconds(seconds)}",
+    ]
+
+
+def best_line(best: Result | None) -> str:
+    """Say what is the best so far."""
+    if best is None:
+        return "no evaluation is done yet"
+    chosen = best.evaluation.configuration
+    values = ", ".join(f"{name}={value}" for name, value in chosen.hyperparameters.items())
+    decisions = " ".join(map(str, chosen.architecture))
+    return (
+        f"best: evaluation {best.id}, objective {best.objective:.5f}, {values}, "
+        f"architecture {decisions}"
+    )

@@ -1,0 +1,149 @@
+"""Points by row and what became of them; arrays that grow without copying all at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Generic
+
+import numpy as np
+
+from agebo_hpc.search.surrogates.points import Point, PointSpace
+
+
+class Rows:
+    """An array that grows by rows; its memory doubles when it is full."""
+
+    def __init__(self, dtype: type, *shape: int) -> None:
+        self._array: np.ndarray = np.empty((64, *shape), dtype)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add rows at the end."""
+        needed = self._length + len(rows)
+        if needed > len(self._array):
+            larger = np.empty((2 * needed, *self._array.shape[1:]), self._array.dtype)
+            larger[: self._length] = self.array
+            self._array = larger
+        self._array[self._length : needed] = rows
+        self._length = needed
+
+    @property
+    def array(self) -> np.ndarray:
+        """What was added; a view that later rows do not move."""
+        return self._array[: self._length]
+
+
+class Observations(Generic[Point]):
+    """Points, encoded once, and the objectives of those that were told, in order.
+
+    Attributes
+    ----------
+    space
+        Of the points.
+    encoded
+        One row for each point, shape (n_rows, n_encoded), float32.
+    ids, rows, objectives
+        Of what was told, in order; objectives are not a number for failures.
+    pending
+        Row of each point that is not told yet, by evaluation id.
+    keys
+        One number for each row, the same for equal points, see `row_keys`; uint64.
+    """
+
+    def __init__(self, space: PointSpace[Point]) -> None:
+        self.space = space
+        self._data: list[Sequence[Any]] = []
+        self.encoded = Rows(np.float32, num_encoded(space))
+        self.ids: list[int] = []
+        self.rows = Rows(np.int64)
+        self.objectives = Rows(np.float64)
+        self.pending: dict[int, int] = {}
+        self.keys = Rows(np.uint64)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, points: Iterable[Sequence[Any]]) -> np.ndarray:
+        """Add points as rows of plain data; return the numbers of their rows."""
+        data = list(points)
+        first = len(self._data)
+        if data:
+            encoded = self.space.encode(self.space.columns(data)).astype(np.float32)
+            self._data += data
+            self.encoded.append(encoded)
+            self.keys.append(row_keys(encoded))
+        return np.arange(first, first + len(data))
+
+    def await_points(self, points: Mapping[int, Point]) -> None:
+        """Add points that are not told yet, by evaluation id."""
+        rows = self.add([self.space.to_data(point) for point in points.values()])
+        self.pending.update(zip(points, rows.tolist(), strict=True))
+
+    def tell(self, evaluation_id: int, point: Point, objective: float | None) -> None:
+        """Add an observation; it keeps its row if it was awaited."""
+        if evaluation_id not in self.pending:
+            self.await_points({evaluation_id: point})
+        self.ids.append(evaluation_id)
+        self.rows.append(np.array([self.pending.pop(evaluation_id)]))
+        self.objectives.append(_finite([objective]))
+
+    def state(self) -> dict[str, Any]:
+        """Return all of it as plain data for JSON; points as told, then those pending."""
+        rows = [*self.rows.array.tolist(), *self.pending.values()]
+        objectives = self.objectives.array.tolist()
+        return {
+            "ids": list(self.ids),
+            "objectives": [None if value != value else value for value in objectives],
+            "pending": list(self.pending),
+            "points": [list(self._data[row]) for row in rows],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave, into an empty object."""
+        rows = self.add(state["points"])
+        self.ids = list(state["ids"])
+        self.rows.append(rows[: len(self.ids)])
+        self.objectives.append(_finite(state["objectives"]))
+        self.pending = dict(zip(state["pending"], rows[len(self.ids) :].tolist(), strict=True))
+
+
+def _finite(objectives: Sequence[float | None]) -> np.ndarray:
+    """Return objectives with NaN for failures; earlier versions stored infinite ones."""
+    values = np.asarray(objectives, dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def num_encoded(space: PointSpace[Point]) -> int:
+    """Return the number of columns that a surrogate sees."""
+    if not space.num_dimensions:
+        return 0
+    encoded = space.encode(space.sample_columns(1, np.random.default_rng(0)))
+    return int(encoded.shape[1])
+
+
+def row_keys(encoded: np.ndarray) -> np.ndarray:
+    """Return a number for each encoded point, the same for equal points alone (but for chance).
+
+    Parameters
+    ----------
+    encoded
+        Shape (n, n_encoded), float32.
+
+    Returns
+    -------
+    ndarray of shape (n,), uint64
+    """
+    factors = _odd_numbers(encoded.shape[1])
+    bits = np.ascontiguousarray(encoded + np.float32(0)).view(np.uint32).astype(np.uint64)
+    keys: np.ndarray = (bits * factors).sum(axis=1, dtype=np.uint64)
+    return keys
+
+
+@cache
+def _odd_numbers(count: int) -> np.ndarray:
+    drawn = np.random.default_rng(0).integers(2**63, size=count, dtype=np.uint64)
+    return 2 * drawn + np.uint64(1)

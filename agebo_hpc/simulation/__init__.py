@@ -1,0 +1,1 @@
+"""Trainings that are looked up or made up, and the executor with a virtual clock."""

@@ -1,0 +1,93 @@
+"""A trainer that trains nothing: it sleeps for as long as a simulated training would take.
+
+With it real ranks, real messages and the real search run at any scale that fits the machine's
+memory, because a sleeping rank needs no core.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from agebo_hpc.simulation.simulation import Simulated, Simulation
+from agebo_hpc.space.configuration import Evaluation, Status
+from agebo_hpc.training.trainer import Outcome
+
+if TYPE_CHECKING:
+    from agebo_hpc.space.problem import Problem
+    from agebo_hpc.training.trainer import Slot, StopRule
+
+
+@dataclass(frozen=True)
+class SleepingTrainer:
+    """Gives the objective of a simulation after as many seconds as it says.
+
+    Attributes
+    ----------
+    simulation
+        Says how each training goes.
+    num_epochs
+        Of each training, >= 1.
+    """
+
+    simulation: Simulation
+    num_epochs: int = 1
+
+    @classmethod
+    def of(cls, simulation: Simulation, problem: Problem, slot: Slot) -> SleepingTrainer:
+        """Make the trainer of a rank; the slot's cores are not used."""
+        return cls(simulation, problem.recipe.epochs)
+
+    def prepare(self, evaluation: Evaluation, seed: int) -> SleepingTraining:
+        """Ask the simulation. Local."""
+        return SleepingTraining(self.simulation.simulate(evaluation, seed), self.num_epochs)
+
+
+@dataclass(frozen=True)
+class SleepingTraining:
+    """One evaluation's sleep."""
+
+    simulated: Simulated
+    num_epochs: int
+
+    def run(self, comm: Any | None, stop: StopRule) -> Outcome:
+        """Sleep from epoch to epoch. Collective over `comm`.
+
+        After each epoch but the last the members agree whether to stop, as in a real training.
+        """
+        began = time.monotonic()
+        curve = []
+        for record in self.simulated.curve(self.num_epochs):
+            curve.append(record)
+            _sleep_until(began + self.simulated.seconds_until(len(curve), self.num_epochs))
+            ordered = stop(record)
+            if comm is not None:
+                ordered = any(comm.allgather(ordered))
+            if ordered and len(curve) < self.num_epochs:
+                return Outcome(Status.CUT, curve=tuple(curve))
+        return Outcome(
+            Status.DONE,
+            self.simulated.objective,
+            tuple(curve),
+            {"train": time.monotonic() - began},
+            self.simulated.num_parameters,
+        )
+
+
+def _sleep_until(moment: float) -> None:
+    time.sleep(max(0.0, moment - time.monotonic()))
+
+
+def sleeping(problem: Problem, simulation: Simulation) -> Problem:
+    """Return a problem's spaces with trainings of one epoch that take as long as simulated."""
+    from agebo_hpc.simulation.sleeping import SleepingTrainer
+    from agebo_hpc.space.problem import Recipe
+
+    return replace(
+        problem,
+        data=None,
+        recipe=Recipe(epochs=1, warmup_epochs=0),
+        trainer=partial(SleepingTrainer.of, simulation),
+    )

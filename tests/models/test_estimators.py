@@ -1,0 +1,202 @@
+"""The scikit-learn estimators: scikit-learn's own checks, tables, ranks, limits."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from agebo_hpc import AgEBOClassifier, AgEBORegressor
+from agebo_hpc.errors import LaunchError
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.problem import PRESETS, Problem, Recipe
+
+TINY = {"max_evals": 1, "epochs": 2, "preset": "tiny", "threads": 1, "random_state": 0}
+OF_LEARNING = {"check_classifiers_train", "check_regressors_train"}
+"""Checks that ask for a score."""
+SMALL = Problem(architecture=ArchitectureSpace(num_nodes=1), recipe=Recipe(epochs=15))
+
+
+@pytest.fixture(autouse=True)
+def tiny_preset(monkeypatch):
+    """Offer networks of one node: scikit-learn's checks train more than a hundred."""
+    monkeypatch.setitem(PRESETS, "tiny", lambda: SMALL)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([AgEBOClassifier(**TINY), AgEBORegressor(**TINY)])
+def test_scikit_learn_finds_an_estimator_as_any_other(estimator, check):
+    name = getattr(check, "func", check).__name__
+    check(estimator.set_params(epochs=15) if name in OF_LEARNING else estimator)
+
+
+def flights(rows=300, seed=4):
+    """Return a table with text, dates and missing cells, and labels that follow from it."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"distance": rng.normal(size=rows)})
+    frame["carrier"] = rng.choice(["AA", "UA", "DL"], rows)
+    frame["day"] = pd.Timestamp("2013-01-01") + pd.to_timedelta(rng.integers(0, 300, rows), "D")
+    score = 2 * frame["distance"] + 2 * (frame["carrier"] == "UA")
+    frame.loc[rng.random(rows) < 0.05, "distance"] = np.nan
+    return frame, np.where(score > 0.7, "late", "on time"), 50 + 10 * score.to_numpy()
+
+
+def test_a_table_with_text_dates_and_missing_cells_is_learnt():
+    frame, labels, minutes = flights()
+    settings = {**TINY, "epochs": 30, "max_evals": 3}
+    classifier = AgEBOClassifier(**settings, ensemble_size=2).fit(frame, labels)
+    assert list(classifier.classes_) == ["late", "on time"]
+    assert classifier.score(frame, labels) > 0.75
+    probabilities = classifier.predict_proba(frame)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    again = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(again.predict_proba(frame), probabilities)
+    regressor = AgEBORegressor(**settings, include_validation=True).fit(frame, minutes)
+    assert regressor.score(frame, minutes) > 0.5
+    with pytest.raises(ValueError, match="carrier"):
+        classifier.predict(frame.drop(columns="carrier"))
+
+
+def test_a_class_of_one_row_does_not_hinder():
+    frame, labels, _ = flights()
+    labels = labels.astype(object)
+    labels[7] = "cancelled"
+    classifier = AgEBOClassifier(**TINY).fit(frame, labels)
+    assert list(classifier.classes_) == ["cancelled", "late", "on time"]
+    assert classifier.predict_proba(frame).shape == (300, 3)
+
+
+def test_the_time_budget_ends_the_search():
+    frame, labels, _ = flights()
+    settings = {**TINY, "epochs": 15, "max_evals": None, "time_budget": 1.0}
+    classifier = AgEBOClassifier(**settings).fit(frame, labels)
+    assert classifier.score(frame, labels) > 0.4
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"max_evals": None}, "both None"),
+        ({"validation_fraction": 1.0}, "validation_fraction is 1.0"),
+        ({"ensemble_size": 0}, "ensemble_size is 0"),
+        ({"ensemble_size": 2, "include_validation": True}, "chosen on the validation rows"),
+    ],
+)
+def test_a_parameter_out_of_range_is_named(change, said):
+    frame, labels, _ = flights(60)
+    with pytest.raises(ValueError, match=said):
+        AgEBOClassifier(**{**TINY, **change}).fit(frame, labels)
+
+
+@pytest.mark.mpi
+def test_ranks_of_mpirun_search_together_and_all_have_the_model(mpirun, tmp_path):
+    code = f"""
+import sys
+import numpy as np
+from agebo_hpc import AgEBOClassifier
+rng = np.random.default_rng(0)
+X = rng.normal(size=(300, 3))
+y = (X[:, 0] + X[:, 1] > 0).astype(int)
+classifier = AgEBOClassifier(
+    max_evals=3, epochs=4, preset="v1-small", processes=(2,), threads=1,
+    directory={str(tmp_path)!r}, random_state=3, data_parallel="mpi",
+).fit(X, y)
+from agebo_hpc.job.launcher import announced_rank
+total = float(classifier.predict_proba(X)[:, 1].sum())
+assert "horovod" not in sys.modules
+print("rank", announced_rank(), classifier.score(X, y) > 0.7, total, flush=True)
+"""
+    done = mpirun(3, code, timeout=400)
+    assert done.returncode == 0, done.stderr
+    lines = sorted(line.split() for line in done.stdout.splitlines() if line.startswith("rank"))
+    assert [line[1] for line in lines] == ["0", "1", "2"]
+    assert {line[2] for line in lines} == {"True"} and len({line[3] for line in lines}) == 1
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    PRESETS["tiny"] = lambda: SMALL
+    frame, labels, _ = flights()
+    frame["empty"] = np.nan
+    frame["never"] = pd.Series([None] * len(frame), dtype=object)
+    return AgEBOClassifier(**{**TINY, "epochs": 2}).fit(frame, labels), frame
+
+
+def test_a_way_of_summing_gradients_that_there_is_not_is_named_as_the_parameter():
+    frame, labels, _ = flights()
+    with pytest.raises(ValueError, match="data_parallel is gloo") as told:
+        AgEBOClassifier(**{**TINY, "data_parallel": "gloo"}).fit(frame, labels)
+    assert "auto, horovod, mpi" in str(told.value) and "--" not in str(told.value)
+
+
+def test_horovod_that_is_asked_for_and_not_there_is_said_in_the_estimators_words(monkeypatch):
+    monkeypatch.setattr("agebo_hpc.training.ways.has_horovod", lambda: False)
+    frame, labels, _ = flights()
+    with pytest.raises(LaunchError, match="data_parallel is horovod, but Horovod") as told:
+        AgEBOClassifier(**{**TINY, "data_parallel": "horovod"}).fit(frame, labels)
+    assert "data_parallel mpi" in str(told.value) and "--" not in str(told.value)
+
+
+def test_an_array_is_predicted_after_a_table_with_the_usual_warning(fitted):
+    classifier, frame = fitted
+    expected = classifier.predict_proba(frame)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        found = classifier.predict_proba(frame.to_numpy(dtype=object))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="features"):
+        classifier.predict(frame.to_numpy(dtype=object)[:, :2])
+
+
+def test_columns_without_a_value_in_a_fold_do_not_hinder(fitted):
+    classifier, frame = fitted
+    expected = classifier.predict_proba(frame)
+    full = frame.assign(empty=1.0, never="x")
+    np.testing.assert_array_equal(classifier.predict_proba(full), expected)
+    assert "empty" not in classifier.model_.preprocessing.columns
+    with pytest.raises(ValueError, match="X has no value in any column"):
+        AgEBOClassifier(**TINY).fit(frame[["empty"]], np.arange(len(frame)) % 2)
+
+
+def test_a_table_is_predicted_after_an_array_and_after_names_that_are_numbers():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    y = (X[:, 0] > 0).astype(int)
+    settings = {**TINY, "epochs": 2}
+    by_array = AgEBOClassifier(**settings).fit(X, y)
+    named = pd.DataFrame(X, columns=["a", "b"])
+    with pytest.warns(UserWarning, match="was fitted without feature names"):
+        found = by_array.predict_proba(named)
+    np.testing.assert_array_equal(found, by_array.predict_proba(X))
+    numbered = AgEBOClassifier(**settings).fit(pd.DataFrame(X), y)
+    np.testing.assert_array_equal(
+        numbered.predict_proba(X), numbered.predict_proba(pd.DataFrame(X))
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "parameter"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"processes": (0,)}, "processes"),
+        ({"max_evals": 0}, "max_evals"),
+        ({"threads": 0}, "threads"),
+        ({"method": "guess"}, "method"),
+    ],
+)
+def test_messages_name_parameters_and_no_option(change, parameter):
+    frame, labels, _ = flights(60)
+    with pytest.raises(ValueError, match=parameter) as caught:
+        AgEBOClassifier(**{**TINY, **change}).fit(frame, labels)
+    assert "--" not in str(caught.value)
+
+
+def test_messages_about_cells_do_not_speak_of_options():
+    frame, labels, minutes = flights(60)
+    mixed = frame.assign(mixed=["1"] * 58 + ["x", "y"])
+    with pytest.raises(ValueError, match="'mixed'") as caught:
+        AgEBOClassifier(**TINY).fit(mixed, labels)
+    assert "--" not in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="^y ") as caught:
+        AgEBORegressor(**TINY).fit(frame, np.full(60, 3.0))
+    assert "--" not in str(caught.value)
