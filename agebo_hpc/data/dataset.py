@@ -276,10 +276,11 @@ class PrepareOptions:
     Attributes
     ----------
     name
-        Of the data set; None: the stem of the output file.
+        Name of the data set; None: the stem of the output file.
     task
-        ``"auto"`` (see `agebo_hpc.data.target.read_target`), ``"classification"`` or
-        ``"regression"``.
+        ``"classification"``, ``"regression"``, or ``"auto"``: text, booleans, categories, whole
+        numbers with at most 20 distinct values and any numbers with just two make a
+        classification, all other numbers and durations a regression.
     split
         Shares of training, validation and test, sum 1.
     drop, categorical, text, numeric, date
@@ -294,8 +295,8 @@ class PrepareOptions:
     one_hot_levels
         Most levels of a category that is one-hot encoded, >= 1; more are target encoded.
     inputs
-        (name, pattern of column names) pairs that divide the columns into inputs, see
-        `agebo_hpc.data.inputs.divide`; none: one input.
+        (name of an input, name of a column or pattern with ``*``, ``?`` and ``[...]``) pairs that
+        divide the columns into inputs; none: one input.
     alike
         Groups of names of inputs that hold the same kind of columns in the same order: they are
         encoded alike and have equal shape.
@@ -351,7 +352,7 @@ def open_dataset(path: str | Path, verify: bool = True) -> DataSet:
     Parameters
     ----------
     path
-        Of the file.
+        Path of the file.
     verify
         Whether each array is checked before its first use, which reads it once: 2.7 GB a second
         and core from memory. False: another process of this node checks it, and this one waits.
@@ -385,13 +386,18 @@ def prepare_dataset(
     Parameters
     ----------
     source
-        A table file (see `agebo_hpc.data.tables.read_table`), or a data frame, not changed.
+        A table file (CSV, Parquet, ARFF or HDF5), or a data frame, which is not changed.
     target
         Name of the column to predict.
     out
-        The file to write; all or nothing.
+        The file to write; it is written whole or not at all.
     options
-        None: all defaults.
+        How the table is prepared; None: all defaults.
+
+    Returns
+    -------
+    DataSet
+        The data set, open.
 
     Raises
     ------

@@ -299,7 +299,7 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
     Attributes
     ----------
     model_
-        The `agebo_hpc.models.bundle.Model`; `agebo_hpc.models.bundle.save_model` writes it.
+        The `Model`; ``agebo_hpc.models.bundle.save_model`` writes it to a directory.
     classes_
         Labels, ndarray of shape (classes,).
     n_features_in_, feature_names_in_
@@ -343,7 +343,7 @@ class AgEBORegressor(RegressorMixin, _AgEBO):  # type: ignore[misc]
     ----------
     max_evals, time_budget, epochs, processes, preset, method, validation_fraction, \
 include_validation, ensemble_size, threads, data_parallel, directory, random_state, verbose
-        As there.
+        See `AgEBOClassifier`.
     """
 
     _task = "regression"

@@ -184,7 +184,7 @@ class GraphBuilder:
         members: int | None = None,
         **settings: Any,
     ) -> int:
-        """Add an operation of any kind, see `agebo_hpc.space.operations.OPERATIONS`.
+        """Add an operation of any kind that `agebo_hpc.space.operations.OPERATIONS` knows.
 
         Parameters
         ----------

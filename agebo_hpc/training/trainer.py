@@ -27,7 +27,7 @@ class Slot:
     with_group
         Whether trainings together with other ranks will come.
     data_parallel
-        How these sum their gradients, one of `agebo_hpc.training.ways.WAYS`.
+        How these sum their gradients, ``"horovod"`` or ``"mpi"``.
     verify
         Whether this process checks the data set before it uses it: the first one of a node does,
         or who started it has done so.

@@ -1,26 +1,21 @@
 """The problem file, the loop and the command that docs/problems.rst shows."""
 
-import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-from textwrap import dedent
+
+from pages import DOCS, blocks, commands
 
 from agebo_hpc.storage.reader import read_history
 
-PAGE = Path(__file__).parents[2] / "docs" / "problems.rst"
-BLOCK = re.compile(
-    r"^\.\. run by the tests: (\S+)\n\n\.\. code-block:: \w+\n\n((?: {3}.*\n|\n)+)", re.MULTILINE
-)
-BLOCKS = {name: dedent(text) for name, text in BLOCK.findall(PAGE.read_text())}
+PAGE = DOCS / "problems.rst"
 
 
 def test_the_problem_file_is_searched_by_the_command_beside_it(agebo, tiny_dataset, tmp_path):
     shutil.copy(tiny_dataset, tmp_path / "table.h5")
-    (tmp_path / "mine.py").write_text(BLOCKS["mine.py"])
-    [command] = [line for line in BLOCKS["commands"].splitlines() if line]
-    words = command.removeprefix("$ agebo-hpc ").split()
+    (tmp_path / "mine.py").write_text("".join(blocks(PAGE, "mine.py")))
+    [command] = commands(PAGE, "commands")
+    words = command.removeprefix("agebo-hpc ").split()
     words[words.index("run")] = str(tmp_path / "run")
     words[words.index("mine.py:problem")] = str(tmp_path / "mine.py:problem")
     done = agebo(*words)
@@ -32,7 +27,7 @@ def test_the_problem_file_is_searched_by_the_command_beside_it(agebo, tiny_datas
 
 
 def test_the_loop_runs_and_its_state_gives_the_same_future(tmp_path):
-    (tmp_path / "loop.py").write_text(BLOCKS["loop.py"])
+    (tmp_path / "loop.py").write_text("".join(blocks(PAGE, "loop.py")))
     environment = {"PYTHONPATH": str(PAGE.parents[1]), "PATH": ""}
     done = subprocess.run(
         [sys.executable, tmp_path / "loop.py"],

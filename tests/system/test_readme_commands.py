@@ -1,29 +1,14 @@
 """The commands that README.rst shows, run in the order in which they stand there."""
 
-import re
 import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from pages import commands
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(
-    r"^\.\. run by the tests: (?P<story>\w+)\n\n\.\. code-block:: console\n\n"
-    r"(?P<lines>(?: {3}.*\n|\n)+)",
-    re.MULTILINE,
-)
-
-
-def commands(page: Path, story: str) -> list[str]:
-    """Return the lines behind a prompt, in order, of the blocks that are marked with a story."""
-    found = []
-    for block in BLOCK.finditer(page.read_text()):
-        if block["story"] == story:
-            lines = block["lines"].splitlines()
-            found += [line[5:] for line in lines if line.startswith("   $ ")]
-    return found
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ from agebo_hpc import __version__
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.rst", "CONTRIBUTING.rst", "CHANGELOG.rst")]
-PAGES += sorted((ROOT / "docs").glob("*.rst"))
+# The front page is a table of contents, which Sphinx alone understands.
+FRONT = ROOT / "docs" / "index.rst"
+PAGES += sorted(set((ROOT / "docs").glob("*.rst")) - {FRONT})
 SCRIPTS = [*sorted((ROOT / "scripts").glob("*.sh")), ROOT / ".ci" / "run"]
 
 TARGETS = ["setup", "demo", "test", "test-long", "test-mpi-%", "test-slurm", "lint", "bench"]
-TARGETS += ["docs", "clean", "help"]
+TARGETS += ["docs", "setup-docs", "clean", "help"]
 TOOLS = ["bash", "cat", "cut", "sha256sum", "dirname", "mktemp", "rm", "tail", "id", "env", "grep"]
 TOOLS += ["mkdir", "mv"]
 
@@ -94,6 +96,12 @@ def test_a_page_is_valid_restructuredtext(page):
 def test_files_that_a_page_points_to_are_there(page):
     for target in re.findall(r"<([\w./-]+\.(?:rst|svg|py|sh|txt))>`_", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = re.findall(r"^   ([\w/]+)$", FRONT.read_text(), re.MULTILINE)
+    pages = sorted(page.stem for page in (ROOT / "docs").glob("*.rst") if page != FRONT)
+    assert sorted(listed) == sorted([*pages, "reference/index"])
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)

@@ -251,7 +251,7 @@ def test_further_extras_come_to_those_that_are_there(checkout):
     assert checkout.set_up().stdout == ""
     done = checkout.set_up(EXTRAS="tensorboard")
     assert done.returncode == 0 and "installing packages" in done.stdout, done.stderr
-    assert checkout.count("docs,tables,tensorboard,") == 1
+    assert checkout.count("test,tables,tensorboard,") == 1
     assert checkout.set_up(EXTRAS="tables").stdout == checkout.set_up().stdout == ""
 
 

@@ -1,0 +1,76 @@
+"""Sphinx's settings: the pages of docs/ and the reference from the docstrings, as HTML.
+
+Nothing is fetched from the network, and neither TensorFlow nor MPI is loaded. Pages that GitHub
+shows link to one another by file name; `link_pages` makes such links lead to the built page.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from agebo_hpc import __version__  # noqa: E402
+
+project = "agebo_hpc"
+author = "agebo_hpc contributors"
+project_copyright = author
+release = version = __version__
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+root_doc = "index"
+html_theme = "furo"
+html_title = f"agebo_hpc {release}"
+html_show_sourcelink = False
+html_copy_source = False
+# ``--out`` is two hyphens, in headings too.
+smartquotes = False
+
+# In docstrings a name in single backticks is a link where the reference has that name.
+default_role = "autolink"
+autosummary_generate = False
+# What only trains is not looked at; seconds of imports less.
+autodoc_mock_imports = ["tensorflow", "keras", "horovod", "mpi4py"]
+autodoc_member_order = "bysource"
+autodoc_class_signature = "mixed"
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 88
+numpydoc_show_class_members = False
+
+# Every name of this package that a signature or a docstring links to has its place in the
+# reference; those of other libraries are not looked up, which would need the network.
+nitpicky = True
+nitpick_ignore_regex = [(r"py:.*", r"(?!agebo_hpc\b).*"), (r"py:class", r"agebo_hpc\..*\.Value")]
+
+
+def link_pages(app: Sphinx, tree: nodes.document, docname: str) -> None:
+    """Let links to the sources of pages, as GitHub follows them, lead to the built pages."""
+    for reference in tree.findall(nodes.reference):
+        target, _, part = reference.get("refuri", "").partition("#")
+        page = target.removeprefix("docs/").removesuffix(".rst")
+        page = ELSEWHERE.get(target.removeprefix("../"), page)
+        if target.endswith(".rst") or target.removeprefix("../") in ELSEWHERE:
+            if page not in app.env.found_docs:
+                raise ValueError(f"{docname} links to {target}, which is no page")
+            uri = app.builder.get_relative_uri(docname, page)
+            reference["refuri"] = f"{uri}#{part}" if part else uri
+
+
+ELSEWHERE = {
+    "README.rst": "index",
+    "CONTRIBUTING.rst": "contributing",
+    "CHANGELOG.rst": "changelog",
+}
+"""Pages beside the package, by the page here that shows them or stands for them."""
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register what is added to Sphinx here."""
+    app.connect("doctree-resolved", link_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
