@@ -67,7 +67,7 @@ def test_a_smaller_or_more_parallel_evaluation_may_start_when_another_may_not():
     for n in (1, 2, 4):
         for size in (1000, 4000, 16000):
             seconds = 0.01 * size / n
-            limits.observe(Result(sized(n, size), Status.DONE, started=0.0, ended=seconds))
+            limits.observe(Result(sized(n, size), Status.DONE, 0.5, started=0.0, ended=seconds))
     clock.now += 40.0
     assert not limits.may_start(sized(1, 16000))
     assert limits.may_start(sized(4, 16000))
