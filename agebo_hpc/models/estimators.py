@@ -169,7 +169,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
 
     def _prepare(self, table: pd.DataFrame, data: Path, seed: int) -> None:
         """Write the prepared data set; of few rows a split may leave a part without variety."""
-        from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
+        from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 
         task: Any = self._task
         reason = DataError("The validation rows have the same target in every split; give more.")

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
+from agebo_hpc.data.dataset import open_dataset
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = 64

@@ -26,9 +26,10 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
+from agebo_hpc.data.dataset import open_dataset
 from agebo_hpc.data.description import describe
 from agebo_hpc.data.file_format import read_prepared
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.errors import AgeboError
 
 HARMLESS = ("path", "name", "created", "agebo_hpc_version", "bytes")

@@ -10,7 +10,7 @@ import onnx
 import pandas as pd
 import pytest
 
-from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.preprocessing import Preprocessing, fit_crossfitted, fit_target
 from agebo_hpc.data.reading import NUMBER, TEXT
 from agebo_hpc.data.values import as_levels

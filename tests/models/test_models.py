@@ -19,7 +19,8 @@ from sklearn.metrics import (
 )
 
 from agebo_hpc import directories
-from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
+from agebo_hpc.data.dataset import open_dataset
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import RetrainOptions, choose, open_data

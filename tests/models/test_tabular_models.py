@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
 from agebo_hpc.data.numbers import network_shape
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.export import export_model

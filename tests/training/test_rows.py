@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import Recipe
 from agebo_hpc.training.data_parallel import SingleProcess

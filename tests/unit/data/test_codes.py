@@ -11,9 +11,10 @@ from click.testing import CliRunner
 from agebo_hpc.cli.data import info
 from agebo_hpc.data import codes as codes_module
 from agebo_hpc.data.codes import CodeColumn, CodeFit, Values, largest_column
-from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
+from agebo_hpc.data.dataset import open_dataset
 from agebo_hpc.data.integrity import fingerprint_of
 from agebo_hpc.data.numbers import code_inputs, number_features
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.errors import DataError
 

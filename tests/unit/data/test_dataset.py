@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agebo_hpc.data import dataset, description, file_format
-from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
+from agebo_hpc.data import description, file_format, preparation
+from agebo_hpc.data.dataset import open_dataset
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.data.tables import read_table
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
@@ -108,7 +109,7 @@ def test_the_fingerprint_is_that_of_the_content(table, tmp_path):
 
 def test_blocks_do_not_change_the_content(table, tmp_path, monkeypatch):
     whole = prepared(table, tmp_path)
-    monkeypatch.setattr(dataset, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(preparation, "BLOCK_ROWS", 7)
     parts = prepared(table, tmp_path, name="e.h5")
     np.testing.assert_array_equal(whole.train.x, parts.train.x)
     np.testing.assert_array_equal(whole.test.y, parts.test.y)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from agebo_hpc.data import registry
-from agebo_hpc.data.dataset import PrepareOptions
 from agebo_hpc.data.drug_response import drug_pairs, responses, sensitivity
+from agebo_hpc.data.preparation import PrepareOptions
 from agebo_hpc.errors import DataError
 
 CELLS, DRUGS = 30, (1, 3, 1004, 1526)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
 from agebo_hpc.data.inputs import divide, parse_input
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.errors import DataError, UsageError
 

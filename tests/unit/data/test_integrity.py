@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from agebo_hpc.data import dataset
-from agebo_hpc.data.dataset import PrepareOptions, constant_target, open_dataset, prepare_dataset
+from agebo_hpc.data.dataset import constant_target, open_dataset
 from agebo_hpc.data.file_format import read_prepared
 from agebo_hpc.data.integrity import fingerprint_of
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.errors import DataError
 
 PARTS = ("train", "validation", "test")

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
 from agebo_hpc.data.numbers import number_features
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 
 
 def test_numbers_and_parts_of_dates_with_more_than_two_values(tmp_path):

@@ -12,8 +12,9 @@ import pytest
 
 from agebo_hpc.data.checks import check_columns
 from agebo_hpc.data.csv_files import csv_layout
-from agebo_hpc.data.dataset import PrepareOptions, open_dataset, prepare_dataset
+from agebo_hpc.data.dataset import open_dataset
 from agebo_hpc.data.kinds import decide
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.tables import read_table
 from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.models.table_chunks import open_table

@@ -11,7 +11,7 @@ import pytest
 import sklearn.datasets
 
 from agebo_hpc.data import packages, registry
-from agebo_hpc.data.dataset import PrepareOptions
+from agebo_hpc.data.preparation import PrepareOptions
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 
 

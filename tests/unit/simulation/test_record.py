@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agebo_hpc.data.dataset import PrepareOptions, prepare_dataset
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.errors import ConfigurationError, DataError, UsageError
 from agebo_hpc.simulation.recorded.record import Remarks, record, write_table
 from agebo_hpc.simulation.recorded.table import read_table

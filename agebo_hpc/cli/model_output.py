@@ -1,0 +1,45 @@
+"""Options and lines of output that the commands about models share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from agebo_hpc.data.dataset import DataSet
+
+NAMES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "calibration_error": "calibration error",
+    "r2": "R^2",
+    "mse": "MSE",
+    "mae": "MAE",
+}
+THREADS = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Cores to use.  [default: all that this process may run on]",
+)
+FORCE = click.option(
+    "--force", is_flag=True, help="Replace the output if it exists.  [default: refuse]"
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def remark(dataset: DataSet, rank: int = 0) -> None:
+    """Say what should be known of a data set, on standard error."""
+    for line in () if rank else dataset.remarks:
+        click.echo(f"note: {line}", err=True)
+
+
+def print_scores(part: str, rows: int, scores: dict[str, float | None]) -> None:
+    shown = [
+        f"{NAMES.get(name, name)} {'-' if value is None else format(value, '.5g')}"
+        for name, value in scores.items()
+    ]
+    click.echo(f"{part:<11} {', '.join(shown)}  ({rows:,} rows)")

@@ -1,0 +1,240 @@
+"""From a search to a model: `retrain` and `ensemble` train data-parallel under mpirun."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, print_scores, remark
+from agebo_hpc.cli.options import Integers, record_options
+from agebo_hpc.run.options import OPTIONS
+from agebo_hpc.training.ways import NAMES as WAYS
+
+if TYPE_CHECKING:
+    from agebo_hpc.data.dataset import DataSet
+    from agebo_hpc.execution.mpi.rank_group import Team
+    from agebo_hpc.models.bundle import Model
+    from agebo_hpc.models.choice import Chosen, RetrainOptions
+
+_EPOCHS = click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Epochs of the training; the warm-up keeps its length.  [default: as in the search]",
+)
+_SEED = click.option(
+    "--seed", type=click.IntRange(min=0), help="Of weights and shuffles.  [default: the search's]"
+)
+_DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DATA.h5",
+    help="The search's prepared data set, where it was moved.  [default: where it was]",
+)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Directory to make.  [default: RUN/models/evaluation_<id>]",
+)
+@click.option(
+    "--rank",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Which of the best evaluations: 1 is the best.",
+)
+@_EPOCHS
+@click.option(
+    "--include-validation",
+    is_flag=True,
+    help="Train on the validation rows too: no validation score then, a fixed schedule (no "
+    "reduction on a plateau, no early stopping).",
+)
+@_SEED
+@click.option(
+    "--seeds",
+    type=Integers(),
+    help="Train once with each of these, such as 1,2,3, print the scores of all, and keep the "
+    "one that is best on the validation part (the first, with --include-validation). The scores "
+    "of the others, on the test part too, are for comparison and choose nothing.",
+)
+@_DATA
+@THREADS
+@record_options([OPTIONS["data_parallel"]])
+@FORCE
+@JSON
+def retrain(
+    run: Path,
+    out: Path | None,
+    threads: int | None,
+    force: bool,
+    as_json: bool,
+    **changes: Any,
+) -> None:
+    """Train one of the best configurations of the search in RUN again and save the model.
+
+    Prints its scores on the validation and the test part; the test part is used here only.
+    Under mpirun all ranks train together: mpirun -n 4 agebo-hpc retrain RUN
+    """
+    from agebo_hpc.execution.mpi.rank_group import join_team
+    from agebo_hpc.models.choice import RetrainOptions, choose
+    from agebo_hpc.versions import installed_versions
+
+    changes["seeds"] = changes["seeds"] or ()
+    options = RetrainOptions(**changes, versions=installed_versions())
+    team = join_team()
+    [chosen], place = team.first(
+        lambda: _with_place([choose(run, options.rank)], out, "evaluation_{id}", force)
+    )
+    dataset, options = _get_ready(team, chosen, options, threads)
+    from agebo_hpc.models.bundle import save_model
+    from agebo_hpc.models.retraining import make_model, train_seeds
+
+    if not as_json and not team.rank:
+        click.echo(
+            f"Training evaluation {chosen.result.id} (rank {chosen.rank}, objective "
+            f"{chosen.result.objective:.5g} in the search) on "
+            f"{dataset.name}{_together(team, options)} ..."
+        )
+    began = time.perf_counter()
+    trainings = train_seeds(chosen, dataset, options, team.comm)
+    if team.rank:
+        return
+    model = make_model(chosen, dataset, options, trainings, team.size)
+    save_model(model, place, force)
+    _report_training(model, place, time.perf_counter() - began, as_json)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Directory to make.  [default: RUN/models/ensemble_<size>]",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="How many of the best configurations are trained to choose from.",
+)
+@_EPOCHS
+@_SEED
+@_DATA
+@THREADS
+@record_options([OPTIONS["data_parallel"]])
+@FORCE
+@JSON
+def ensemble(
+    run: Path,
+    out: Path | None,
+    size: int,
+    threads: int | None,
+    force: bool,
+    as_json: bool,
+    **changes: Any,
+) -> None:
+    """Train the best configurations of the search in RUN and save an ensemble of them.
+
+    The members are chosen greedily, with replacement, on the validation part. Prints the scores
+    and the speed of the ensemble beside those of its best single network. Under mpirun all ranks
+    train together.
+    """
+    from agebo_hpc.execution.mpi.rank_group import join_team
+    from agebo_hpc.models.choice import RetrainOptions, choose_best
+    from agebo_hpc.versions import installed_versions
+
+    options = RetrainOptions(**changes, versions=installed_versions())
+    team = join_team()
+    found, place = team.first(
+        lambda: _with_place(choose_best(run, size, "--size"), out, f"ensemble_{size}", force)
+    )
+    dataset, options = _get_ready(team, found[0], options, threads)
+    from agebo_hpc.models.bundle import save_model
+    from agebo_hpc.models.ensemble import make_ensemble, train_candidates
+
+    began = time.perf_counter()
+    if not as_json and not team.rank:
+        click.echo(f"Training {size} networks on {dataset.name}{_together(team, options)} ...")
+    candidates = train_candidates(found, dataset, options, team.comm, team.size, score=False)
+    if team.rank:
+        return
+    model = make_ensemble(candidates, dataset)
+    save_model(model, place, force)
+    _report_training(model, place, time.perf_counter() - began, as_json)
+
+
+def _with_place(
+    found: list[Chosen], out: Path | None, name: str, force: bool
+) -> tuple[list[Chosen], Path]:
+    """Return what is trained, and where its model goes, which is checked before the training."""
+    from agebo_hpc.models.places import check_model_place, place_in_run
+
+    first = found[0]
+    place = out or place_in_run(first.run, name.format(id=first.result.id))
+    check_model_place(place, force)
+    return found, place
+
+
+def _get_ready(
+    team: Team, chosen: Chosen, options: RetrainOptions, threads: int | None
+) -> tuple[DataSet, RetrainOptions]:
+    """Open the data and set TensorFlow up on all ranks; options say how gradients are summed."""
+    from agebo_hpc.models.choice import open_data
+
+    dataset = team.agree(lambda: open_data(chosen, options.data, team.local_rank == 0))
+    remark(dataset, team.rank)
+    from agebo_hpc.training.runtime import configure_tensorflow
+    from agebo_hpc.training.trainer import Slot
+
+    configure_tensorflow(Slot(threads or team.cores, team.local_rank, team.size > 1))
+    way = team.way(options.data_parallel or "auto").name
+    return dataset, replace(options, data_parallel=way)
+
+
+def _together(team: Team, options: RetrainOptions) -> str:
+    way = WAYS[str(options.data_parallel)]
+    return f" with {team.size} ranks, by {way}" if team.size > 1 else ""
+
+
+def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> None:
+    description = model.description
+    scores = dict(description.scores)
+    if as_json:
+        told = {"model": str(out), "seconds": seconds, "scores": scores}
+        seeds = description.training.get("seeds")
+        click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
+        return
+    speed, single = scores.pop("rows_per_second"), scores.pop("single", None)
+    for part, values in scores.items():
+        print_scores(part, description.data["rows"][part], values)
+    if description.training["include_validation"]:
+        click.echo("validation  trained on, no score")
+    for entry in description.training.get("seeds", ()):
+        print_scores(f"seed {entry['seed']}", description.data["rows"]["test"], entry["test"])
+    curve = description.training.get("curve", ())
+    epochs = f"{len(curve)} epochs, " if curve else f"{len(model.members)} members, "
+    click.echo(
+        f"network     {description.configuration['num_parameters']:,} parameters, "
+        f"{epochs}{seconds:.1f} s"
+    )
+    click.echo(f"inference   {speed:,.0f} rows per second")
+    if single is not None:
+        fast = single["rows_per_second"]
+        print_scores("single", description.data["rows"]["test"], single["test"])
+        click.echo(
+            f"price       the single network does {fast:,.0f} rows per second, "
+            f"{fast / speed:.1f} times as many"
+        )
+    click.echo(f"model       {out}")
