@@ -36,7 +36,8 @@ class Part:
         Classification: class index, shape (rows,), int32. Regression: standardised target,
         shape (rows,), float32.
     codes
-        Shape (rows, columns of codes), int32, see `agebo_hpc.data.codes`; None: there are none.
+        Codes of the columns that a network may embed, shape (rows, columns of codes), int32: 1 and
+        more for levels seen in training, 0 for others. None: there are none.
     """
 
     x: NDArray[np.float32]
