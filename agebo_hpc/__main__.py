@@ -26,6 +26,7 @@ from agebo_hpc.errors import (
     EXIT_USAGE,
     AgeboError,
     RankDiedError,
+    RankUnfitError,
     TooManyFailuresError,
 )
 from agebo_hpc.execution.mpi.first_rank import is_first
@@ -71,7 +72,7 @@ def run(arguments: list[str]) -> int:
     except AgeboError as error:
         # Of many failures the message has a traceback.
         shown = harmless if isinstance(error, TooManyFailuresError) else one_line
-        code = _say(shown(str(error)), error.exit_code)
+        code = _say(shown(str(error)), error.exit_code, is_own=isinstance(error, RankUnfitError))
         if isinstance(error, RankDiedError):
             # The others wait for a rank that will never come.
             _abort_mpi(code)
@@ -94,9 +95,14 @@ def _unexpected(error: BaseException) -> int:
     return EXIT_INTERNAL
 
 
-def _say(message: str, code: int, error: click.ClickException | None = None) -> int:
-    """Print a user's mistake once; other ranks with the same command leave quietly, with 0."""
-    if not is_first(sys.argv[1:]):
+def _say(
+    message: str, code: int, error: click.ClickException | None = None, is_own: bool = False
+) -> int:
+    """Print a user's mistake once; other ranks with the same command leave quietly, with 0.
+
+    What one rank alone has to say, it says.
+    """
+    if not is_own and not is_first(sys.argv[1:]):
         return EXIT_COMPLETE
     help_hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:

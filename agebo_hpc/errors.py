@@ -20,6 +20,10 @@ class AgeboError(Exception):
     exit_code = EXIT_INTERNAL
 
 
+class AgeboWarning(UserWarning):
+    """Something may be other than it was meant to be; the work goes on."""
+
+
 class UsageError(AgeboError):
     """An option or argument has a value that is not allowed, or contradicts another one."""
 
@@ -42,6 +46,10 @@ class LaunchError(AgeboError):
     """The ranks of this job do not fit what was asked: a world of one rank, too few ranks."""
 
     exit_code = EXIT_LAUNCH
+
+
+class RankUnfitError(LaunchError):
+    """One rank cannot take part whatever the others can: it says so itself."""
 
 
 class RankDiedError(AgeboError):

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import IO, Any
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.leftovers import hidden_beside, remove_leftovers
+from agebo_hpc.streams import flush_streams
 
 _MAX_LINKS = 40
 _NO_SYNC = (errno.EACCES, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS)
@@ -241,9 +241,7 @@ def _opened_stream(place: Path) -> IO[bytes]:
     if own is None:
         return open(os.open(place, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC), "wb")
     # Opened anew it would begin at its first byte; what print has written goes before.
-    for printed in (sys.stdout, sys.stderr):
-        if printed is not None:
-            printed.flush()
+    flush_streams()
     return open(os.dup(int(own[1])), "wb")
 
 

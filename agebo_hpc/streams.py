@@ -119,6 +119,13 @@ def _as_bytes_or_escape(error: UnicodeError) -> tuple[bytes, int]:
     return written, error.end
 
 
+def flush_streams() -> None:
+    """Write what was printed and is still held."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
 def failure(descriptor: int = 1) -> OSError | None:
     """Return why a standard stream could not be written to its end; a reader's leaving is none."""
     stream = {1: sys.stdout, 2: sys.stderr}[descriptor]

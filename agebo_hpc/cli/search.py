@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from agebo_hpc.cli.options import GroupedCommand, given, record_options
+from agebo_hpc.reporter import on_standard_error
 from agebo_hpc.run.option import OnResume
 from agebo_hpc.run.options import OPTIONS, START_OPTIONS, names_of
 
@@ -38,7 +39,7 @@ def search(data: str | None, resume: bool, force: bool, trust: bool, **options: 
     asked = given({"data": data, **options})
     if resume and holds_search(Path(asked["out"])):
         return _resume(asked.pop("out"), asked, force, trust)
-    return run_search(Life(SearchRequest(**{"data": None, **asked})))
+    return run_search(Life(SearchRequest(**{"data": None, **asked}), on_standard_error()))
 
 
 @click.command(cls=GroupedCommand)
@@ -58,4 +59,5 @@ def _resume(run: str, asked: dict[str, Any], force: bool, trust: bool) -> int:
     directory = RunDirectory.open(run)
     has_new_limit = any(asked.get(name) is not None for name in LIMITS)
     request = resume_request(directory, asked, force)
-    return run_search(Life(request, directory, force, has_new_limit, trust))
+    reporter = on_standard_error()
+    return run_search(Life(request, reporter, directory, force, has_new_limit, trust))

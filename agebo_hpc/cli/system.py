@@ -55,6 +55,7 @@ def smoke(limit: float) -> None:
     from agebo_hpc.diagnostics.smoke import Check, run_smoke
     from agebo_hpc.execution.mpi.first_rank import is_first
     from agebo_hpc.job.launcher import announced_world
+    from agebo_hpc.reporter import on_standard_error
 
     def report(check: Check) -> None:
         state = "failed" if check.problem else "ok"
@@ -62,7 +63,7 @@ def smoke(limit: float) -> None:
         if check.problem:
             click.echo(f"smoke: {check.name}: {check.problem}", err=True)
 
-    code = run_smoke(report, limit)
+    code = run_smoke(report, limit, on_standard_error())
     if announced_world() is None:
         click.echo("The ranks were not checked: `mpirun -n 3 python -m agebo_hpc smoke` does it.")
     elif code == 0 and is_first(sys.argv[1:]):

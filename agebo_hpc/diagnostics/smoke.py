@@ -25,6 +25,7 @@ from agebo_hpc.diagnostics.installation import probe
 from agebo_hpc.errors import EXIT_COMPLETE, EXIT_INTERNAL, EXIT_LAUNCH, LaunchError
 from agebo_hpc.execution.mpi.start import start_mpi
 from agebo_hpc.job.launcher import announced_rank, announced_world, check_world
+from agebo_hpc.reporter import Reporter
 from agebo_hpc.training.ways import NAMES, by_host, choose_way, has_horovod
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Step:
     exit_code: int = EXIT_INTERNAL
 
 
-def run_smoke(report: Callable[[Check], None], limit: float) -> int:
+def run_smoke(report: Callable[[Check], None], limit: float, reporter: Reporter) -> int:
     """Run all checks that fit this world and return the exit code.
 
     Collective over the world. `report` is called on the first rank only, once for each check; no
@@ -74,6 +75,8 @@ def run_smoke(report: Callable[[Check], None], limit: float) -> int:
         Gets each outcome as soon as it is there.
     limit
         Seconds, > 0, for one check.
+    reporter
+        Of each rank; tells which check did not end.
 
     Raises
     ------
@@ -83,10 +86,10 @@ def run_smoke(report: Callable[[Check], None], limit: float) -> int:
     from agebo_hpc.training.environment import prepare_environment
 
     prepare_environment(threads=1)
-    comm = None if announced_world() is None else _start_mpi(limit)
+    comm = None if announced_world() is None else _start_mpi(limit, reporter)
     steps = _serial_steps(limit) if comm is None else _mpi_steps(comm)
     for step in steps:
-        check = _run(step, comm, limit)
+        check = _run(step, comm, limit, reporter)
         if comm is None or comm.Get_rank() == 0:
             report(check)
         if check.problem:
@@ -94,8 +97,8 @@ def run_smoke(report: Callable[[Check], None], limit: float) -> int:
     return EXIT_COMPLETE
 
 
-def _start_mpi(limit: float) -> MPI.Intracomm:
-    with _Watch("start of MPI", limit, EXIT_LAUNCH):
+def _start_mpi(limit: float, reporter: Reporter) -> MPI.Intracomm:
+    with _Watch("start of MPI", limit, EXIT_LAUNCH, reporter):
         world: MPI.Intracomm = start_mpi().COMM_WORLD
     try:
         check_world(world.Get_size())
@@ -107,10 +110,10 @@ def _start_mpi(limit: float) -> MPI.Intracomm:
     return world
 
 
-def _run(step: Step, comm: MPI.Intracomm | None, limit: float) -> Check:
+def _run(step: Step, comm: MPI.Intracomm | None, limit: float, reporter: Reporter) -> Check:
     """Run one step on this rank and join what all ranks found. Collective over `comm`."""
     started = time.perf_counter()
-    with _Watch(step.name, limit, step.exit_code):
+    with _Watch(step.name, limit, step.exit_code, reporter):
         try:
             problem = step.run()
         except (RuntimeError, OSError, ImportError, ValueError) as error:
@@ -125,8 +128,9 @@ def _run(step: Step, comm: MPI.Intracomm | None, limit: float) -> Check:
 class _Watch:
     """Ends the whole job, with stacks, when the block does not end in time."""
 
-    def __init__(self, name: str, limit: float, exit_code: int) -> None:
+    def __init__(self, name: str, limit: float, exit_code: int, reporter: Reporter) -> None:
         self._name, self._limit, self._code = name, limit, exit_code
+        self._reporter = reporter
 
     def __enter__(self) -> None:
         self._timer = threading.Timer(self._limit, self._expire)
@@ -138,9 +142,9 @@ class _Watch:
 
     def _expire(self) -> None:
         rank = announced_rank()
-        sys.stderr.write(
+        self._reporter.say(
             f"smoke: {self._name}: no end after {self._limit:g} s on rank {rank} "
-            f"({platform.node()}); the job is ended. Stacks of this rank:\n"
+            f"({platform.node()}); the job is ended. Stacks of this rank:"
         )
         faulthandler.dump_traceback(all_threads=True)
         mpi = sys.modules.get("mpi4py.MPI")

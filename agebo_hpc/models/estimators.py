@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from contextlib import nullcontext, redirect_stderr, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +25,7 @@ from agebo_hpc.errors import (
     UsageError,
 )
 from agebo_hpc.models.own_words import in_own_words
+from agebo_hpc.reporter import WarningReporter, on_standard_error
 
 if TYPE_CHECKING:
     from agebo_hpc.execution.mpi.rank_group import Team
@@ -137,8 +137,8 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         data, run = home / "data.h5", home / "run"
         team.first(lambda: self._prepare(table, data, seed))
         request = SearchRequest(
-            str(data),
-            str(run),
+            data=str(data),
+            out=str(run),
             method=self.method,
             preset=self.preset,
             executor="mpi" if team.size > 1 else "serial",
@@ -152,16 +152,15 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         )
         if team.size == 1:
             _start_tensorflow(self.threads or team.cores, team)
-        said = nullcontext() if self.verbose else redirect_stderr(io.StringIO())
-        with said:
-            # Where all fail, one more is tried below before that is the end.
-            with suppress(TooManyFailuresError):
-                team.agree(lambda: run_search(Life(request)))
-            ends = team.first(lambda: [result.status for result in read_replay(run).results])
-            if Status.DONE not in ends:
-                # The time was too short for one training, or all diverged: one more, in its time.
-                one = replace(request, max_evals=1 + len(ends), max_time=None)
-                team.agree(lambda: run_search(Life(one, RunDirectory.open(run))))
+        reporter = on_standard_error() if self.verbose else WarningReporter()
+        # Where all fail, one more is tried below before that is the end.
+        with suppress(TooManyFailuresError):
+            team.agree(lambda: run_search(Life(request, reporter)))
+        ends = team.first(lambda: [result.status for result in read_replay(run).results])
+        if Status.DONE not in ends:
+            # The time was too short for one training, or all diverged: one more, in its time.
+            one = replace(request, max_evals=1 + len(ends), max_time=None)
+            team.agree(lambda: run_search(Life(one, reporter, RunDirectory.open(run))))
         if "tensorflow" not in sys.modules:
             _start_tensorflow(self.threads or team.cores, team)
         dataset = team.agree(lambda: open_dataset(data))
@@ -294,7 +293,8 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
     random_state
         int, NumPy ``RandomState`` or None, as in scikit-learn.
     verbose
-        Whether the search tells of its progress on standard error.
+        Whether the search tells of its progress on the standard error. Otherwise it only warns,
+        by `agebo_hpc.errors.AgeboWarning`, of what may be other than it was meant to be.
 
     Attributes
     ----------

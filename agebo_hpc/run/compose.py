@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -39,6 +38,7 @@ from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.job.cores import available_cores
 from agebo_hpc.job.launcher import announced_rank, check_alone, launched_by_mpi
 from agebo_hpc.processes.affinity import keep_to_cores
+from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.data_parallel import announce, check_isolation
 from agebo_hpc.run.plain_problem import problem_from_dict, problem_to_dict
 from agebo_hpc.run.request import SearchRequest
@@ -98,7 +98,7 @@ def _run_serial(life: Life, interrupt: Interrupt) -> int:
     with ExitStack() as stack:
         if life.request.isolation == "child":
             nursery = stack.enter_context(closing(Nursery(life.request)))
-            trainer: Trainer = ChildTrainer(nursery, slot)
+            trainer: Trainer = ChildTrainer(nursery, slot, life.reporter)
         else:
             trainer = make_trainer(life.request, slot, problem)
         executor = SerialExecutor(trainer, life.request.seed, life.request.max_memory)
@@ -145,7 +145,7 @@ def _run_steps(life: Life, interrupt: Interrupt) -> int:
     executor = StepsExecutor(told, problem, site)
     space = life.hyperparameters(problem, executor.max_processes)
     announce(executor, way, problem, space)
-    sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
+    tell(life.reporter, executor.remarks)
     with closing(executor):
         return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
 
@@ -179,7 +179,7 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
     nursery = Nursery(request) if isolated else None
     world = form_groups(join_world(), request.max_processes, request.span_nodes)
     if not world.is_manager:
-        return _serve(world, request, nursery)
+        return _serve(world, life, nursery)
     from agebo_hpc.execution.mpi.executor import MPIExecutor
 
     problem, space, way = _begin(world, life)
@@ -197,7 +197,7 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
         *(rank_lines(world, request.threads_per_slot) if request.show_ranks else ()),
     ]
     announce(executor, way, problem, space)
-    sys.stderr.write("".join(f"{remark}\n" for remark in executor.remarks))
+    tell(life.reporter, executor.remarks)
     try:
         code = _manage(life, (problem, space), executor, world.comm.Get_size(), interrupt)
     except RankDiedError:
@@ -242,12 +242,13 @@ def _load_search(life: Life, problem: Problem, space: HyperparameterSpace) -> No
     make_search(life.request.method, problem.architecture, space, settings)
 
 
-def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int:
+def _serve(world: World, life: Life, nursery: Nursery | None) -> int:
     """Live a trainer rank's life."""
+    request = life.request
     from agebo_hpc.execution.mpi.worker import ignore_stop_signals, serve
 
     ignore_stop_signals()
-    with leaving_without_manager(world):
+    with leaving_without_manager(world, life.reporter):
         trainer, slot, error = None, None, None
         with uncollected():
             try:
@@ -259,13 +260,14 @@ def _serve(world: World, request: SearchRequest, nursery: Nursery | None) -> int
                 return EXIT_COMPLETE
             try:
                 if slot is not None:
-                    trainer = _trainer_of(slot, world, request, nursery, found)
+                    trainer = _trainer_of(slot, world, life, nursery, found)
             except AgeboError as reason:
                 error = reason
         tell_ready(world, error)
         refusal, _ = hear_verdict(world)
         if refusal is None and trainer is not None:
-            has_losses = serve(world, trainer, request.seed, request.heartbeat_timeout)
+            timeout = request.heartbeat_timeout
+            has_losses = serve(world, trainer, request.seed, timeout, life.reporter)
             leave(world, EXIT_COMPLETE, has_losses)
     return EXIT_COMPLETE
 
@@ -284,13 +286,14 @@ def _prepare(world: World, request: SearchRequest) -> Slot:
 
 
 def _trainer_of(
-    slot: Slot, world: World, request: SearchRequest, nursery: Nursery | None, found: Any
+    slot: Slot, world: World, life: Life, nursery: Nursery | None, found: Any
 ) -> Trainer:
     """Return a trainer rank's trainer for the problem that the manager found."""
+    request = life.request
     if request.isolation == "child":
         shared = world.neighbours if request.allocation == "exclusive" else ()
         cores = [world.facts[rank].cores for rank in shared]
-        return ChildTrainer(nursery or Nursery(request), slot, cores)
+        return ChildTrainer(nursery or Nursery(request), slot, life.reporter, cores)
     problem = None if found is None else problem_from_dict(found)
     return make_trainer(request, slot, problem, lean=True)
 
@@ -373,11 +376,11 @@ def _checked_problem(life: Life) -> Problem:
             )
         space = life.hyperparameters(problem, largest_group=1)
         check_problem(life.run, problem, space, request, life.force)
-    _check_data(request, problem)
+    _check_data(request, problem, life.reporter)
     return problem
 
 
-def _check_data(request: SearchRequest, problem: Problem) -> None:
+def _check_data(request: SearchRequest, problem: Problem, reporter: Reporter) -> None:
     """Say what should be known of the data, and refuse those that no network can be chosen on."""
     if not _is_trained_on(request, problem):
         return
@@ -387,7 +390,7 @@ def _check_data(request: SearchRequest, problem: Problem) -> None:
     reason = constant_target(dataset, "validation")
     if reason:
         raise DataError(reason)
-    sys.stderr.write("".join(f"note: {line}\n" for line in dataset.remarks))
+    tell(reporter, (f"note: {line}" for line in dataset.remarks))
 
 
 def _is_trained_on(request: SearchRequest, problem: Problem) -> bool:

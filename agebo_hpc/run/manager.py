@@ -33,6 +33,7 @@ from agebo_hpc.execution.limits import (
     smallest_budget,
 )
 from agebo_hpc.execution.proposals import Bookkeeper, InlineBookkeeper, ThreadedBookkeeper
+from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.configuration import parameter_counter, run_configuration
 from agebo_hpc.run.deadline import find_deadline, seconds_left
 from agebo_hpc.run.progress import ProgressLine, Tally, format_seconds, log_line
@@ -63,6 +64,7 @@ class Manager:
         num_ranks: int,
     ) -> None:
         self._request = life.request
+        self._reporter = life.reporter
         self._has_new_limit = life.has_new_limit
         self._is_stopping = False
         self._executor = executor
@@ -86,7 +88,10 @@ class Manager:
 
     def run(self, interrupt: Interrupt) -> int:
         """Run the search to one of its limits and return the exit code."""
-        with logging_to(self._run.log_path), closing(self._open_history()) as history:
+        with (
+            logging_to(self._run.log_path, self._reporter),
+            closing(self._open_history()) as history,
+        ):
             self._budget = self._life_budget(history)
             limits = Limits(
                 self._request.max_evals,
@@ -101,7 +106,7 @@ class Manager:
 
     def _open_history(self) -> History:
         is_durable = not self._executor.is_simulated
-        with showing_warnings():
+        with showing_warnings(self._reporter):
             return History.open(self._run, is_durable, self._executor.now)
 
     def _life_budget(self, history: History) -> Budget:
@@ -118,7 +123,7 @@ class Manager:
         return smallest_budget(
             Budget(asked, completes=not has_goal),
             Budget(None if in_all is None else max(0.0, in_all - elapsed), completes=True),
-            Budget(None if self._executor.is_simulated else _job_seconds(asked)),
+            Budget(None if self._executor.is_simulated else _job_seconds(asked, self._reporter)),
         )
 
     def _run_with(self, history: History, limits: Limits) -> int:
@@ -138,7 +143,7 @@ class Manager:
         for evaluation, told in made_up_for:
             history.submitted(evaluation, told)
         self._keep_to_groups()
-        progress = ProgressLine(tally, sys.stderr)
+        progress = ProgressLine(tally, self._reporter)
 
         def on_change(results: Sequence[Result]) -> None:
             for result in results:
@@ -305,7 +310,7 @@ class Manager:
         return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
 
 
-def _job_seconds(asked: float | None) -> float | None:
+def _job_seconds(asked: float | None, reporter: Reporter) -> float | None:
     """Return the seconds that the batch system leaves for a search; None without a limit.
 
     Where nobody tells and no wall time was ``asked`` for, that is said in the output and the log.
@@ -314,7 +319,7 @@ def _job_seconds(asked: float | None) -> float | None:
     if deadline is None:
         if warning and asked is None:
             logger.warning("%s", warning.removeprefix("warning: "))
-            sys.stderr.write(f"{warning}\n")
+            tell(reporter, [warning])
         return None
     left = seconds_left(deadline, time.time())
     logger.info("%s leaves %s for the search", deadline.source, format_seconds(left))

@@ -6,10 +6,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
 
+from agebo_hpc.reporter import Reporter
 from agebo_hpc.space.configuration import Result, Status
-from agebo_hpc.streams import write_as_is
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -102,26 +101,25 @@ class Tally:
 
 
 class ProgressLine:
-    """Shows a tally: rewrites one line on a terminal, prints a heartbeat line elsewhere.
+    """Shows a tally: often where a line can be rewritten, as a line now and then elsewhere.
 
     Parameters
     ----------
     tally
         What is shown.
-    stream
-        Where to.
+    reporter
+        Shows it.
     clock
         Seconds, rising.
     """
 
     def __init__(
-        self, tally: Tally, stream: TextIO, clock: Callable[[], float] = time.monotonic
+        self, tally: Tally, reporter: Reporter, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._tally = tally
-        self._stream = stream
+        self._reporter = reporter
         self._clock = clock
-        self._live = stream.isatty()
-        self._interval = 0.5 if self._live else HEARTBEAT_SECONDS
+        self._interval = 0.5 if reporter.is_live else HEARTBEAT_SECONDS
         self._next = clock()
 
     def is_due(self) -> bool:
@@ -131,17 +129,12 @@ class ProgressLine:
     def update(self, num_running: int) -> None:
         """Show the tally."""
         self._next = self._clock() + self._interval
-        self._write(num_running, end="" if self._live else "\n")
+        self._reporter.show(self._tally.line(num_running))
 
     def finish(self, remark: str) -> None:
-        """Show the tally a last time, end the line and say how it ended."""
-        self._write(0, end=f"\n{remark}\n")
-
-    def _write(self, num_running: int, end: str) -> None:
-        if self._live:
-            write_as_is(self._stream, "\r\x1b[K")
-        self._stream.write(f"{self._tally.line(num_running)}{end}")
-        self._stream.flush()
+        """Show the tally a last time and say how it ended."""
+        self._reporter.show(self._tally.line(0))
+        self._reporter.say(remark)
 
 
 def format_seconds(seconds: float) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agebo_hpc.files import open_own, reason
+from agebo_hpc.reporter import Reporter
 from agebo_hpc.run.progress import format_seconds
 from agebo_hpc.space.configuration import Result
 from agebo_hpc.streams import closed_at_start
@@ -30,6 +31,10 @@ JOB_VARIABLES = (
 
 class _LogFile(logging.FileHandler):
     """A log that a search can do without: where it cannot be written, that is said once."""
+
+    def __init__(self, path: Path, reporter: Reporter) -> None:
+        super().__init__(path, delay=True)
+        self._reporter = reporter
 
     def _open(self) -> io.TextIOWrapper:
         """Open the file itself: no link, no FIFO."""
@@ -50,7 +55,7 @@ class _LogFile(logging.FileHandler):
             super().handleError(record)
         elif not self._is_silent:
             self._is_silent = True
-            sys.stderr.write(f"warning: Cannot write {self.baseFilename}: {reason(error)}.\n")
+            self._reporter.warn(f"Cannot write {self.baseFilename}: {reason(error)}.")
 
     _is_silent = False
 
@@ -58,6 +63,18 @@ class _LogFile(logging.FileHandler):
         """Close the file, also where its last lines find no room."""
         with suppress(OSError):
             super().close()
+
+
+class _Told(logging.Handler):
+    """Tells a person of warnings."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Warn of a line."""
+        self._reporter.warn(self.format(record))
 
 
 class _OneLine(logging.Formatter):
@@ -69,9 +86,17 @@ class _OneLine(logging.Formatter):
 
 
 @contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Write what the package says to a file, times in UTC; it is made by the first line."""
-    handler = _LogFile(path, delay=True)
+def logging_to(path: Path, reporter: Reporter) -> Iterator[None]:
+    """Write what the package logs to a file, times in UTC; it is made by the first line.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    reporter
+        Warns where it cannot be written.
+    """
+    handler = _LogFile(path, reporter)
     formatter = _OneLine("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%SZ")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
@@ -86,11 +111,10 @@ def logging_to(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def showing_warnings() -> Iterator[None]:
-    """Print warnings on the standard error too, as lines of their own."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(_OneLine("warning: %(message)s"))
+def showing_warnings(reporter: Reporter) -> Iterator[None]:
+    """Tell a person of what is logged as a warning too."""
+    handler = _Told(reporter)
+    handler.setFormatter(_OneLine("%(message)s"))
     root = logging.getLogger("agebo_hpc")
     root.addHandler(handler)
     try:

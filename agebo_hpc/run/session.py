@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agebo_hpc.errors import AgeboError
+from agebo_hpc.reporter import Reporter
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.run.resumption import other_layout
 from agebo_hpc.storage.run_directory import RunDirectory
@@ -23,6 +24,8 @@ class Life:
     ----------
     request
         Of this life.
+    reporter
+        Tells a person how it goes.
     run
         The run directory when it is resumed; None: it is made.
     force
@@ -34,6 +37,7 @@ class Life:
     """
 
     request: SearchRequest
+    reporter: Reporter
     run: RunDirectory | None = None
     force: bool = False
     has_new_limit: bool = True

@@ -51,10 +51,11 @@ def on_rank(asked: argparse.Namespace) -> None:
     from agebo_hpc.execution.mpi.handshake import leave
     from agebo_hpc.execution.mpi.worker import serve
     from agebo_hpc.execution.mpi.world import form_groups, join_world
+    from agebo_hpc.reporter import on_standard_error
 
     world = form_groups(join_world(), 2)
     if not world.is_manager:
-        leave(world, 0, serve(world, Trainer(asked.epochs), 1, 60.0))
+        leave(world, 0, serve(world, Trainer(asked.epochs), 1, 60.0, on_standard_error()))
         return
     executor = MPIExecutor(world)
     turnaround = {n: turnaround_ms(executor, n, asked) for n in (1, 2)}

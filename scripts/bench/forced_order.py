@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.serial import SerialExecutor
+from agebo_hpc.reporter import ListReporter
 from agebo_hpc.run.compose import make_trainer
 from agebo_hpc.run.manager import Manager
 from agebo_hpc.run.resumption import stored_request
@@ -78,7 +79,7 @@ def run_unbroken(broken: Path, out: Path, simulate: str, num_slots: int) -> list
     run = RunDirectory.open(broken)
     request = replace(stored_request(run), out=str(out), simulate=simulate, executor="serial")
     problem = request.load_problem()
-    life = Life(request)
+    life = Life(request, ListReporter())
     space = life.hyperparameters(problem, largest_group=1)
     order = [result.id for result in read_replay(broken).results]
     executor = ForcedOrder(make_trainer(request, Slot(1)), request.seed, num_slots, order)

@@ -18,13 +18,14 @@ from agebo_hpc.execution.mpi.handshake import leave
 from agebo_hpc.execution.mpi.executor import MPIExecutor
 from agebo_hpc.execution.mpi.worker import serve
 from agebo_hpc.execution.mpi.world import form_groups, join_world
+from agebo_hpc.reporter import on_standard_error
 from agebo_hpc.space.configuration import Configuration, Evaluation
 from agebo_hpc.training.trainer import Slot
 
 world = form_groups(join_world(), 2)
 if not world.is_manager:
     trainer = made_up.reports.trainer(None, Slot())
-    leave(world, 0, serve(world, trainer, 1, 60.0))
+    leave(world, 0, serve(world, trainer, 1, 60.0, on_standard_error()))
     sys.exit()
 
 def evaluation(number, n):
@@ -80,12 +81,14 @@ from agebo_hpc.execution.mpi.handshake import leave
 from agebo_hpc.execution.mpi.executor import MPIExecutor
 from agebo_hpc.execution.mpi.worker import serve
 from agebo_hpc.execution.mpi.world import form_groups, join_world
+from agebo_hpc.reporter import on_standard_error
 from agebo_hpc.space.configuration import Configuration, Evaluation
 from agebo_hpc.training.trainer import Slot
 
 world = form_groups(join_world(), 2)
 if not world.is_manager:
-    leave(world, 0, serve(world, made_up.reports.trainer(None, Slot()), 1, 60.0))
+    trainer = made_up.reports.trainer(None, Slot())
+    leave(world, 0, serve(world, trainer, 1, 60.0, on_standard_error()))
     sys.exit()
 
 executor = MPIExecutor(world)

@@ -245,13 +245,14 @@ from agebo_hpc.execution.mpi.protocol import MANAGER, Tag
 from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.execution.mpi.worker import serve
 from agebo_hpc.execution.mpi.world import form_groups, join_world
+from agebo_hpc.reporter import on_standard_error
 from agebo_hpc.training.trainer import Slot
 
 world = form_groups(join_world(), 2)
 if world.is_manager:
     MPIExecutor(world).close()
 else:
-    assert not serve(world, made_up.reports.trainer(None, Slot()), 1, 60.0)
+    assert not serve(world, made_up.reports.trainer(None, Slot()), 1, 60.0, on_standard_error())
     if world.comm.Get_rank() == 2:
         if {says_goodbye}:
             outbox = Outbox(world.comm)

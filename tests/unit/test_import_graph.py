@@ -26,8 +26,9 @@ COLUMNS = (
     {"training", "scheduling", "storage"},
     {"search", "data"},
     {"space"},
-    {"job", "processes", "random_state", "versions", "directories", "streams"},
-    {"files"},
+    {"job", "processes", "random_state", "versions", "directories"},
+    {"files", "reporter"},
+    {"streams"},
     {"errors", "leftovers", "text", "__init__"},
 )
 BESIDE: set[tuple[str, str]] = {("execution", "run")}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agebo_hpc.reporter import ListReporter
 from agebo_hpc.run.run_log import logging_to
 from agebo_hpc.streams import SafeText, write_as_is
 from agebo_hpc.text import harmless, one_line
@@ -48,7 +49,7 @@ def test_a_stream_shows_escapes_but_for_the_programs_own():
 
 def test_a_record_is_one_line_of_the_log(tmp_path):
     logger = logging.getLogger("agebo_hpc.test")
-    with logging_to(tmp_path / "log.txt"):
+    with logging_to(tmp_path / "log.txt", ListReporter()):
         logger.info("a name %s", "with\ntouch /tmp/x\r\x1b[2J")
         try:
             raise ValueError("first\nsecond")

@@ -12,7 +12,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from agebo_hpc.execution.isolated.server_process import LONGEST_ORDER, End, Orde
 from agebo_hpc.execution.mpi.inbox import try_receive
 from agebo_hpc.job.launcher import without_launcher
 from agebo_hpc.processes.own_program import own_program
+from agebo_hpc.reporter import Reporter
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.configuration import Evaluation, Status
 from agebo_hpc.training.rendezvous import Meeting, Rendezvous
@@ -204,6 +204,8 @@ class ChildTrainer:
         That children are forked from.
     slot
         Of this rank.
+    reporter
+        Tells why no child gets ready.
     shared
         Cores of each slot of this node that evaluations have for themselves, the whole worker
         group: members divide them. Empty: each member has its slot's cores.
@@ -215,7 +217,11 @@ class ChildTrainer:
     """
 
     def __init__(
-        self, nursery: Nursery, slot: Slot, shared: Sequence[frozenset[int]] = ()
+        self,
+        nursery: Nursery,
+        slot: Slot,
+        reporter: Reporter,
+        shared: Sequence[frozenset[int]] = (),
     ) -> None:
         self._nursery = nursery
         self._child: Child | None = None
@@ -228,7 +234,7 @@ class ChildTrainer:
         try:
             self._fork(None, slot)
         except TrainingError as error:
-            sys.stderr.write(f"{error}\n")
+            reporter.say(str(error))
             reason = str(error).strip().splitlines()[-1]
             raise LaunchError(f"A child process cannot get ready to train: {reason}") from None
         finally:

@@ -17,6 +17,7 @@ from agebo_hpc.execution.mpi.protocol import MANAGER, Tag
 from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.processes.memory import own_memory
 from agebo_hpc.processes.process_id import Place
+from agebo_hpc.reporter import Reporter
 
 LOOK_SECONDS = 0.1
 """Between two looks for messages."""
@@ -33,9 +34,18 @@ class Attendant:
         This rank's worker group.
     heartbeat_timeout
         Seconds; several heartbeats are sent in this time; 0: none.
+    reporter
+        Tells that the manager died.
     """
 
-    def __init__(self, world: World, membership: Membership, heartbeat_timeout: float) -> None:
+    def __init__(
+        self,
+        world: World,
+        membership: Membership,
+        heartbeat_timeout: float,
+        reporter: Reporter,
+    ) -> None:
+        self._reporter = reporter
         self._world = world
         self._control = world.control
         self._membership = membership
@@ -57,7 +67,7 @@ class Attendant:
     def _live(self) -> None:
         due = 0.0
         pause = min(LOOK_SECONDS, self._beat_seconds)
-        with leaving_without_manager(self._world):
+        with leaving_without_manager(self._world, self._reporter):
             while not self._ended.wait(pause):
                 self._take_orders()
                 if self._beats and time.monotonic() >= due:

@@ -11,7 +11,6 @@ import ctypes
 import logging
 import os
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,8 @@ from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.execution.mpi.protocol import MANAGER, Tag
 from agebo_hpc.execution.mpi.ulfm import dead_ranks, is_death
 from agebo_hpc.execution.mpi.world import World
+from agebo_hpc.reporter import Reporter
+from agebo_hpc.streams import flush_streams
 
 LEAVE_SECONDS = 30.0
 """How long a last message may take."""
@@ -136,13 +137,12 @@ def _finalize_in_time(code: int) -> None:
 
 def _exit_at_once(code: int) -> None:
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_streams()
     os._exit(code)
 
 
 @contextmanager
-def leaving_without_manager(world: World) -> Iterator[None]:
+def leaving_without_manager(world: World, reporter: Reporter) -> Iterator[None]:
     """End this process where the manager is found dead: nobody would take its results."""
     from mpi4py import MPI
 
@@ -151,9 +151,8 @@ def leaving_without_manager(world: World) -> Iterator[None]:
     except MPI.Exception as error:
         if not is_death(error):
             raise
-        sys.stderr.write(
+        reporter.say(
             f"agebo-hpc: rank {world.comm.Get_rank()} ends: the manager, rank {MANAGER} on "
-            f"{world.places[MANAGER]}, died. Go on with `agebo-hpc resume RUN`.\n"
+            f"{world.places[MANAGER]}, died. Go on with `agebo-hpc resume RUN`."
         )
-        sys.stderr.flush()
         os._exit(EXIT_INTERNAL)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Mapping
 
-from agebo_hpc.errors import EXIT_LAUNCH, LaunchError
+from agebo_hpc.errors import LaunchError, RankUnfitError
 from agebo_hpc.job.launcher import announced_local_size, announced_rank
 
 SHARED_MEMORY = "/dev/shm"
@@ -27,7 +26,9 @@ def check_shared_memory(environ: Mapping[str, str] | None = None) -> None:
     Raises
     ------
     LaunchError
-        On rank 0. Other ranks say so themselves and leave: rank 0 may be on a sound node.
+        On rank 0.
+    RankUnfitError
+        On any other: rank 0 may be on a sound node.
     """
     environ = os.environ if environ is None else environ
     path = environ.get("OMPI_MCA_btl_sm_backing_directory") or SHARED_MEMORY
@@ -40,9 +41,7 @@ def check_shared_memory(environ: Mapping[str, str] | None = None) -> None:
     if not problem:
         return
     if announced_rank(environ):
-        sys.stderr.write(f"error: {problem}\n")
-        sys.stderr.flush()
-        os._exit(EXIT_LAUNCH)
+        raise RankUnfitError(problem)
     raise LaunchError(problem)
 
 

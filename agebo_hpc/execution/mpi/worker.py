@@ -18,6 +18,7 @@ from agebo_hpc.execution.mpi.protocol import MANAGER, Start, Tag
 from agebo_hpc.execution.mpi.ulfm import AbandonedError
 from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.execution.serial import clean_after, make_result
+from agebo_hpc.reporter import Reporter
 from agebo_hpc.space.configuration import Status
 from agebo_hpc.training.trainer import Outcome, Trainer
 
@@ -34,7 +35,9 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def serve(world: World, trainer: Trainer, seed: int, heartbeat_timeout: float) -> bool:
+def serve(
+    world: World, trainer: Trainer, seed: int, heartbeat_timeout: float, reporter: Reporter
+) -> bool:
     """Train what the manager starts until it says quit; return whether any rank died.
 
     Parameters
@@ -47,9 +50,11 @@ def serve(world: World, trainer: Trainer, seed: int, heartbeat_timeout: float) -
         Of the search.
     heartbeat_timeout
         Seconds without a heartbeat after which the manager takes this rank for hung; 0: never.
+    reporter
+        Tells that the manager died.
     """
     membership = Membership(world)
-    attendant = Attendant(world, membership, heartbeat_timeout)
+    attendant = Attendant(world, membership, heartbeat_timeout, reporter)
     attendant.start()
     try:
         return _Worker(world, membership, trainer, seed).serve()

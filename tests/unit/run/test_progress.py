@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from agebo_hpc.reporter import StreamReporter
 from agebo_hpc.run.progress import ProgressLine, Tally, format_seconds, log_line
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
@@ -38,7 +39,7 @@ class Terminal(io.StringIO):
 def show_for(stream, seconds):
     """Offer to show the tally ten times a second."""
     clock = Clock()
-    progress = ProgressLine(Tally(1, max_evals=9), stream, clock)
+    progress = ProgressLine(Tally(1, max_evals=9), StreamReporter(stream), clock)
     while clock.now < seconds:
         if progress.is_due():
             progress.update(1)

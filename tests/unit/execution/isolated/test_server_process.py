@@ -15,6 +15,7 @@ import pytest
 
 from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, Nursery
 from agebo_hpc.execution.isolated.server_process import End, await_end, report
+from agebo_hpc.reporter import ListReporter
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.configuration import Configuration, Evaluation
 from agebo_hpc.training.trainer import Slot
@@ -107,7 +108,7 @@ def test_it_can_be_closed_while_a_child_waits_for_the_word_to_train():
         None, "run", problem=f"{DOOMED}:doomed", isolation="child", threads_per_slot=1
     )
     nursery = Nursery(request)
-    trainer = ChildTrainer(nursery, Slot(1))
+    trainer = ChildTrainer(nursery, Slot(1), ListReporter())
     trainer.prepare(Evaluation(7, Configuration((0,) * 9, {"num_processes": 1})), 0)
     [process] = psutil.Process().children()
     [child] = process.children()
