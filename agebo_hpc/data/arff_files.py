@@ -27,8 +27,8 @@ _PIECES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^'"]+|.""")
 def read_arff(path: Path, text: Collection[str] | None, words: bool) -> pd.DataFrame:
     """Read a table; see `agebo_hpc.data.tables.read_table`.
 
-    Cells may be apart by commas or tabs. Weights of instances are read over: there is nothing
-    here that weighs rows.
+    Cells may be apart by commas or tabs. Weights of instances are read over, since nothing here
+    weighs rows; the frame's ``attrs["remarks"]`` says so.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def _frame(path: Path, layout: int, text: Collection[str] | None, words: bool) -
     from agebo_hpc.data.plain_text import plain_column
 
     with open_text(path) as file:
-        content = arff.load(_lines(file), encode_nominal=False, return_type=layout)
+        weighed: list[str] = []
+        content = arff.load(_lines(file, weighed), encode_nominal=False, return_type=layout)
         kinds = dict(content["attributes"])
         zeros = [kind[0] if isinstance(kind, list) else "0" for kind in kinds.values()]
         rows = iter(content["data"])
@@ -78,11 +79,17 @@ def _frame(path: Path, layout: int, text: Collection[str] | None, words: bool) -
             columns[name] = whole.to_pandas()
         else:
             columns[name] = plain_column(whole, words)
-    return pd.DataFrame(columns)
+    frame = pd.DataFrame(columns)
+    if weighed:
+        frame.attrs["remarks"] = [
+            f"{path} has weights of instances, such as {weighed[0]!r}; they are read over, and "
+            f"all rows count alike."
+        ]
+    return frame
 
 
-def _lines(file: IO[str]) -> Iterator[str]:
-    """Give the lines in the part of the format that the decoder knows."""
+def _lines(file: IO[str], weighed: list[str]) -> Iterator[str]:
+    """Give the lines in the part of the format that the decoder knows, the first weight apart."""
     lines = (line.rstrip("\r\n") for line in file)
     for line in lines:
         declared = _DECLARED.match(line)
@@ -92,7 +99,10 @@ def _lines(file: IO[str]) -> Iterator[str]:
     for line in lines:
         row = line.strip()
         if row and not row.startswith("%"):
-            row = _WEIGHT.sub("", row)
+            weight = _WEIGHT.search(row)
+            if weight:
+                row = row[: weight.start()]
+                weighed[:] = weighed or [weight[0].lstrip(", ")]
             yield _without_tabs(row, _tab(row)) if "\t" in row else row
 
 

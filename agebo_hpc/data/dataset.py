@@ -204,7 +204,7 @@ class DataSet:
     @property
     def remarks(self) -> list[str]:
         """What a user should know before using the data, a line each. Reads targets."""
-        lines = []
+        lines = list(self.schema.get("remarks", ()))
         if not self.has_checksums:
             lines.append(
                 f"{self.path} was prepared by agebo_hpc {self.agebo_hpc_version} and carries no "

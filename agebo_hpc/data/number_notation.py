@@ -22,7 +22,11 @@ Numbers = NDArray[np.float64]
 Read = tuple[Numbers, NDArray[np.bool_]]
 
 PERCENT = "%"
-CURRENCIES = ("USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "AUD", "CAD", "SEK", "NOK", "DKK")
+CURRENCIES = (
+    "USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK",
+    "PLN", "CZK", "HUF", "BRL", "MXN", "ZAR", "KRW", "SGD", "HKD", "TRY", "RUB",
+    "kr", "zł", "Kč", "Ft", "Rs",
+)  # fmt: skip
 INFINITE = r"^[+-]?inf(inity)?$"
 ZERO_PADDED = r"^[+-]?0\d+$"
 WHOLE = r"^[+-]?\d+$"
@@ -68,7 +72,8 @@ class NumberNotation:
         number = rf"(?:(?:{groups}\d+)(?:{point}\d*)?|{point}\d+){_EXPONENT}"
         sign = "[+-]?"
         if not self.affix:
-            return rf"^(?:{sign} ?{number}|\( ?{number} ?\))$"
+            fortran = rf"{sign}(?:\d+{point}\d*|{point}\d+)[dD][+-]?\d+"
+            return rf"^(?:{sign} ?{number}|{number} ?-|\( ?{number} ?\)|{fortran})$"
         affix = re.escape(self.affix)
         around = (
             rf"(?:{affix} ?{sign} ?{number}|{sign} ?{number} ?{affix}|{sign} ?{affix} ?{number})"
@@ -98,7 +103,8 @@ class NumberNotation:
             plain = compute.replace_substring(plain, self.thousands, "")
         if self.decimal != ".":
             plain = compute.replace_substring(plain, self.decimal, ".")
-        plain = compute.replace_substring_regex(plain, r"^ *\((.*)\) *$", r"-\1")
+        plain = compute.replace_substring_regex(plain, r"^ *(?:\((.*)\)|(.*)-) *$", r"-\1\2")
+        plain = compute.replace_substring_regex(plain, "[dD]", "e")
         plain = compute.replace_substring(plain, " ", "")
         numbers = _cast(compute.if_else(pyarrow.array(fits), plain, None))
         if self.affix == PERCENT:
@@ -136,7 +142,8 @@ def _is_affix(text: str) -> bool:
     return (
         text == PERCENT
         or text in CURRENCIES
-        or (len(text) == 1 and unicodedata.category(text) == "Sc")
+        # $, and R$, US$ and the like
+        or (unicodedata.category(text[-1]) == "Sc" and (text[:-1] or "A").isalpha())
     )
 
 

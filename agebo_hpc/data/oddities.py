@@ -20,6 +20,16 @@ EXACT = 2**53
 SAID_SHARE = 0.1
 """Share of a category's cells that fit another kind from which it is said."""
 FAR = (np.datetime64("1800-01-01"), np.datetime64("2200-01-01"))
+_NOT_READ = (
+    (
+        r"(?i)^(\d{1,2}[-/. ](\d{1,2}|[a-z]{3,9})|[a-z]{3,9}[-/. ]\d{1,2})[-/., ]+'?\d\d\b",
+        "years of two digits, as in {}, are not read: a category; write four for dates",
+    ),
+    (
+        r"^[^\p{L}\p{N}]*\p{N}|^\p{L}{1,3}[^\p{L}\p{N}]+\p{N}[^\p{L}]*$",
+        "cells such as {} are no numbers or dates in a notation that is read: a category",
+    ),
+)
 _SIMPLE = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -152,10 +162,11 @@ def of_text(
     cells: TextCells, fits: NDArray[np.bool_], reading: Reading, share: float, name: str
 ) -> tuple[str, ...]:
     """Return lines about the notation of text, or about cells of a category that fit one."""
+    if share < 1:
+        near = _partly(cells, fits, reading, share) if share >= SAID_SHARE else ()
+        return near or _not_read(cells)
     if not fits.any():
         return ()
-    if share < 1:
-        return _partly(cells, fits, reading, share) if share >= SAID_SHARE else ()
     said = []
     strange = fits & ~_usual(cells, reading)
     if strange.any():
@@ -173,6 +184,16 @@ def of_text(
             f"{int(cells.folded[position].as_py())}; {option('--text', name)} keeps it"
         )
     return tuple(said)
+
+
+def _not_read(cells: TextCells) -> tuple[str, ...]:
+    """Say so if most cells of a category look like numbers or dates but are read as neither."""
+    for pattern, words in _NOT_READ:
+        found = matches(cells.folded, pattern)
+        if 2 * cells.counts[found].sum() > cells.counts.sum():
+            position = int(np.flatnonzero(found)[0])
+            return (words.format(f"{cells.text(position)!r} (row {cells.row(position)})"),)
+    return ()
 
 
 def _usual(cells: TextCells, reading: Reading) -> NDArray[np.bool_]:

@@ -155,6 +155,7 @@ def prepare_dataset(
 def _prepare(
     frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions, wishes: Wishes
 ) -> DataSet:
+    remarks = frame.attrs.get("remarks", [])
     known = read_target(frame[target], options.task, wishes.of(target))
     task = known.task
     division = divide(
@@ -192,6 +193,8 @@ def _prepare(
         "columns": [fact.to_dict() for fact in facts],
     }
     del training
+    if remarks:
+        schema["remarks"] = remarks
     if options.inputs:
         ranges = input_ranges(
             division, [(e.column, len(e.features)) for e in preprocessing.encoders]

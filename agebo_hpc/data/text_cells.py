@@ -90,12 +90,15 @@ def trimmed(texts: pyarrow.Array) -> pyarrow.Array:
 
 def folded(texts: pyarrow.Array) -> pyarrow.Array:
     """Return trimmed texts in plain characters: digits, blanks, minus signs and apostrophes."""
+    import pyarrow
     import pyarrow.compute as compute
 
     texts = compute.utf8_trim_whitespace(texts)
     if compute.all(compute.string_is_ascii(texts)).as_py() is not False:
         return texts
-    texts = compute.utf8_normalize(texts, "NFKC")
+    # Raised digits and fractions are not the digits that they would become: 1² is not 12.
+    apart = matches(texts, r"\p{No}")
+    texts = compute.if_else(pyarrow.array(apart), texts, compute.utf8_normalize(texts, "NFKC"))
     for strange, plain in (("[\u2212\u2010-\u2013]", "-"), ("[\u2019\u02bc`\u00b4]", "'")):
         texts = compute.replace_substring_regex(texts, strange, plain)
     return compute.utf8_trim_whitespace(texts)

@@ -9,6 +9,7 @@ NaN), categories as text (missing: see `missing_text`).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -24,11 +25,15 @@ from agebo_hpc.data.encoders import (
     OneHotEncoder,
     TargetMeanEncoder,
 )
+from agebo_hpc.data.levels import level_before, level_of_text
 from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.data.text_cells import MISSING
 from agebo_hpc.data.values import LARGEST
 from agebo_hpc.models.description import ModelDescription
 
 DAY = 86400.0
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Operations(Protocol):
@@ -130,10 +135,39 @@ def _level_table(
     """Return the levels as text and the features of each, and of an unseen one, in a table."""
     keys = _keys(encoder)
     if isinstance(encoder, OneHotEncoder):
-        return keys, np.eye(len(keys) + 1, len(keys), dtype=np.float32)
-    means = np.array([*encoder.means, encoder.default])
-    scaled = (means - np.array(encoder.center)) / np.array(encoder.scale)
-    return keys, np.clip(scaled, -CLIP, CLIP).astype(np.float32)
+        table = np.eye(len(keys) + 1, len(keys), dtype=np.float32)
+    else:
+        means = np.array([*encoder.means, encoder.default])
+        scaled = (means - np.array(encoder.center)) / np.array(encoder.scale)
+        table = np.clip(scaled, -CLIP, CLIP).astype(np.float32)
+    others = _other_texts(encoder, set(keys))
+    rows = [*range(len(keys)), *others.values(), len(keys)]
+    return [*keys, *others], table[rows]
+
+
+def _other_texts(encoder: OneHotEncoder | TargetMeanEncoder, keys: set[str]) -> dict[str, int]:
+    """Return other texts of the levels, as programs write such values, and the levels' rows."""
+    form, excluded = encoder.reading.form, encoder.reading.missing
+    level_of = level_before if form == "before" else level_of_text
+    others: dict[str, int] = {}
+    for row, level in enumerate(encoder.levels):
+        if level is None:
+            texts = (*excluded, *(MISSING if form == "level" else ()))
+        else:
+            ways = () if form == "text" else _ways_to_write(level)
+            texts = tuple(text for text in ways if level_of(text) == level)
+        others |= {text: row for text in texts if text not in keys}
+    return others
+
+
+def _ways_to_write(level: str) -> tuple[str, ...]:
+    if level in ("True", "False"):
+        return level.lower(), level.upper()
+    if _WHOLE.fullmatch(level):
+        return (f"{level}.0",)
+    if _DAY.fullmatch(level):
+        return f"{level} 00:00:00", f"{level}T00:00:00"
+    return ()
 
 
 def _keys(encoder: OneHotEncoder | TargetMeanEncoder) -> list[str]:

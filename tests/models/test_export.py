@@ -12,7 +12,7 @@ import pytest
 
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.preprocessing import Preprocessing, fit_crossfitted, fit_target
-from agebo_hpc.data.reading import NUMBER, TEXT
+from agebo_hpc.data.reading import LEVEL, NUMBER, TEXT
 from agebo_hpc.data.values import as_levels
 from agebo_hpc.errors import ConfigurationError, UsageError
 from agebo_hpc.models import export
@@ -254,6 +254,42 @@ def test_any_text_is_a_level_and_a_name(odd, kind, tmp_path):
     expected = model.predict(frame).drop(columns="prediction")
     np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=1e-5)
     assert outputs[0].std(axis=0).min() > 1e-4
+
+
+WAYS = {
+    "flag": {"True": ("true", "TRUE"), "False": ("false", "FALSE")},
+    "number": {"3": ("3.0",), "0.5": (), "-1": ("-1.0",)},
+    "day": {"2013-01-31": ("2013-01-31 00:00:00", "2013-01-31T00:00:00"), "x": ()},
+    "lost": {"a": (), "": ("NA", "None", "nan", "unknown", "?")},
+}
+
+
+@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx"])
+@pytest.mark.parametrize("one_hot_levels", [16, 1])
+def test_an_exported_model_knows_levels_in_the_ways_that_programs_write_them(
+    odd, kind, one_hot_levels, tmp_path
+):
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({c: rng.choice(np.array([*ways]), 400) for c, ways in WAYS.items()})
+    frame["target"] = rng.integers(0, 3, 400)
+    reading = replace(LEVEL, missing=("unknown",))
+    coding = fit_target(frame["target"], "classification")
+    fitted, _ = fit_crossfitted(frame, coding, dict.fromkeys(WAYS, reading), one_hot_levels)
+    graph = ArchitectureSpace(num_nodes=1).decode((3, 1), len(fitted.feature_names), 3)
+    network = keras_model(graph, initial_parameters(graph, rng), "classification")
+    description = replace(
+        odd[0].description, graph=graph.to_dict(), preprocessing=fitted.to_dict()
+    )
+    model = Model(network, description)
+    ways = [(c, way) for c, levels in WAYS.items() for found in levels.values() for way in found]
+    others = pd.DataFrame([frame.iloc[0, :4].to_dict() | {column: way} for column, way in ways])
+    out = tmp_path / {"keras": "m.keras", "savedmodel": "m", "onnx": "m.onnx"}[kind]
+    export_model(model, kind, out)
+    told = {export.input_names(kind, model)[c]: others[c].to_numpy(object)[:, None] for c in WAYS}
+    outputs = run_elsewhere(ONNX if kind == "onnx" else KERAS, out, told, tmp_path)
+    expected = model.predict(others).drop(columns="prediction")
+    np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=1e-5)
+    assert len(expected.drop_duplicates()) >= 4
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,12 @@ def said(decided):
         (["45%", "5.5 %"], [0.45, 0.055], "%: '45%' (row 1) is read as 0.45"),
         (["(1.5)", "2"], [-1.5, 2], "'(1.5)' (row 1) is read as -1.5"),
         (["\u22121.5", "2"], [-1.5, 2], "is read as -1.5"),
+        (["1.5-", "2", "3 -"], [-1.5, 2, -3], "'1.5-' (row 1) is read as -1.5"),
+        (["1.234,5-", "2"], [-1234.5, 2], "decimal comma, thousands '.': '1.234,5-'"),
+        (["1.5D+03", "-.5d2", "2."], [1500, -50, 2], "'1.5D+03' (row 1) is read as 1500"),
+        (["R$ 5,50", "-R$ 6"], [5.5, -6], "decimal comma, R$: "),
+        (["US$5", "6"], [5, 6], "US$: "),
+        (["5,50 kr", "6 kr"], [5.5, 6], "decimal comma, kr: "),
         (["\uff11\uff12", "3"], [12, 3], "is read as 12"),
         (["+5", " 6 ", "\u00a07"], [5, 6, 7], ""),
         (["1e5", ".5", "5."], [1e5, 0.5, 5], ""),
@@ -56,6 +62,36 @@ def test_numbers_are_read_in_the_notation_that_all_cells_agree_on(cells, numbers
     assert decided.kind == "numeric"
     np.testing.assert_allclose(decided.values.astype(float), numbers)
     assert words in said(decided)
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["5 kg", "6.5 kg"], "cells such as '5 kg' (row 1) are no numbers or dates"),
+        (["5\u2030", "6\u2030"], "are no numbers or dates"),
+        (["1\u00b2", "2\u00b3"], "are no numbers or dates"),
+        (["\u00bd", "1\u00bd"], "are no numbers or dates"),
+        (["\u0661\u0662", "\u0663"], "are no numbers or dates"),
+        (["1_000", "2_500"], "are no numbers or dates"),
+        (["0x1F", "0x2A"], "are no numbers or dates"),
+        (["1/2", "3/4"], "are no numbers or dates"),
+        (["12:30", "13:45"], "are no numbers or dates"),
+        (["1d5", "2d6"], "are no numbers or dates"),
+        (["Fr. 5", "Fr. 6"], "are no numbers or dates"),
+        (["2013-W05", "2013-W06"], "are no numbers or dates"),
+        (["31/01/13", "28/02/14"], "years of two digits, as in '31/01/13' (row 1)"),
+        (["x", "01.02.13", "03.04.14"], "years of two digits, as in '01.02.13' (row 2)"),
+        (["31-Jan-13", "28-Feb-14"], "years of two digits"),
+        (["Jan 31, 13", "Feb 28, '14"], "years of two digits"),
+        (["p1", "p2"], ""),
+        (["north 5", "south 6"], ""),
+        (["a", "b", "1 c"], ""),
+    ],
+)
+def test_a_category_that_looks_like_numbers_or_dates_is_said(cells, words):
+    decided = decide(column(*cells))
+    assert decided.kind == "category" and decided.values.astype(str).tolist() == cells
+    assert words in said(decided) and bool(words) == bool(said(decided))
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def test_arff_with_tabs_weights_comments_and_quotes_is_read(tmp_path):
         "?,'y z',9007199254740993,?,?,{2}",
     )
     frame = read_table(path)
+    assert ["'{0.5}'" in line for line in frame.attrs["remarks"]] == [True]
     assert list(frame.columns) == ["a", "b c", "d%", "day", "s"]
     np.testing.assert_array_equal(frame["a"], [1.5, 2.5, np.nan])
     assert frame["b c"].tolist() == ["x", "x", "y z"]
@@ -164,6 +165,20 @@ def test_arff_columns_to_predict_stay_text_where_they_were_read_as_text(tmp_path
     path = arff(tmp_path, "@relation r", "@attribute a string", "@data", "1.000", "2.50")
     assert chunks(path, ("a",))["a"].tolist() == ["1.000", "2.50"]
     assert chunks(path)["a"].tolist() == [1, 2.5]
+
+
+def test_weights_of_rows_that_do_not_count_are_said(tmp_path):
+    head = ("@relation r", "@attribute a numeric", "@attribute t {x,y}", "@data")
+    rows = [f"{i},{'xy'[i % 2]}" for i in range(20)]
+    out = tmp_path / "p.h5"
+    plain = prepare_dataset(arff(tmp_path, *head, *rows), "t", out)
+    assert plain.remarks == []
+    rows[7] += ", {2.5}"
+    weighed = prepare_dataset(
+        arff(tmp_path, *head, *rows), "t", out, PrepareOptions(force=True, drop=())
+    )
+    assert "weights of instances, such as '{2.5}'" in weighed.remarks[0]
+    assert open_dataset(out).remarks == weighed.remarks and len(weighed.remarks) == 1
 
 
 def test_sparse_arff_with_weights_is_read(tmp_path):
