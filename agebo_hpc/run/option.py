@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
+from numbers import Integral, Real
 from typing import Any, get_type_hints
 
 from agebo_hpc.errors import UsageError
@@ -82,6 +83,8 @@ class Option:
         Whether only what loads the named thing knows whether it is there.
     for_simulation
         Whether the simulated executor alone has it.
+    is_kept
+        Whether it stands in the stored request.
     flag, metavar
         Spelling on the command line, where it does not follow from the name and the type.
     """
@@ -103,6 +106,7 @@ class Option:
     usual: bool = False
     checked_later: bool = False
     for_simulation: bool = False
+    is_kept: bool = True
     flag: str = ""
     metavar: str = ""
 
@@ -198,7 +202,7 @@ class Option:
             raise self._wrong(value, self.allowed)
 
     def _holds(self, value: Any) -> bool:
-        is_number = isinstance(value, int | (float if self.kind is float else int))
+        is_number = isinstance(value, Real if self.kind is float else Integral)
         return (
             is_number
             and not isinstance(value, bool)

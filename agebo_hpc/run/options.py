@@ -298,6 +298,7 @@ class SearchOptions(TrainingOptions):
         "Print and log one line for each rank: host, group, cores, devices.",
         OUTPUT,
         START,
+        is_kept=False,
     )
     simulate: str | None = option(
         None,

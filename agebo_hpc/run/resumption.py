@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import AgeboError, ConfigurationError, DataError
+from agebo_hpc.run.option import OnResume
+from agebo_hpc.run.options import OPTIONS, names_of
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.simulation.registry import with_whole_path
 from agebo_hpc.space.recipe import Recipe
@@ -20,34 +22,8 @@ if TYPE_CHECKING:
     from agebo_hpc.space.hyperparameters import HyperparameterSpace
     from agebo_hpc.space.problem import Problem
 
-OF_A_LIFE = (
-    "executor",
-    "walltime",
-    "threads_per_slot",
-    "eval_timeout",
-    "heartbeat_timeout",
-    "max_memory",
-    "isolation",
-    "data_parallel",
-    "show_ranks",
-)
-"""Options that each life sets for itself."""
-
-GOALS = ("max_evals", "max_time")
-"""Options that a later life may set anew for good."""
-
-LIMITS = (*GOALS, "walltime")
+LIMITS = (*names_of(OnResume.GOAL), "walltime")
 """Options with which a search that is complete goes on."""
-
-BY_FORCE = (
-    *("population", "sample_size", "kappa", "lie", "mutation", "ahead", "allocation"),
-    "synchronous",
-    *("epochs", "warmup_epochs", "early_stopping", "objective", "span_nodes"),
-    *("optimizer", "accumulate_steps", "precision", "xla", "input"),
-    *("schedule", "weight_decay", "label_smoothing", "dropout"),
-    *("loss", "class_weights"),
-)
-"""Options that a later life may change if it says so: later evaluations differ from earlier."""
 
 NEEDED = (("search", "num_initial"), ("problem", "hyperparameters"), ("problem", "architecture"))
 """What of the configuration of a run is needed beside the request."""
@@ -74,21 +50,19 @@ def resume_request(
     """
     stored = stored_request(run)
     known = {name: value for name, value in given.items() if value is not None and name != "out"}
+    free = names_of(OnResume.START, OnResume.GOAL)
     different = {
         name: value
         for name, value in known.items()
-        if name not in (*OF_A_LIFE, *GOALS, "data")
-        and _plain(name, value) != _plain(name, getattr(stored, name))
+        if name not in free and _plain(name, value) != _plain(name, getattr(stored, name))
     }
     for name, value in different.items():
         _check_change(run, name, (getattr(stored, name), value), force)
     # A new goal without a wall time is not to be cut off by the wall time of an earlier life.
-    no_walltime = {"walltime": None} if any(known.get(name) for name in GOALS) else {}
-    allowed = {
-        name: value
-        for name, value in known.items()
-        if name in different or name in (*OF_A_LIFE, *GOALS, "data")
-    }
+    no_walltime = (
+        {"walltime": None} if any(known.get(name) for name in names_of(OnResume.GOAL)) else {}
+    )
+    allowed = {name: value for name, value in known.items() if name in different or name in free}
     return replace(stored, **{**no_walltime, **allowed})
 
 
@@ -127,9 +101,9 @@ def other_layout(run: RunDirectory, error: Exception) -> DataError:
 
 def _check_change(run: RunDirectory, name: str, values: tuple[Any, Any], force: bool) -> None:
     before, now = values
-    option = f"--{'fix' if name == 'fixed' else name.replace('_', '-')}"
-    found = f"The search in {run.path} has {option} {before}; now it is {now}."
-    if name not in BY_FORCE:
+    record = OPTIONS[name]
+    found = f"The search in {run.path} has {record.spelling} {before}; now it is {now}."
+    if record.on_resume is not OnResume.FORCE:
         raise _refusal(run, f"{found} That cannot change; start a new search with --out.")
     if not force:
         raise _refusal(
@@ -233,7 +207,7 @@ def changed_configuration(
         What belongs to one life, to the ranks or to the spaces stays as it was stored.
     """
     changing = {
-        "request": (*GOALS, *BY_FORCE, "data"),
+        "request": (*names_of(OnResume.GOAL, OnResume.FORCE), "data"),
         "search": (
             *("max_evals", "ahead", "synchronous"),
             *("population_size", "sample_size", "mutation", "bayesian"),

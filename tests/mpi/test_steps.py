@@ -83,7 +83,7 @@ def test_what_killed_launchers_left_behind_hinders_no_step(agebo, mpirun, tmp_pa
 def test_a_step_loads_nothing_that_only_searches_and_tables_need(
     tiny_dataset, child_settings, tmp_path
 ):
-    request = SearchRequest(str(tiny_dataset), str(tmp_path), preset="v1-small", epochs=1)
+    request = SearchRequest(data=str(tiny_dataset), out=str(tmp_path), preset="v1-small", epochs=1)
     problem = request.load_problem()
     chosen = {"batch_size": 256, "learning_rate": 0.01, "num_processes": 1}
     architecture = problem.architecture.random(np.random.default_rng(1))

@@ -1,5 +1,6 @@
 """One record per option: command line, help, checks and the stored request say the same."""
 
+import math
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from agebo_hpc.cli.main import COMMANDS, cli
 from agebo_hpc.cli.search import resume, search
-from agebo_hpc.errors import AgeboError
+from agebo_hpc.errors import AgeboError, UsageError
 from agebo_hpc.run.compose import RUNNERS
 from agebo_hpc.run.notation import read_seconds, write_seconds, write_value
 from agebo_hpc.run.option import Group, OnResume
@@ -128,6 +129,16 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_it_and_what_is_allowed(
         said = caught.value.format_message()
         assert record.spelling in said and text in said and "\n" not in said
         assert re.search("choose among|give|write", said), said
+
+
+@RECORDS
+def test_python_refuses_what_the_command_line_refuses(record):
+    wrong = {int: [0.5, True, -1], float: [math.nan, math.inf, -1.0], tuple: [(), (0,)]}
+    for value in wrong.get(record.kind, ["nonsense"] if record.choices else []):
+        if record.checked_later:
+            continue
+        with pytest.raises(UsageError, match=record.spelling):
+            request(**{record.name: value})
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.25, 1.0, 59.0, 60.0, 90.0, 5400.0, 1e6])

@@ -20,7 +20,7 @@ def request(**changes):
         ("walltime", 0.0, "--walltime is 0"),
         ("walltime", float("nan"), "--walltime is nan"),
         ("epochs", -1, "--epochs is -1"),
-        ("processes", (0, 1), r"--processes is \(0, 1\)"),
+        ("processes", (0, 1), "--processes is 0,1; give numbers of at least 1"),
         ("processes", (), "--processes"),
         ("processes", (1, 16), "--processes allows 16 but --max-processes is 8"),
         ("sample_size", 0, "--sample-size is 0"),
@@ -29,7 +29,7 @@ def request(**changes):
         ("kappa", -1.0, "--kappa is -1"),
         ("lie", "median", "--lie is median"),
         ("trees", 0, "--trees is 0"),
-        ("initial_points", 0, "--initial-points is 0; give more than 0"),
+        ("initial_points", 0, "--initial-points is 0; give 1 or more"),
         ("seed", -1, "--seed is -1"),
         ("fixed", {"num_processes": 2}, "num_processes=2; give --processes 2"),
         ("executor", "slurm", "--executor is slurm; choose among auto, serial, mpi"),
@@ -62,7 +62,7 @@ SIMULATED = {"data": None, "executor": "simulated", "simulate": "lognormal", "gr
     ("field", "value", "said"),
     [
         ("groups", None, "needs --groups too"),
-        ("groups", 0, "--groups is 0; give more than 0"),
+        ("groups", 0, "--groups is 0; give 1 or more"),
         ("message_latency", float("inf"), "--message-latency is inf; give 0 or more"),
         ("rank_lifetime", -1.0, "--rank-lifetime is -1.0; give 0 or more"),
         ("simulate", "gaussian", "--simulate is gaussian"),
@@ -164,7 +164,7 @@ def test_options_of_the_recipe_replace_those_of_the_problem_and_only_those():
 
 
 def test_accumulating_no_batch_is_a_usage_error():
-    with pytest.raises(UsageError, match="--accumulate-steps is 0; give more than 0"):
+    with pytest.raises(UsageError, match="--accumulate-steps is 0; give 1 or more"):
         SearchRequest(data="table.h5", out="run", accumulate_steps=0)
 
 

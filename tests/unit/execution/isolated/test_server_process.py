@@ -57,7 +57,7 @@ def test_one_whose_rank_has_gone_meanwhile_ends_without_a_word():
     )
     ours.close()
     theirs.close()
-    request = SearchRequest(None, "run", threads_per_slot=1).to_dict()
+    request = SearchRequest(data=None, out="run", threads_per_slot=1).to_dict()
     _, said = nursery.communicate(pickle.dumps(request), timeout=120)
     assert nursery.returncode == 0 and said == b""
 
@@ -105,7 +105,7 @@ def test_the_wait_for_a_child_leaves_no_descriptor_open(kernel):
 def test_it_can_be_closed_while_a_child_waits_for_the_word_to_train():
     """As where the search is interrupted for the second time, or a time limit ends it."""
     request = SearchRequest(
-        None, "run", problem=f"{DOOMED}:doomed", isolation="child", threads_per_slot=1
+        data=None, out="run", problem=f"{DOOMED}:doomed", isolation="child", threads_per_slot=1
     )
     nursery = Nursery(request)
     trainer = ChildTrainer(nursery, Slot(1), ListReporter())
