@@ -35,7 +35,7 @@ def on_path(tmp_path):
 @pytest.mark.slow
 @pytest.mark.mpi
 @pytest.mark.usefixtures("on_path", "mpirun")
-def test_every_command_leads_from_the_table_to_predictions(run_line, tmp_path, monkeypatch, capsys):
+def test_all_commands_lead_from_a_table_to_predictions(run_line, tmp_path, monkeypatch, capsys):
     for line in commands(PAGE, "tutorial"):
         done = run_line(line)
         assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"

@@ -98,6 +98,12 @@ def test_files_that_a_page_points_to_are_there(page):
         assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.rst")), ids=lambda page: page.name)
+def test_modules_and_tests_that_a_page_names_are_there(page):
+    for name in re.findall(r"``((?:agebo_hpc|tests)/[\w./-]*)``", page.read_text()):
+        assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
 def test_every_page_is_in_the_table_of_contents():
     listed = re.findall(r"^   ([\w/]+)$", FRONT.read_text(), re.MULTILINE)
     pages = sorted(page.stem for page in (ROOT / "docs").glob("*.rst") if page != FRONT)
