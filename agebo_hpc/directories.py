@@ -61,6 +61,57 @@ def new_directory(path: str | Path, replace: bool = False) -> Iterator[Path]:
         remove(old)
 
 
+class NewFiles:
+    """Files and directories that a program makes one by one, of which a failure leaves none.
+
+    As a context: whatever ends its block early, also what was made until then is removed. What
+    was there before stays, and so does a directory in which another program has put something.
+    """
+
+    def __init__(self) -> None:
+        self._made: list[Path] = []
+
+    def directory(self, path: str | Path) -> None:
+        """Make a directory and its parents where they are missing.
+
+        Raises
+        ------
+        OSError
+            If it cannot be made.
+        """
+        path = Path(path)
+        if path.is_dir():
+            return
+        if path.parent != path:
+            self.directory(path.parent)
+        with suppress(FileExistsError):
+            path.mkdir()
+            self._made.append(path)
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+    def file(self, path: Path) -> Path:
+        """Return the path of a file that will be written now."""
+        if not os.path.lexists(path):
+            self._made.append(path)
+        return path
+
+    def has_made(self, path: Path) -> None:
+        """Note a file that was not there before and is now."""
+        self._made.append(path)
+
+    def __enter__(self) -> NewFiles:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for path in reversed(self._made) if kind is not None else ():
+            with suppress(OSError):
+                if path.is_dir() and not path.is_symlink():
+                    path.rmdir()
+                else:
+                    path.unlink(missing_ok=True)
+
+
 def put_back(path: str | Path) -> None:
     """Give a directory its name again that a killed program had moved aside for a new one.
 

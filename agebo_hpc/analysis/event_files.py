@@ -11,6 +11,7 @@ import numpy as np
 
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import best_so_far, hyperparameter_columns, scored
+from agebo_hpc.directories import NewFiles
 from agebo_hpc.errors import ConfigurationError, UsageError
 from agebo_hpc.files import write_file
 
@@ -54,24 +55,32 @@ def write_event_files(runs: Mapping[str, Run], directory: Path) -> list[Path]:
         If they cannot be written, or a subdirectory holds more than the run's evaluations.
     """
     files = []
-    for label, run in runs.items():
-        place = directory / (re.sub(r"[^\w.=-]+", "_", label).strip("_") or "run")
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            covered = _covered(place)
-            if covered > len(run.history):
+    with NewFiles() as new:
+        for label, run in runs.items():
+            place = directory / (re.sub(r"[^\w.=-]+", "_", label).strip("_") or "run")
+            try:
+                new.directory(place)
+                files += _write_new_steps(place, label, run, new)
+            except OSError as error:
                 raise UsageError(
-                    f"{str(place)!r} holds event files of {covered} evaluations and {label} has "
-                    f"{len(run.history)}; choose another --tensorboard."
-                )
-            if covered < len(run.history):
-                files.append(place / f"events.out.tfevents.{len(run.history):010d}.agebo_hpc")
-                write_file(files[-1], event_bytes(run, covered))
-        except OSError as error:
-            raise UsageError(
-                f"Cannot write into {str(place)!r}: {error.strerror}; give another --tensorboard."
-            ) from error
+                    f"Cannot write into {str(place)!r}: {error.strerror}; give another "
+                    "--tensorboard."
+                ) from error
     return files
+
+
+def _write_new_steps(place: Path, label: str, run: Run, new: NewFiles) -> list[Path]:
+    covered, number = _covered(place), len(run.history)
+    if covered > number:
+        raise UsageError(
+            f"{str(place)!r} holds event files of {covered} evaluations and {label} has "
+            f"{number}; choose another --tensorboard."
+        )
+    if covered == number:
+        return []
+    file = new.file(place / f"events.out.tfevents.{number:010d}.agebo_hpc")
+    write_file(file, event_bytes(run, covered))
+    return [file]
 
 
 def _covered(place: Path) -> int:

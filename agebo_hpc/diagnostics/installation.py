@@ -20,6 +20,7 @@ from agebo_hpc import __version__
 from agebo_hpc.diagnostics.mpi_match import mismatch, version_text
 from agebo_hpc.execution.mpi.start import start_mpi
 from agebo_hpc.job.launcher import LAUNCHER_PREFIXES
+from agebo_hpc.processes.own_program import own_environment
 from agebo_hpc.training.ways import choose_way, has_horovod, here
 from agebo_hpc.versions import installed_versions
 
@@ -77,9 +78,8 @@ def probe(name: str, timeout: float) -> Any:
     # A child that believes it is a rank of our own job would wait for the others.
     env = {k: v for k, v in os.environ.items() if not k.startswith(LAUNCHER_PREFIXES)}
     env.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    env["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(Path(__file__).parents[2]), env.get("PYTHONPATH")])
-    )
+    home = str(Path(__file__).parents[2])
+    env = own_environment({**env, "PYTHONPATH": f"{home}{os.pathsep}{env.get('PYTHONPATH', '')}"})
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-c", code],

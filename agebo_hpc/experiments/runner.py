@@ -19,6 +19,7 @@ from typing import Protocol
 
 from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, LaunchError
 from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.processes.own_program import own_environment
 from agebo_hpc.processes.parent_death import tied
 from agebo_hpc.run.progress import format_seconds
 
@@ -136,7 +137,7 @@ class _Pace:
 
 def _start(job: Job, threads: int | None) -> _Running:
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    env = dict(os.environ)
+    env = own_environment(os.environ)
     if threads is not None:
         env |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     command = job.command

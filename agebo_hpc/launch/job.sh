@@ -113,8 +113,13 @@ checkout. Set it to the directory that holds slurm/ and Makefile, or set AGEBO_A
             agebo_fail 70 "make setup failed; its log is named above."
         export PATH=$venv/bin:$PATH
     fi
+    # An empty entry is the working directory: Python would look there before its own modules.
+    local entries=":${PYTHONPATH:-}:"
+    while [[ $entries == *::* ]]; do entries=${entries//::/:}; done
+    entries=${entries#:}
+    [ -z "${PYTHONPATH:-}" ] || export PYTHONPATH=${entries%:}
     command -v python >/dev/null || agebo_fail 78 "there is no python on PATH; set AGEBO_HOME or AGEBO_ACTIVATE."
-    python -c 'import agebo_hpc' ||
+    python -P -c 'import agebo_hpc' ||
         agebo_fail 78 "$(command -v python) has no agebo_hpc; set AGEBO_HOME to a checkout or AGEBO_ACTIVATE."
 }
 
@@ -374,7 +379,7 @@ agebo_job() { # agebo_job [DATA.h5 OPTIONS…]: everything, from the environment
     say "job $(agebo_job_id)${task:+, task $task} of $(agebo_scheduler), restart ${SLURM_RESTART_COUNT:-0}, on $(hostname)"
     say "words: $*"
     agebo_environment
-    say "agebo_hpc $(python -c 'import agebo_hpc; print(agebo_hpc.__version__)'), revision \
+    say "agebo_hpc $(python -P -c 'import agebo_hpc; print(agebo_hpc.__version__)'), revision \
 $(git -C "${AGEBO_HOME:-.}" rev-parse --short HEAD 2>/dev/null || echo unknown)"
     if [ -f "$AGEBO_RUN/config.toml" ]; then
         verdict=$(agebo_verdict --before)

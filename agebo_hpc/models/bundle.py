@@ -203,7 +203,7 @@ def load_model(path: str | Path) -> Model:
     tf.config.optimizer.set_experimental_options({"remapping": False})
     file = Path(path) / NETWORK_NAME
     try:
-        network = tf.keras.models.load_model(file, compile=False)
+        network = tf.keras.models.load_model(file, compile=False, safe_mode=True)
     # Keras answers a file that it does not understand with errors of any kind.
     except Exception as error:
         # The file is whole: another version of Keras wrote it.

@@ -8,6 +8,7 @@ first: a file ``signal.py`` or ``json.py`` there would be taken for Python's own
 
 import os
 import sys
+from collections.abc import Mapping
 
 WITH_PARENT = "--with-parent"
 
@@ -24,6 +25,17 @@ def own_program(module: str, with_parent: bool = False) -> list[str]:
     """
     options = [WITH_PARENT] if with_parent else []
     return [sys.executable, "-P", os.path.abspath(__file__), *options, module]
+
+
+def own_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process of our own.
+
+    ``PYTHONPATH`` is left without empty entries, as in ``:/lib``: Python takes them for the
+    working directory and looks there before it looks for its own modules.
+    """
+    ours = dict(environ)
+    entries = list(filter(None, ours.pop("PYTHONPATH", "").split(os.pathsep)))
+    return {**ours, "PYTHONPATH": os.pathsep.join(entries)} if entries else ours
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ from agebo_hpc.run.session import Life
 from agebo_hpc.run.trust import check_owner
 from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
 from agebo_hpc.simulation.sleeping import SleepingTrainer
-from agebo_hpc.storage.run_directory import RunDirectory, is_occupied
+from agebo_hpc.storage.run_directory import check_free
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import load_tensorflow, uncollected
 from agebo_hpc.training.tensorflow_trainer import TensorFlowTrainer
@@ -359,9 +359,8 @@ def _checked_problem(life: Life) -> Problem:
     from agebo_hpc.run.configuration import data_facts
 
     request = life.request
-    out = Path(request.out)
-    if life.run is None and out.exists() and (not out.is_dir() or is_occupied(out)):
-        RunDirectory.create(out, {})
+    if life.run is None:
+        check_free(Path(request.out))
     if life.run is not None and not life.trust:
         check_owner(life.run, request)
     problem = request.load_problem()

@@ -351,18 +351,20 @@ class History:
         too_early = not force and time.monotonic() - self._last < self._interval
         if too_early or self._journal.closed:
             return False
+        began = time.monotonic()
         self.search_state = search_state() if callable(search_state) else search_state
         self.covered = len(self.results)
         self._covered_lines = self._journal.num_lines
         self.since_state = []
-        return self._write_snapshot()
+        return self._write_snapshot(began)
 
     @property
     def _interval(self) -> float:
         return max(MIN_INTERVAL, MIN_DUTY * self._duration)
 
-    def _write_snapshot(self) -> bool:
-        began = time.monotonic()
+    def _write_snapshot(self, began: float | None = None) -> bool:
+        """Write the file; its time counts from ``began`` on, when its making began."""
+        began = time.monotonic() if began is None else began
         try:
             self._publish()
         except OSError as error:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from agebo_hpc.directories import NewFiles
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 from agebo_hpc.files import create_atomically, read_file, sync_directory, write_atomically
 from agebo_hpc.leftovers import is_leftover, remove_leftovers
@@ -71,12 +72,13 @@ class RunDirectory:
         path = Path(path)
         text = config_text(config)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            if is_occupied(path):
-                raise UsageError(_occupied(path))
-            create_atomically(path / CONFIG_NAME, text)
-            (path / "models").mkdir(exist_ok=True)
-            sync_directory(path)
+            with NewFiles() as new:
+                new.directory(path)
+                check_free(path)
+                create_atomically(path / CONFIG_NAME, text)
+                new.has_made(path / CONFIG_NAME)
+                new.directory(path / "models")
+                sync_directory(path)
         except FileExistsError as error:
             # Another program was faster, or the name is a file's.
             raise UsageError(_occupied(path)) from error
@@ -243,6 +245,21 @@ def holds_search(path: Path) -> bool:
 def is_occupied(path: Path) -> bool:
     """Tell whether a directory holds more than what a killed writer leaves behind."""
     return any(not is_leftover(file.name) for file in path.iterdir())
+
+
+def check_free(path: Path) -> None:
+    """Raise UsageError if a search cannot begin in a directory; it need not be there. Local.
+
+    Nothing is made or changed.
+    """
+    try:
+        is_taken = path.exists() and (not path.is_dir() or is_occupied(path))
+    except OSError as error:
+        raise UsageError(
+            f"Cannot read {str(path)!r}: {error.strerror}; choose another --out."
+        ) from error
+    if is_taken:
+        raise UsageError(_occupied(path))
 
 
 def _occupied(path: Path) -> str:

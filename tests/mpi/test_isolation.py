@@ -129,13 +129,13 @@ import time
 from agebo_hpc.execution.isolated.child_trainer import is_given_up, tell_others
 from mpi4py import MPI
 comm = MPI.COMM_WORLD
-tell_others(comm, 3)
+kept = [tell_others(comm, 3)]
 comm.Barrier()
 for _ in range(50):
     assert not is_given_up(comm, 4)
     time.sleep(0.002)
 comm.Barrier()
-tell_others(comm, 4)
+kept.append(tell_others(comm, 4))
 deadline = time.monotonic() + 60
 while not is_given_up(comm, 4):
     assert time.monotonic() < deadline

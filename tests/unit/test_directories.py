@@ -10,7 +10,7 @@ import time
 import pytest
 
 from agebo_hpc import directories
-from agebo_hpc.directories import new_directory, put_back
+from agebo_hpc.directories import NewFiles, new_directory, put_back
 
 
 def fill(place, text):
@@ -159,3 +159,28 @@ def test_kills_at_any_moment_leave_the_old_or_the_new_one(tmp_path):
         assert read(out).isdigit()
     make(out, "last", replace=True)
     assert read(out) == "last" and os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()])
+def test_a_failure_leaves_nothing_that_was_made_and_all_that_was_there(tmp_path, error):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "mine").write_text("mine")
+    with pytest.raises(type(error)), NewFiles() as new:
+        new.directory(tmp_path / "old")
+        new.directory(tmp_path / "a" / "b")
+        for place in (tmp_path / "a" / "b" / "new", tmp_path / "old" / "mine"):
+            new.file(place).write_text("new")
+        new.directory(tmp_path / "shared")
+        (tmp_path / "shared" / "of another program").touch()
+        raise error
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["old", "old/mine", "shared", "shared/of another program"]
+
+
+def test_what_was_made_stays_where_all_goes_well_and_a_file_is_no_directory(tmp_path):
+    with NewFiles() as new:
+        new.directory(tmp_path / "a" / "b")
+        new.file(tmp_path / "a" / "b" / "new").write_text("new")
+    assert (tmp_path / "a" / "b" / "new").read_text() == "new"
+    with pytest.raises(NotADirectoryError):
+        NewFiles().directory(tmp_path / "a" / "b" / "new")

@@ -21,6 +21,7 @@ from agebo_hpc.analysis.report.page import Chapter, page
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.standing import standing
 from agebo_hpc.analysis.tables import scored
+from agebo_hpc.directories import NewFiles
 from agebo_hpc.errors import UsageError
 
 FORMATS = ("png", "pdf", "svg")
@@ -75,32 +76,52 @@ def write_analysis(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise UsageError(f"--figures is {unknown[0]!r}; choose among {', '.join(FORMATS)}.")
-    _make(out)
     together = overview(runs, num_top)
     told = list(runs) if details_of is None else list(details_of)
     single = {label: details(runs[label]) for label in told}
-    places = _places(list(runs), out)
-    files = [file for exhibit in together for file in _write(exhibit, out, formats)]
+    with NewFiles() as new:
+        files = _write_exhibits(together, single, _places(list(runs), out), out, formats, new)
+        text = _page(runs, together, single)
+        write_text(new.file(out / PAGE_NAME), text)
+    top = next(exhibit.tables["top"] for exhibit in together if exhibit.name == "top")
+    return Analysis(top, [out / PAGE_NAME, *files])
+
+
+def _write_exhibits(
+    together: Sequence[Exhibit],
+    single: Mapping[str, Sequence[Exhibit]],
+    places: Mapping[str, Path],
+    out: Path,
+    formats: Sequence[str],
+    new: NewFiles,
+) -> list[Path]:
+    """Write figures and tables; return their paths, those of all runs together first."""
+    _make(out, new)
+    files = [file for exhibit in together for file in _write(exhibit, out, formats, new)]
     for label, exhibits in single.items():
-        _make(places[label])
-        files += [file for e in exhibits for file in _write(e, places[label], formats)]
+        _make(places[label], new)
+        files += [file for e in exhibits for file in _write(e, places[label], formats, new)]
+    return files
+
+
+def _page(
+    runs: Mapping[str, Run],
+    together: Sequence[Exhibit],
+    single: Mapping[str, Sequence[Exhibit]],
+) -> str:
     chapters = [
         Chapter(f"run-{number}", label if len(runs) > 1 else "The run", _facts(runs[label]), shown)
         for number, (label, shown) in enumerate(single.items(), 1)
     ]
     if len(runs) == 1:
-        chapters[0] = Chapter(
-            "run-1", "The run", chapters[0].facts, [*together, *single.popitem()[1]]
-        )
+        [(_, shown)] = single.items()
+        chapters[0] = Chapter("run-1", "The run", chapters[0].facts, [*together, *shown])
     else:
         facts = [(str(len(runs)), "runs"), (f"{_count(runs):,}", "evaluations")]
         facts.append((str(len(single)), "of them in detail below"))
         chapters.insert(0, Chapter("all", "All runs", facts, together))
     title = next(iter(runs)) if len(runs) == 1 else f"{len(runs)} searches"
-    text = page(f"Report: {title}", chapters, f"Made with agebo_hpc {__version__}.")
-    write_text(out / PAGE_NAME, text)
-    top = next(exhibit.tables["top"] for exhibit in together if exhibit.name == "top")
-    return Analysis(top, [out / PAGE_NAME, *files])
+    return page(f"Report: {title}", chapters, f"Made with agebo_hpc {__version__}.")
 
 
 def best_of_methods(runs: Mapping[str, Run]) -> list[str]:
@@ -109,22 +130,22 @@ def best_of_methods(runs: Mapping[str, Run]) -> list[str]:
     return [max(labels, key=best.__getitem__) for labels in by_method(runs).values()]
 
 
-def _write(exhibit: Exhibit, out: Path, formats: Sequence[str]) -> list[Path]:
+def _write(exhibit: Exhibit, out: Path, formats: Sequence[str], new: NewFiles) -> list[Path]:
     files = []
     for name, table in exhibit.tables.items():
-        files.append(out / f"{name}.csv")
+        files.append(new.file(out / f"{name}.csv"))
         write_text(files[-1], table.to_csv(index=False))
     figure = exhibit.figure
     if figure is not None:
         for kind in formats:
-            files.append(out / f"{exhibit.name}.{kind}")
+            files.append(new.file(out / f"{exhibit.name}.{kind}"))
             save_figure(figure, files[-1])
     return files
 
 
-def _make(directory: Path) -> None:
+def _make(directory: Path, new: NewFiles) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        new.directory(directory)
     except OSError as error:
         raise UsageError(
             f"Cannot write into {str(directory)!r}: {error.strerror}; choose another --out."

@@ -24,8 +24,9 @@ from agebo_hpc.execution.evaluate import TrainingError
 from agebo_hpc.execution.exit_status import judge_signal
 from agebo_hpc.execution.isolated.server_process import LONGEST_ORDER, End, Order
 from agebo_hpc.execution.mpi.inbox import try_receive
+from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.job.launcher import without_launcher
-from agebo_hpc.processes.own_program import own_program
+from agebo_hpc.processes.own_program import own_environment, own_program
 from agebo_hpc.reporter import Reporter
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.configuration import Evaluation, Status
@@ -62,12 +63,16 @@ class Nursery:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             words = own_program("agebo_hpc.execution.isolated.server_process", with_parent=True)
-            self._process = subprocess.Popen(
-                [*words, str(theirs.fileno())],
-                stdin=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                env=without_launcher(os.environ),
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [*words, str(theirs.fileno())],
+                    stdin=subprocess.PIPE,
+                    pass_fds=[theirs.fileno()],
+                    env=own_environment(without_launcher(os.environ)),
+                )
+            except BaseException:
+                self._control.close()
+                raise
         assert self._process.stdin is not None
         with self._process.stdin as stdin:
             pickle.dump({"threads_per_slot": None, **request.to_dict()}, stdin)
@@ -225,6 +230,8 @@ class ChildTrainer:
     ) -> None:
         self._nursery = nursery
         self._child: Child | None = None
+        # With words to other members that may be under way still.
+        self._outboxes: list[Outbox] = []
         self._slot = slot
         self._num_shared = len(shared)
         # A launcher may have bound this rank to its slot: a member has those of others besides.
@@ -247,10 +254,12 @@ class ChildTrainer:
         if self._num_shared:
             members = min(evaluation.configuration.num_processes, self._num_shared)
             slot = replace(slot, threads=self._num_shared * slot.threads // members)
-        return _ChildTraining(self._fork(evaluation, slot), evaluation.id, self._limit)
+        child = self._fork(evaluation, slot)
+        return _ChildTraining(child, evaluation.id, self._limit, self._outboxes)
 
     def clean(self) -> None:
         """End the child if it is there still: another member could not prepare, or it hangs."""
+        self._outboxes[:] = [outbox for outbox in self._outboxes if outbox.sweep()]
         child, self._child = self._child, None
         if child is not None:
             child.kill()
@@ -269,8 +278,11 @@ class ChildTrainer:
 class _ChildTraining:
     """A child that has prepared and waits."""
 
-    def __init__(self, child: Child, evaluation_id: int, limit: float) -> None:
+    def __init__(
+        self, child: Child, evaluation_id: int, limit: float, outboxes: list[Outbox]
+    ) -> None:
         self._child = child
+        self._outboxes = outboxes
         self._evaluation_id = evaluation_id
         self._limit = limit
 
@@ -286,7 +298,7 @@ class _ChildTraining:
             self._child.send("run", Rendezvous(address, port, comm.Get_rank(), tuple(hosts)))
             return self._follow(comm, stop)
         except Exception:
-            tell_others(comm, self._evaluation_id)
+            self._outboxes.append(tell_others(comm, self._evaluation_id))
             raise
         finally:
             if meeting is not None:
@@ -317,8 +329,10 @@ class _ChildTraining:
                 raise TrainingError(Status.TIMED_OUT, text)
 
 
-def tell_others(comm: Any, evaluation_id: int) -> None:
+def tell_others(comm: Any, evaluation_id: int) -> Outbox:
     """Tell the other members of an evaluation that this one's training has ended too early. Local.
+
+    Returns what has to be kept until the word has arrived.
 
     Parameters
     ----------
@@ -327,9 +341,11 @@ def tell_others(comm: Any, evaluation_id: int) -> None:
     evaluation_id
         Told along: nobody may hear the word before the members' next evaluation.
     """
+    outbox = Outbox(comm)
     for member in range(comm.Get_size()):
         if member != comm.Get_rank():
-            comm.isend(evaluation_id, member, GIVEN_UP)
+            outbox.send(evaluation_id, member, GIVEN_UP)
+    return outbox
 
 
 def is_given_up(comm: Any, evaluation_id: int) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from agebo_hpc.execution.backoff import Backoff
-from agebo_hpc.execution.mpi.protocol import Tag
 from agebo_hpc.execution.mpi.ulfm import accept_death
 
 
@@ -24,7 +23,7 @@ class Outbox:
         self._comm = comm
         self._under_way: list[Any] = []
 
-    def send(self, message: Any, rank: int, tag: Tag) -> None:
+    def send(self, message: Any, rank: int, tag: int) -> None:
         """Hand a message to MPI. One to a dead rank is lost without a word."""
         self.sweep()
         request = accept_death(lambda: self._comm.isend(message, rank, tag))

@@ -230,7 +230,7 @@ class StepsExecutor(Executor):
             started=time.time(),
         )
         files.write_order(order)
-        words = step_words(site, node.name, len(block), threads)
+        words = step_words(site, node.name, len(block), threads, self._env)
         # An orphan would keep its cores: it ends with the launcher's daemon on its node.
         program = own_program("agebo_hpc.execution.steps.process", with_parent=True)
         program += [str(files.path), str(len(block))]

@@ -15,6 +15,7 @@ from itertools import accumulate
 from agebo_hpc.errors import LaunchError
 from agebo_hpc.job.launcher import without_launcher
 from agebo_hpc.job.nodes import SLOTS_VARIABLE, expand_variable, job_nodes, share_of_node
+from agebo_hpc.processes.own_program import own_environment
 
 LAUNCHER_VARIABLE = "AGEBO_LAUNCHER"
 LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec")
@@ -169,7 +170,9 @@ def slot_lines(site: StepSite, groups: Sequence[Sequence[int]]) -> list[str]:
     ]
 
 
-def step_words(site: StepSite, host: str, size: int, threads: int) -> list[str]:
+def step_words(
+    site: StepSite, host: str, size: int, threads: int, environ: Mapping[str, str]
+) -> list[str]:
     """Return the words that start ``size`` processes on a node; the command follows them.
 
     Parameters
@@ -182,11 +185,13 @@ def step_words(site: StepSite, host: str, size: int, threads: int) -> list[str]:
         Number of processes, >= 1.
     threads
         Cores of each, >= 1.
+    environ
+        Environment of the launcher, see `step_environment`.
     """
     number = str(size)
     match site.launcher:
         case "srun":
-            plugin = os.environ.get("AGEBO_SRUN_MPI", "pmix") if size > 1 else "none"
+            plugin = environ.get("AGEBO_SRUN_MPI", "pmix") if size > 1 else "none"
             return [
                 *("srun", f"--mpi={plugin}", "--nodes=1", f"--nodelist={host}"),
                 *(f"--ntasks={number}", f"--cpus-per-task={threads}", "--overlap", "--overcommit"),
@@ -195,7 +200,7 @@ def step_words(site: StepSite, host: str, size: int, threads: int) -> list[str]:
         case "mpirun":
             place = ["--host", f"{host}:{number}"] if len(site.nodes) > 1 else []
             for name in PASSED_ON if place else ():
-                place += ["-x", name] if name in os.environ else []
+                place += ["-x", name] if name in environ else []
             return ["mpirun", "-n", number, *place, "--oversubscribe", "--bind-to", "none"]
         case "hydra":
             place = ["-hosts", host] if len(site.nodes) > 1 else []
@@ -210,7 +215,7 @@ def step_environment(environ: Mapping[str, str], site: StepSite) -> dict[str, st
     A manager that was itself started by a launcher leaves that launcher's variables out, so that
     its steps are worlds of their own. What names the Slurm job stays.
     """
-    ours = without_launcher(environ)
+    ours = own_environment(without_launcher(environ))
     for name in ("SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK"):
         ours.pop(name, None)
     if os.getuid() == 0 and site.launcher == "mpirun":

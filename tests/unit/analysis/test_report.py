@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import os
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -11,6 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from agebo_hpc.analysis import csv_text, event_files
+from agebo_hpc.analysis.event_files import write_event_files
 from agebo_hpc.analysis.lineage import Evolution, lineage
 from agebo_hpc.analysis.methods import by_method
 from agebo_hpc.analysis.report import best_of_methods, write_analysis
@@ -166,3 +170,29 @@ def test_a_long_list_is_closed_at_first_and_a_simulation_has_no_parameters(
     text = write_analysis(runs, tmp_path / "b", 5, formats=()).files[0].read_text()
     assert "<details>" not in text and "<th>parameters</th>" not in text
     assert "99&nbsp;% quantile" in text
+
+
+@pytest.mark.parametrize("good", [0, 3])
+def test_an_analysis_that_finds_no_room_leaves_nothing(
+    make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, good: int
+) -> None:
+    runs = read_scored_runs([make_run([0.1, 0.5]).path])
+    written = []
+
+    def write(path: Path, data: bytes | str) -> None:
+        if len(written) == good:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        path.touch()
+        written.append(path)
+
+    monkeypatch.setattr(csv_text, "write_file", write)
+    monkeypatch.setattr(event_files, "write_file", write)
+    out = tmp_path / "new" / "out"
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match="No space left"):
+        write_analysis(runs, out, formats=())
+    assert sorted(tmp_path.rglob("*")) == before
+    written = [Path()] * good
+    with pytest.raises(UsageError, match="No space left"):
+        write_event_files(runs, out)
+    assert sorted(tmp_path.rglob("*")) == before

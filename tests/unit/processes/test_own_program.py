@@ -5,10 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from agebo_hpc.processes.own_program import own_program
+from agebo_hpc.diagnostics.installation import probe
+from agebo_hpc.execution.isolated.child_trainer import Nursery
+from agebo_hpc.execution.steps.launch import StepSite, step_environment
+from agebo_hpc.experiments import runner
+from agebo_hpc.processes.own_program import own_environment, own_program
 from agebo_hpc.processes.parent_death import _launcher, tied
 
 SHADOWS = ("signal", "json", "random", "socket", "types", "enum", "ctypes", "click", "numpy")
@@ -45,6 +50,50 @@ def test_the_command_line_runs_beside_files_called_like_modules(tmp_path):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
     done = run([sys.executable, "-m", "agebo_hpc", "data", "list"], tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+ADDED = [":/lib", "/lib:", "/lib::/other", "::", ""]
+
+
+@pytest.mark.parametrize("added", ADDED)
+def test_an_empty_entry_of_a_users_module_path_is_not_the_working_directory(shadowed, added):
+    words = [*own_program("agebo_hpc.launch.verdict"), "--help"]
+    before = {**os.environ, "PYTHONPATH": added}
+    assert added == "" or run(words, shadowed, env=before).returncode != 0, "no empty entry"
+    after = own_environment(before)
+    done = run(words, shadowed, env=after)
+    assert done.returncode == 0, done.stderr
+    kept = [entry for entry in added.split(":") if entry]
+    assert after.get("PYTHONPATH", "").split(":") == (kept or [""])
+
+
+@pytest.mark.parametrize("added", ADDED)
+def test_no_process_that_we_start_gets_an_empty_entry(monkeypatch, added, tmp_path):
+    started = []
+
+    class Noted(Exception):
+        pass
+
+    def note(words, **options):
+        started.append(options["env"].get("PYTHONPATH", "/none"))
+        raise Noted
+
+    monkeypatch.setenv("PYTHONPATH", added)
+    monkeypatch.setattr(subprocess, "Popen", note)
+    job = SimpleNamespace(command=["true"], log=tmp_path / "log.txt")
+    for start in (
+        lambda: Nursery(None),
+        lambda: runner._start(job, None),
+        lambda: probe("mpi", 1),
+    ):
+        with pytest.raises(Noted):
+            start()
+    monkeypatch.undo()
+    started.append(
+        step_environment({"PYTHONPATH": added}, StepSite((), "srun")).get("PYTHONPATH", "/none")
+    )
+    assert len(started) == 4
+    assert all(entry for path in started for entry in path.split(os.pathsep)), started
 
 
 @pytest.mark.parametrize("words", [tied(["sleep", "60"]), None], ids=["tied", "own program"])

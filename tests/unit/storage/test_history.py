@@ -255,6 +255,15 @@ def test_snapshots_take_a_bounded_share_of_the_time(
     clock[0] += 99.9
     assert not history.snapshot({})
     clock[0] += 0.2
+
+    def slow_state() -> dict[str, object]:
+        clock[0] += 2.0
+        return {}
+
+    assert history.snapshot(slow_state)
+    clock[0] += 299.9
+    assert not history.snapshot({}), "the state took its time too"
+    clock[0] += 0.2
     assert history.snapshot({})
     history.close()
 

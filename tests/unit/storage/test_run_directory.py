@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from pathlib import Path
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
-from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.storage import run_directory
+from agebo_hpc.storage.run_directory import RunDirectory, check_free
 
 LEAVES = (
     st.none()
@@ -81,6 +83,33 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds other files"):
         RunDirectory.create(tmp_path, {})
     assert [item.name for item in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("failing", ["create_atomically", "sync_directory"])
+def test_a_run_directory_that_finds_no_room_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(run_directory, failing, fail)
+    with pytest.raises(UsageError, match="No space left"):
+        RunDirectory.create(tmp_path / "new" / "run", {"a": 1})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_looking_whether_a_place_is_free_makes_nothing(tmp_path: Path, is_there: bool) -> None:
+    place = tmp_path / "run"
+    if is_there:
+        place.mkdir()
+    check_free(place)
+    assert list(tmp_path.rglob("*")) == [place] * is_there
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="give another --out"):
+        check_free(tmp_path / "file")
+    with pytest.raises(UsageError, match="holds other files"):
+        check_free(tmp_path)
 
 
 def test_a_file_in_the_place_of_the_run_directory_is_refused(tmp_path: Path) -> None:

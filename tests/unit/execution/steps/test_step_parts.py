@@ -10,7 +10,6 @@ from agebo_hpc.errors import ConfigurationError, LaunchError
 from agebo_hpc.execution.exit_status import judge_end
 from agebo_hpc.execution.steps.files import Order, StepFiles
 from agebo_hpc.execution.steps.launch import (
-    PASSED_ON,
     StepNode,
     StepSite,
     find_site,
@@ -65,16 +64,20 @@ def site(launcher, hosts=("a", "b")):
         ("mpiexec", "mpiexec -n 2 --ppn 2 --hosts b"),
     ],
 )
-def test_a_step_is_started_on_its_node(launcher, words, monkeypatch):
-    for name in PASSED_ON:
-        monkeypatch.delenv(name, raising=False)
-    assert " ".join(step_words(site(launcher), "b", 2, 2)) == words
+def test_a_step_is_started_on_its_node(launcher, words):
+    assert " ".join(step_words(site(launcher), "b", 2, 2, {})) == words
 
 
-def test_srun_needs_a_plug_in_only_where_ranks_talk(monkeypatch):
-    monkeypatch.setenv("AGEBO_SRUN_MPI", "pmi2")
-    assert "--mpi=pmi2" in step_words(site("srun"), "b", 2, 4)
-    alone = step_words(site("srun"), "b", 1, 4)
+def test_what_other_nodes_need_is_that_of_the_environment_that_is_given(monkeypatch):
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/of/this/process")
+    words = step_words(site("mpirun"), "b", 2, 2, {"PATH": "/bin", "PYTHONPATH": "/lib"})
+    assert [words[i + 1] for i, word in enumerate(words) if word == "-x"] == ["PATH", "PYTHONPATH"]
+
+
+def test_srun_needs_a_plug_in_only_where_ranks_talk():
+    environ = {"AGEBO_SRUN_MPI": "pmi2"}
+    assert "--mpi=pmi2" in step_words(site("srun"), "b", 2, 4, environ)
+    alone = step_words(site("srun"), "b", 1, 4, environ)
     assert {"--mpi=none", "--nodelist=b", "--ntasks=1", "--cpus-per-task=4"} <= set(alone)
 
 
