@@ -12,7 +12,7 @@ from agebo_hpc.execution.evaluate import Ending, run_guarded
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.processes.memory import own_memory
 from agebo_hpc.processes.memory_limit import MemoryGuard
-from agebo_hpc.space.configuration import Evaluation, Result
+from agebo_hpc.space.configuration import Evaluation, Result, Status
 from agebo_hpc.training.trainer import Trainer
 
 
@@ -37,6 +37,7 @@ class SerialExecutor(Executor):
         self._guard = MemoryGuard(max_memory)
         self._seed = seed
         self._waiting: list[tuple[Evaluation, float]] = []
+        self._cut: list[Result] = []
         self._training: int | None = None
         self._is_stopped = False
 
@@ -50,6 +51,9 @@ class SerialExecutor(Executor):
 
     def collect(self, stop: Callable[[], bool], seconds: float) -> list[Result]:
         """Train the first in line; takes as long as that takes."""
+        if self._cut:
+            cut, self._cut = self._cut, []
+            return cut
         if stop():
             self._waiting.clear()
         if not self._waiting:
@@ -71,8 +75,15 @@ class SerialExecutor(Executor):
         return [result]
 
     def stop(self, evaluation_id: int) -> None:
-        """Order the evaluation that trains to end; called from `on_report`."""
+        """Order the evaluation that trains to end, from `on_report`; one in line is cut now."""
         self._is_stopped |= evaluation_id == self._training
+        for waiting in [each for each in self._waiting if each[0].id == evaluation_id]:
+            self._waiting.remove(waiting)
+            evaluation, submitted = waiting
+            now = time.time()
+            self._cut.append(
+                Result(evaluation, Status.CUT, submitted=submitted, started=now, ended=now)
+            )
 
     @property
     def drain_reason(self) -> str:
@@ -81,8 +92,8 @@ class SerialExecutor(Executor):
 
     @property
     def num_running(self) -> int:
-        """Number of evaluations in line."""
-        return len(self._waiting)
+        """Number of evaluations in line, or cut there and not collected yet."""
+        return len(self._waiting) + len(self._cut)
 
     def close(self) -> None:
         """Do nothing."""

@@ -18,7 +18,7 @@ TESTS = Path(__file__).resolve().parents[1]
 RANKS = "mpi"
 KEY = "groups"
 """Of the input of a worker: where to write the groups."""
-ORDER = {"unit": 0, "training": 1, "mpi": 2, "system": 3}
+ORDER = {"unit": 0, "contracts": 1, "training": 2, "mpi": 3, "system": 4}
 
 
 def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,6 +55,12 @@ def scheduler(config: pytest.Config, log: Any, groups: Path) -> Any:
             if self._groups is None:
                 self._groups = json.loads(groups.read_text())
             return self._groups[nodeid] or nodeid
+
+        def _reschedule(self, node: Any) -> None:
+            # One in the place of a crashed worker may not have told its tests yet, when
+            # another one crashes: pytest-xdist would end the whole run with a KeyError.
+            if node in self.registered_collections:
+                super()._reschedule(node)
 
     # They are in order.
     config.option.loadscopereorder = False

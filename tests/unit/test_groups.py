@@ -1,13 +1,16 @@
 """Tests that belong together stay in one worker when several share the suite."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from groups import scheduler
 
 ROOT = Path(__file__).parents[2]
 ON_RANKS = {
@@ -84,3 +87,44 @@ def test_the_others_do_not_wait_for_them(workers):
     [with_ranks] = {worker for name in ON_RANKS for worker in workers[name]}
     elsewhere = {worker for name in FREE for worker in workers[name]} - {with_ranks}
     assert elsewhere
+
+
+class Worker:
+    """What the scheduler needs of a worker: it remembers what it was told to run."""
+
+    shutting_down = False
+    gateway = SimpleNamespace(id="gw")
+
+    def __init__(self):
+        self.told = []
+
+    def send_runtest_some(self, indices):
+        self.told += indices
+
+    def shutdown(self):
+        self.shutting_down = True
+
+
+def test_a_worker_that_crashes_while_another_ones_successor_starts_does_not_end_the_run(tmp_path):
+    groups = {f"test_{i}": "ranks" if i < 4 else "" for i in range(12)}
+    (tmp_path / "groups.json").write_text(json.dumps(groups))
+    config = SimpleNamespace(
+        option=SimpleNamespace(loadscopereorder=True), getvalue=lambda name: ["popen"] * 2
+    )
+    shared = scheduler(config, None, tmp_path / "groups.json")
+    first, second, third, fourth = (Worker() for _ in range(4))
+    for worker in (first, second):
+        shared.add_node(worker)
+        shared.add_node_collection(worker, list(groups))
+    shared.schedule()
+    for crashed, successor in ((first, third), (second, fourth)):
+        assert shared.remove_node(crashed) in groups
+        shared.add_node(successor)
+    for successor in (third, fourth):
+        shared.add_node_collection(successor, list(groups))
+        shared.schedule()
+    for worker in (third, fourth):
+        for index in worker.told:
+            shared.mark_test_complete(worker, index)
+    assert sorted(third.told + fourth.told) == list(range(12))
+    assert len({index in third.told for index in range(4)}) == 1

@@ -1,16 +1,15 @@
-"""What every search method promises, and what each is for."""
+"""What each search method is for; what all of them promise is in tests/contracts."""
 
-import json
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from agebo_hpc.errors import LaunchError, UsageError
+from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
 from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome
-from agebo_hpc.search.methods import METHODS, make_search
+from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
 from agebo_hpc.search.surrogates.objectives import finite_objectives
@@ -61,70 +60,6 @@ def run(search, num_evaluations, workers=4, tell=result):
         search.tell([done[-1]])
         running += search.ask(1)
     return done
-
-
-@pytest.mark.parametrize("method", METHODS)
-class TestEveryMethod:
-    def test_proposes_valid_configurations_with_ids_from_zero(self, method):
-        done = run(build(method), 40)
-        assert sorted(r.id for r in done)[:5] == [0, 1, 2, 3, 4]
-        for r in done:
-            SPACE.validate(r.evaluation.configuration.architecture)
-            values = r.evaluation.configuration.hyperparameters
-            assert values["batch_size"] in (32, 64, 128, 256, 512, 1024)
-            assert 0.001 <= values["learning_rate"] <= 0.1
-            assert values["num_processes"] in (1, 2, 4, 8)
-
-    def test_the_same_seed_gives_the_same_search_and_another_another(self, method):
-        assert run(build(method), 30) == run(build(method), 30)
-        other = SearchSettings(4, num_initial=4, population_size=8, sample_size=3, bayesian=FEW)
-        assert run(build(method), 30) != run(build(method, other), 30)
-
-    @pytest.mark.parametrize("at", [0, 3, 20])
-    def test_a_restored_search_proposes_what_the_unbroken_one_would(self, method, at):
-        unbroken = build(method)
-        if at:
-            run(unbroken, at)
-        restored = build(method)
-        restored.load_state(json.loads(json.dumps(unbroken.state())))
-        assert restored.pending == unbroken.pending
-        for search in (unbroken, restored):
-            search.tell([result(e) for e in list(search.pending.values())[:2]])
-        assert restored.ask(6) == unbroken.ask(6)
-
-    def test_failures_are_told_and_the_search_goes_on(self, method):
-        def tell(evaluation):
-            bad = evaluation.id % 3 == 0
-            return result(evaluation, status=Status.FAILED if bad else Status.DONE)
-
-        assert len(run(build(method), 30, tell=tell)) == 30
-
-    def test_goes_on_when_every_evaluation_fails(self, method):
-        run(build(method), 20, tell=lambda e: result(e, status=Status.NON_FINITE))
-
-    @pytest.mark.parametrize("status", [Status.CUT, Status.LOST])
-    def test_what_did_not_end_by_itself_stays_pending_and_is_not_learnt(self, method, status):
-        search = build(method)
-        [evaluation] = search.ask(1)
-        before = search.state()
-        search.tell([result(evaluation, status=status)])
-        assert search.state() == before
-        assert search.pending == {0: evaluation}
-
-    def test_proposes_only_as_many_processes_as_are_left(self, method):
-        search = build(method)
-        run(search, 20)
-        for largest in (2, 1, 4):
-            search.limit_processes(largest)
-            asked = {e.configuration.num_processes for e in search.ask(12)}
-            assert max(asked) <= largest
-            assert method != "random" or largest == 1 or len(asked) > 1
-
-    def test_too_few_ranks_for_every_choice_are_a_launch_error(self, method):
-        space = HYPERPARAMETERS.with_processes((2, 4))
-        search = make_search(method, SPACE, space, SETTINGS)
-        with pytest.raises(LaunchError, match="At most 1 ranks .* one of 2, 4"):
-            search.limit_processes(1)
 
 
 def test_architectures_are_random_until_the_population_is_full_then_children_of_it():

@@ -1,0 +1,126 @@
+"""Every executor under the same checks."""
+
+import os
+import threading
+from dataclasses import dataclass
+
+import contract_problem
+import loopback
+import pytest
+from contract_problem import EPOCHS, objective_of
+from executor_contract import SEED, ExecutorContract, GroupExecutorContract
+
+from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, Nursery
+from agebo_hpc.execution.mpi.executor import MPIExecutor
+from agebo_hpc.execution.mpi.protocol import Tag
+from agebo_hpc.execution.mpi.worker import serve
+from agebo_hpc.execution.serial import SerialExecutor
+from agebo_hpc.execution.steps.executor import StepsExecutor
+from agebo_hpc.execution.steps.launch import StepNode, StepSite
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
+from agebo_hpc.simulation.simulation import Simulated
+from agebo_hpc.simulation.virtual_clock import VirtualClock
+from agebo_hpc.training.trainer import Slot
+
+PROBLEM = f"{contract_problem.__file__}:problem"
+PAIRS = ((1, 2), (3, 4))
+
+
+class TestSerial(ExecutorContract):
+    @pytest.fixture
+    def runs(self):
+        return SerialExecutor(contract_problem.Trainer(), SEED)
+
+
+class TestMPI(GroupExecutorContract):
+    """The manager and four trainer ranks as threads of this process."""
+
+    @pytest.fixture
+    def runs(self):
+        loop = loopback.Loopback(5)
+        with loopback.installed():
+            workers = [
+                threading.Thread(
+                    target=serve,
+                    args=(
+                        loopback.world_of(loop, PAIRS, rank=rank),
+                        contract_problem.Trainer(),
+                        SEED,
+                        60.0,
+                    ),
+                    daemon=True,
+                )
+                for rank in range(1, 5)
+            ]
+            for worker in workers:
+                worker.start()
+            runs = MPIExecutor(loopback.world_of(loop, PAIRS))
+            # They leave when they are told to; as processes they would say so.
+            for rank in range(1, 5):
+                loop.say(rank, Tag.BYE)
+            yield runs
+            runs.close()
+            for worker in workers:
+                worker.join(30)
+                assert not worker.is_alive()
+
+
+@dataclass
+class Simulation:
+    """The same trainings, simulated."""
+
+    def simulate(self, evaluation, seed):
+        return Simulated(10.0, objective_of(evaluation, seed))
+
+
+class TestSimulated(GroupExecutorContract):
+    fails = False
+    seconds = 1e6
+
+    @pytest.fixture
+    def runs(self):
+        machine = Machine(num_groups=2, slots_per_group=2)
+        clock = VirtualClock(1000.0, charge=0.0)
+        return SimulatedExecutor(Simulation(), machine, clock, SEED, EPOCHS)
+
+
+class TestIsolated(ExecutorContract):
+    """One process that children are forked from, for all checks."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def trainer(tmp_path_factory):
+        request = SearchRequest(
+            None,
+            str(tmp_path_factory.mktemp("isolated") / "run"),
+            problem=PROBLEM,
+            isolation="child",
+            seed=SEED,
+            threads_per_slot=1,
+        )
+        nursery = Nursery(request)
+        yield ChildTrainer(nursery, Slot(1))
+        nursery.close()
+
+    @pytest.fixture
+    def runs(self, trainer):
+        return SerialExecutor(trainer, 0)
+
+
+class TestSteps(ExecutorContract):
+    """Real processes, by a launcher that starts one on this node."""
+
+    @pytest.fixture
+    def runs(self, tmp_path, monkeypatch):
+        launcher = tmp_path / "bin" / "mpiexec"
+        launcher.parent.mkdir()
+        launcher.write_text('#!/bin/sh\nshift 6\nexec "$@"\n')
+        launcher.chmod(0o755)
+        monkeypatch.setenv("PATH", os.pathsep.join([str(launcher.parent), os.environ["PATH"]]))
+        request = SearchRequest(None, str(tmp_path / "run"), problem=PROBLEM, seed=SEED)
+        site = StepSite((StepNode("node", 1, 1),), "mpiexec")
+        runs = StepsExecutor(request, contract_problem.problem, site)
+        yield runs
+        runs.close()
+        assert not (tmp_path / "run" / "steps").exists()
