@@ -224,21 +224,18 @@ def _settings(usual: Usual, options: dict[str, Any], asked: dict[str, Any]) -> S
 
     has_end = options["walltime"] is not None or options["max_evals"] is not None
     executor = usual.executor if options["executor"] == "auto" else options["executor"]
-    return Settings(
-        executor=executor,
-        workers=options["workers"] or usual.workers,
-        max_processes=options["max_processes"] or usual.max_processes,
-        allocation=options["allocation"] or usual.allocation,
-        walltime=HOURS if executor == "simulated" and not has_end else options["walltime"],
-        max_evals=options["max_evals"],
-        epochs=options["epochs"] or usual.epochs,
-        population=options["population"],
-        sample_size=options["sample_size"],
-        fixed=options["fixed"],
-        launch=options["launch"],
-        data_parallel=options["data_parallel"],
-        options={name: asked[name] for name in PASSED_ON if name in asked},
-    )
+    shared = {name: options[name] for name in OWN_SETTINGS if name != "preset"}
+    chosen = {
+        "executor": executor,
+        "workers": options["workers"] or usual.workers,
+        "max_processes": options["max_processes"] or usual.max_processes,
+        "allocation": options["allocation"] or usual.allocation,
+        "walltime": HOURS if executor == "simulated" and not has_end else options["walltime"],
+        "epochs": options["epochs"] or usual.epochs,
+        "launch": options["launch"],
+    }
+    passed_on = {name: asked[name] for name in PASSED_ON if name in asked}
+    return Settings(**{**shared, **chosen}, options=passed_on)
 
 
 def _print_findings(findings: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from agebo_hpc.errors import UsageError
@@ -36,6 +37,12 @@ class BayesianSettings:
     num_candidates: int = 10_000
     surrogate: str = "forest"
 
+    def __post_init__(self) -> None:
+        _check("kappa", self.kappa, self.kappa >= 0, "a number >= 0")
+        _check("trees", self.num_trees, self.num_trees >= 1, "at least 1")
+        _check_name("lie", self.lie, LIES)
+        _check_name("surrogate", self.surrogate, SURROGATES)
+
 
 @dataclass(frozen=True)
 class SearchSettings:
@@ -64,26 +71,18 @@ class SearchSettings:
     bayesian: BayesianSettings = field(default_factory=BayesianSettings)
 
     def __post_init__(self) -> None:
-        checks = [
-            ("seed", self.seed, self.seed >= 0, "an integer >= 0"),
-            ("population", self.population_size, self.population_size >= 1, "at least 1"),
-            (
-                "sample-size",
-                self.sample_size,
-                1 <= self.sample_size <= self.population_size,
-                f"1 to the population's {self.population_size}",
-            ),
-            ("mutation", self.mutation, self.mutation in MUTATION_KINDS, "any or nodes"),
-            ("kappa", self.bayesian.kappa, self.bayesian.kappa >= 0, "a number >= 0"),
-            ("lie", self.bayesian.lie, self.bayesian.lie in LIES, "one of " + ", ".join(LIES)),
-            ("trees", self.bayesian.num_trees, self.bayesian.num_trees >= 1, "at least 1"),
-            (
-                "surrogate",
-                self.bayesian.surrogate,
-                self.bayesian.surrogate in SURROGATES,
-                "one of " + ", ".join(SURROGATES),
-            ),
-        ]
-        for name, value, holds, allowed in checks:
-            if not holds:
-                raise UsageError(f"--{name} is {value}; give {allowed}.")
+        most = self.population_size
+        _check("seed", self.seed, self.seed >= 0, "an integer >= 0")
+        _check("population", most, most >= 1, "at least 1")
+        is_sample = 1 <= self.sample_size <= most
+        _check("sample-size", self.sample_size, is_sample, f"1 to the population's {most}")
+        _check_name("mutation", self.mutation, MUTATION_KINDS)
+
+
+def _check(name: str, value: object, holds: bool, allowed: str) -> None:
+    if not holds:
+        raise UsageError(f"--{name} is {value}; give {allowed}.")
+
+
+def _check_name(name: str, value: str, names: Collection[str]) -> None:
+    _check(name, value, value in names, "one of " + ", ".join(names))

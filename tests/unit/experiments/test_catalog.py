@@ -1,9 +1,11 @@
 """The experiments as data: each can be planned, and each search's words are the command line's."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from agebo_hpc.cli.experiment import experiment
 from agebo_hpc.cli.search import search
 from agebo_hpc.errors import InputMissingError, UsageError
 from agebo_hpc.experiments.backing import Backing, parse_backings
@@ -12,7 +14,9 @@ from agebo_hpc.experiments.extras import EXTRAS
 from agebo_hpc.experiments.figures import FIGURES
 from agebo_hpc.experiments.plan import plan, search_words, slug
 from agebo_hpc.experiments.settings import Settings, keep_settings
+from agebo_hpc.experiments.shared_options import OWN_SETTINGS, PASSED_ON, SET_FOR_EACH
 from agebo_hpc.experiments.variants import VARIANTS, Variant, age
+from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.simulation.recorded.table import read_table
 
@@ -196,3 +200,60 @@ def test_a_backing_is_a_data_set_or_a_table_with_its_problems(tmp_path):
         parse_backings("fcnet:nowhere.parquet")
     with pytest.raises(UsageError, match="name the table's file"):
         parse_backings("fcnet:")
+
+
+def a_value(record):
+    """Return a value of an option that is not its default, as a word."""
+    if record.kind is bool:
+        return []
+    if record.choices:
+        return [next(name for name in record.names if name != record.default)]
+    texts = {"class_weights": "balanced", "label_smoothing": "0.25", "dropout": "0.25"}
+    return [texts.get(record.name, "3")]
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+def test_what_a_search_accepts_an_experiment_hands_on(name):
+    record = OPTIONS[name]
+    data = experiment.make_context("experiment", [record.spelling, *a_value(record)]).params
+    settings = Settings(walltime=60.0, options={name: data[name]})
+    words = search_words(Variant("AgEBO"), LOGNORMAL, settings, seed=1)
+    handed_on = search.make_context("search", [*words, "--out", "run"]).params[name]
+    assert handed_on == data[name] != record.default
+
+
+def test_every_option_of_a_search_is_an_experiments_or_follows_from_it():
+    assert {*OWN_SETTINGS, *PASSED_ON, *SET_FOR_EACH} == set(OPTIONS)
+    known = {each.name for each in experiment.params}
+    assert {*OWN_SETTINGS, *PASSED_ON} <= known
+
+
+def test_a_method_keeps_the_option_that_makes_it():
+    settings = Settings(walltime=60.0, options={"kappa": 0.5})
+    variant = next(each for each in VARIANTS if each.name == "AgEBO kappa=19.6")
+    request, _ = request_of(search_words(variant, LOGNORMAL, settings, seed=1))
+    assert request.kappa == 19.6
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"kappa": -1.0}, "--kappa is -1.0; give 0 or more"), ({"rank_lifetime": 9.0}, "simulated")],
+)
+def test_an_option_that_no_search_would_take_is_refused_before_the_first(options, said):
+    with pytest.raises(UsageError, match=said):
+        Settings(executor="mpi", walltime=60.0, options=options)
+
+
+def test_searches_of_a_directory_are_alike_in_what_is_handed_on_too(tmp_path):
+    keep_settings(tmp_path, Settings(walltime=60.0, options={"kappa": 0.5}))
+    keep_settings(tmp_path, Settings(walltime=60.0, options={"kappa": 0.5, "max_memory": 4.0}))
+    with pytest.raises(UsageError, match=r"kappa 0.5; now it is 0.001"):
+        keep_settings(tmp_path, Settings(walltime=60.0))
+
+
+def test_settings_of_an_earlier_version_are_read(tmp_path):
+    old = {"executor": "simulated", "workers": 128, "walltime": 60.0}
+    (tmp_path / "settings.json").write_text(json.dumps(old))
+    keep_settings(tmp_path, Settings(walltime=60.0))
+    with pytest.raises(UsageError, match="trees 10; now it is 3"):
+        keep_settings(tmp_path, Settings(walltime=60.0, options={"trees": 3}))

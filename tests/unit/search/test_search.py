@@ -205,19 +205,19 @@ def test_where_most_objectives_are_equal_the_others_keep_theirs():
 
 
 @pytest.mark.parametrize(
-    ("settings", "text"),
+    ("kind", "settings", "text"),
     [
-        ({"sample_size": 0}, "sample-size is 0"),
-        ({"population_size": 5, "sample_size": 6}, "sample-size is 6"),
-        ({"seed": -1}, "seed is -1"),
-        ({"mutation": "all"}, "mutation is all"),
-        ({"bayesian": BayesianSettings(kappa=-1)}, "kappa is -1"),
-        ({"bayesian": BayesianSettings(kappa=math.nan)}, "kappa is nan"),
-        ({"bayesian": BayesianSettings(lie="median")}, "lie is median"),
-        ({"bayesian": BayesianSettings(num_trees=0)}, "trees is 0"),
-        ({"bayesian": BayesianSettings(surrogate="gp")}, "surrogate is gp"),
+        (SearchSettings, {"sample_size": 0}, "sample-size is 0"),
+        (SearchSettings, {"population_size": 5, "sample_size": 6}, "sample-size is 6"),
+        (SearchSettings, {"seed": -1}, "seed is -1"),
+        (SearchSettings, {"mutation": "all"}, "mutation is all"),
+        (BayesianSettings, {"kappa": -1}, "kappa is -1"),
+        (BayesianSettings, {"kappa": math.nan}, "kappa is nan"),
+        (BayesianSettings, {"lie": "median"}, "lie is median"),
+        (BayesianSettings, {"num_trees": 0}, "trees is 0"),
+        (BayesianSettings, {"surrogate": "gp"}, "surrogate is gp"),
     ],
 )
-def test_settings_out_of_range_are_refused_by_name(settings, text):
+def test_settings_out_of_range_are_refused_by_name(kind, settings, text):
     with pytest.raises(UsageError, match=text):
-        SearchSettings(**settings)
+        kind(**settings)
