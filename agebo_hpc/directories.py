@@ -28,7 +28,7 @@ def new_directory(path: str | Path, replace: bool = False) -> Iterator[Path]:
     Parameters
     ----------
     path
-        Where; a link is followed. An empty directory may be there.
+        Where the directory is made; a link is followed. An empty directory may be there.
     replace
         Whether a directory that holds something is replaced. At every moment the old one or the
         new one is there under its name, also after a kill; where the file system cannot

@@ -105,7 +105,7 @@ def new_file(path: str | Path, seekable: bool = False) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
     seekable
         Whether the writer goes back in what it wrote.
 
@@ -273,14 +273,14 @@ def open_own(path: Path, flags: int) -> int:
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
     flags
-        Of open(2).
+        Flags of open(2).
 
     Returns
     -------
     int
-        The descriptor.
+        Descriptor of the open file.
 
     Raises
     ------

@@ -34,11 +34,11 @@ def generator(seed: int, evaluation_id: int, stream: Stream, *position: int) -> 
     Parameters
     ----------
     seed
-        Of the search, >= 0.
+        Seed of the search, >= 0.
     evaluation_id
-        >= 0.
+        Id of the evaluation, >= 0.
     stream
-        The purpose.
+        Purpose of the draws; each has a stream of its own.
     position
         Integers >= 0 that tell draws of one purpose apart, such as epoch and rank.
     """

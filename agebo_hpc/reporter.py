@@ -52,7 +52,7 @@ class StreamReporter:
     Parameters
     ----------
     stream
-        Text output.
+        Stream of text that is written to.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -18,9 +18,9 @@ def best_share(frame: pd.DataFrame, share: float = TOP_SHARE, at_least: int = 1)
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     share
-        Of the scored evaluations, in (0, 1], rounded up.
+        Share of the scored evaluations, in (0, 1], rounded up.
     at_least
         How many rows at least, where there are as many.
     """
@@ -74,7 +74,7 @@ def learning_curves(frame: pd.DataFrame, num: int = 5) -> pd.DataFrame:
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     num
         How many of the best at most, >= 1.
 

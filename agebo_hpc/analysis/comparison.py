@@ -19,7 +19,7 @@ def common_end(methods: Mapping[str, Sequence[pd.DataFrame]], axis: str) -> floa
     Parameters
     ----------
     methods
-        By method, the trajectory of each of its searches (see
+        The trajectory, by method, of each of its searches (see
         `agebo_hpc.analysis.tables.trajectory`); none of them empty.
     axis
         ``seconds`` or ``number``.
@@ -36,7 +36,7 @@ def bands(
     Parameters
     ----------
     methods, axis
-        As for `common_end`.
+        See `common_end`.
     num_points
         How many points of the axis, >= 2.
 
@@ -76,7 +76,7 @@ def rank_tests(
     Parameters
     ----------
     methods, axis
-        As for `common_end`.
+        See `common_end`.
 
     Returns
     -------

@@ -14,7 +14,7 @@ def training_times(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def failure_causes(frame: pd.DataFrame, num: int = 10) -> pd.DataFrame:
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     num
         How many at most, >= 1.
 

@@ -21,7 +21,7 @@ def history_csv(frame: pd.DataFrame, columns: Sequence[str] = ()) -> str:
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     columns
         Which columns, in this order; none: all.
 

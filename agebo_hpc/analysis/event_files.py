@@ -40,7 +40,7 @@ def write_event_files(runs: Mapping[str, Run], directory: Path) -> list[Path]:
     Parameters
     ----------
     runs
-        By label, which becomes the name of a subdirectory.
+        Runs by label, which becomes the name of a subdirectory.
     directory
         Made where needed.
 

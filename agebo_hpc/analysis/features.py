@@ -19,7 +19,7 @@ class Features:
     Attributes
     ----------
     matrix : ndarray of shape (rows, columns), float64
-        Finite.
+        One row for each evaluation, one column for each feature; all finite.
     groups
         The columns of each variable (a decision or a hyperparameter), by its name.
     """
@@ -41,7 +41,7 @@ def features(frame: pd.DataFrame, space: ArchitectureSpace | None = None) -> Fea
     frame
         A history, or rows of one.
     space
-        Of the architectures; None: unknown.
+        Space of the architectures; None: it is not known.
     """
     require_columns(frame, ["architecture"])
     decisions = np.asarray(list(frame["architecture"]), dtype=int).reshape(len(frame), -1)

@@ -24,7 +24,7 @@ def high_threshold(
     methods
         Histories by method; each method has a scored evaluation.
     quantile
-        In [0, 1]; 0.99 in the paper.
+        Quantile of the objectives, in [0, 1]; 0.99 in the paper.
     """
     return min(
         float(np.quantile(np.concatenate([scored(f)["objective"] for f in frames]), quantile))
@@ -40,11 +40,11 @@ def high_performers(
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     threshold
         See `high_threshold`; an objective equal to it is not above.
     lives
-        As for `agebo_hpc.analysis.tables.trajectory`.
+        See `agebo_hpc.analysis.tables.trajectory`.
 
     Returns
     -------

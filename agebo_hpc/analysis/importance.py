@@ -29,9 +29,9 @@ def importance(frame: pd.DataFrame, space: ArchitectureSpace | None = None) -> p
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     space
-        As for `agebo_hpc.analysis.features.features`.
+        See `agebo_hpc.analysis.features.features`.
 
     Returns
     -------
@@ -84,9 +84,9 @@ def map_of_best(
     runs
         Histories over the same space, by label.
     space
-        As for `agebo_hpc.analysis.features.features`.
+        See `agebo_hpc.analysis.features.features`.
     share, at_least
-        As for `agebo_hpc.analysis.best_share.best_share`.
+        See `agebo_hpc.analysis.best_share.best_share`.
 
     Returns
     -------

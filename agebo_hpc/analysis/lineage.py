@@ -29,7 +29,7 @@ class Evolution:
     Attributes
     ----------
     seed
-        Of the search.
+        Seed of the search, >= 0.
     population_size, sample_size
         P and S, 1 <= S <= P.
     """
@@ -75,7 +75,7 @@ def lineage(
         How many results the search knew of when it proposed an evaluation, by id: to find the
         other parents by repeating draws. None: they are unknown.
     evolution
-        Of the search.
+        How the search evolved.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def ancestors(table: pd.DataFrame, evaluation_id: int) -> list[int]:
     table
         What `lineage` gives.
     evaluation_id
-        Of the youngest.
+        Id of the youngest.
     """
     parents = dict(zip(table["evaluation_id"], table["parent_id"], strict=True))
     line = [evaluation_id]
@@ -184,7 +184,7 @@ def population(
     table
         What `lineage` gives for it.
     size
-        P.
+        Size P of the population.
     num_points
         After how many results, spread evenly, it is described at most, >= 2.
 

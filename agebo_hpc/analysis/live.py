@@ -13,7 +13,7 @@ def sparkline(values: np.ndarray, width: int = 60) -> str:
     Parameters
     ----------
     values : ndarray of shape (n,), float64
-        Finite.
+        Numbers to draw, all finite.
     width
         Characters, >= 1; fewer are returned if there are fewer values.
 

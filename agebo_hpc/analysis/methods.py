@@ -18,7 +18,7 @@ def by_method(runs: Mapping[str, Run]) -> dict[str, list[str]]:
     Parameters
     ----------
     runs
-        By label.
+        Runs by label.
 
     Returns
     -------

@@ -19,9 +19,9 @@ def occupation(frame: pd.DataFrame, capacity: Sequence[Capacity]) -> pd.DataFram
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     capacity
-        Of each life.
+        Start, end and number of slots of each life.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def slot_shares(occupied: pd.DataFrame, seconds: float) -> pd.DataFrame:
     occupied
         What `occupation` gives.
     seconds
-        Of search, > 0.
+        Seconds of search, > 0.
 
     Returns
     -------
@@ -76,9 +76,9 @@ def utilisation(
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     capacity
-        Of each life.
+        Start, end and number of slots of each life.
     num_bins
         How many spans, >= 1.
 

@@ -27,7 +27,7 @@ class Run:
     Attributes
     ----------
     path, label
-        Where it is, and what it is called in tables and figures.
+        Directory of the run, and its name in tables and figures.
     config
         All that was asked.
     status

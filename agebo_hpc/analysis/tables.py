@@ -77,7 +77,7 @@ def trajectory(frame: pd.DataFrame, lives: Sequence[Interval] | None = None) -> 
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     lives
         Start and end of each life of the search; None: one life from the first submission on.
 
@@ -112,7 +112,7 @@ def top_configurations(
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     num
         How many at most, >= 1.
     describe
@@ -168,16 +168,16 @@ def busy_share(
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     num_slots
         Slots that could train at once, >= 1.
     lives
-        As for `trajectory`.
+        See `trajectory`.
 
     Returns
     -------
     float
-        In [0, 1] where the times are right; NaN where nothing is finished.
+        The busy share, in [0, 1] where the times are right; NaN where nothing is finished.
     """
     if frame.empty:
         return float("nan")

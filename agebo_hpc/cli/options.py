@@ -69,7 +69,7 @@ class GroupedOption(click.Option):
     Parameters
     ----------
     group
-        The heading.
+        Heading under which help lists the option.
     usual
         Whether the short help shows it.
     """
@@ -178,7 +178,7 @@ def record_options(
     Parameters
     ----------
     records
-        In the order of the help.
+        Records in the order of the help.
     required, hidden
         Names of those that must be given, and of those that the help leaves out.
     """

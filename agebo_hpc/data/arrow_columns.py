@@ -42,7 +42,7 @@ def series_of(column: pyarrow.ChunkedArray) -> pd.Series:
     Parameters
     ----------
     column
-        Any type.
+        An Arrow column of any type.
     """
     import pyarrow
     import pyarrow.compute

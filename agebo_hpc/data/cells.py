@@ -24,13 +24,13 @@ def normal(column: pd.Series) -> pd.Series:
     Parameters
     ----------
     column
-        Any dtype.
+        A column of any dtype.
 
     Returns
     -------
     Series of shape (rows,)
-        Of the same index and name. Real numbers, whole numbers and booleans of this machine's
-        byte order (of nullable dtypes where cells are missing), naive UTC datetime64,
+        A column with the same index and name: real numbers, whole numbers and booleans of this
+        machine's byte order (of nullable dtypes where cells are missing), naive UTC datetime64,
         timedelta64, text, or a category of one of these.
 
     Raises

@@ -44,11 +44,11 @@ class CodeColumn:
     size
         Number of codes, 0 among them.
     values
-        Of numbers: those with the codes 1, 2, ... in increasing order; empty for a category.
+        For numbers, those with the codes 1, 2, ... in increasing order; empty for a category.
     missing
         Code of a missing number; 0 where none was missing in training.
     ranks
-        Of a category: code of each level of its encoder; empty: 1, 2, ... in their order.
+        For a category, the code of each level of its encoder; empty: 1, 2, ... in their order.
     """
 
     column: str

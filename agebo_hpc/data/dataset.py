@@ -59,7 +59,7 @@ class DataSet:
     class_labels
         Original labels, by class index; None for a regression.
     feature_names, num_features, num_outputs
-        Of the network: inputs, and classes (1 for a regression).
+        Names and number of a network's inputs, and its number of outputs: classes, or 1.
     num_rows
         Part -> rows.
     preprocessing
@@ -69,7 +69,7 @@ class DataSet:
     has_checksums
         Whether damage of the arrays can be told; the first files had no checksums.
     created, agebo_hpc_version
-        When (ISO 8601, UTC) and by which version it was made.
+        When it was made (ISO 8601, UTC), and by which version.
     schema
         All of the description, as plain data.
     """

@@ -52,7 +52,7 @@ def read_dates(texts: pyarrow.Array, order: str) -> tuple[Times, NDArray[np.bool
     times : ndarray of shape (texts,), datetime64[us]
         UTC, years 1 to 9999; NaT where a text does not fit.
     read : ndarray of shape (texts,), bool
-        Where a text fits and is a date of the calendar.
+        Whether a text fits and is a date of the calendar.
     """
     import pyarrow.compute as compute
 

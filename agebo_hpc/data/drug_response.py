@@ -58,11 +58,11 @@ def sensitivity(ic50: pd.DataFrame, features: pd.DataFrame, rows: int, seed: int
     Parameters
     ----------
     ic50, features
-        As in the package.
+        Tables of the package: responses, and features of cell lines.
     rows
-        Of a sample without replacement.
+        Number of rows of a sample without replacement.
     seed
-        Of the sample.
+        Seed of the sample, >= 0.
 
     Returns
     -------
@@ -83,11 +83,11 @@ def drug_pairs(ic50: pd.DataFrame, features: pd.DataFrame, rows: int, seed: int)
     Parameters
     ----------
     ic50, features
-        As in the package.
+        Tables of the package: responses, and features of cell lines.
     rows
         Pairs in a sample without replacement of all ordered pairs of different drugs.
     seed
-        Of the sample.
+        Seed of the sample, >= 0.
 
     Returns
     -------

@@ -171,9 +171,9 @@ class TargetMeanEncoder:
     means
         One row for each level, one number for each feature.
     default
-        For a level that training did not have: the mean of the target.
+        What a level that training did not have becomes: the mean of the target.
     center, scale
-        Of each feature over the training part.
+        Mean and deviation of each feature over the training part.
     """
 
     kind: ClassVar[str] = "category"
@@ -199,7 +199,7 @@ class TargetMeanEncoder:
         target
             Class indices (integer) or real values (float), shape (rows,).
         seed
-            Of the folds.
+            Seed of the folds, >= 0.
         reading
             How its cells are read.
 

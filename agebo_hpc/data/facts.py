@@ -23,8 +23,8 @@ class ColumnFacts:
     Attributes
     ----------
     name, kind
-        Of the column; ``"number"``, ``"boolean"``, ``"duration"``, ``"date"``, ``"category"``
-        or ``"category (text)"``.
+        Name of the column, and its kind: ``"number"``, ``"boolean"``, ``"duration"``, ``"date"``,
+        ``"category"`` or ``"category (text)"``.
     levels
         Number of distinct levels of a category, None of other kinds.
     low, high

@@ -101,7 +101,7 @@ def read_prepared(path: Path) -> tuple[dict[str, Any], dict[str, Extent]]:
     Returns
     -------
     schema : dict
-        As written, with ``created`` and ``agebo_hpc_version``.
+        The description as it was written, with ``created`` and ``agebo_hpc_version``.
     extents : dict
         ``"train/x"`` and so on -> `Extent`.
 

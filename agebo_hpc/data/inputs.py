@@ -25,7 +25,7 @@ class InputRange:
     Attributes
     ----------
     name
-        Of the input.
+        Name of the input.
     start, stop
         First feature, and the one after the last.
     alike

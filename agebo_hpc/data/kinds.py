@@ -49,7 +49,7 @@ class Wish:
     form
         ``"number"``, ``"date"``, ``"level"``, ``"text"``, or nothing: the cells decide.
     order
-        Of a date: ``"ymd"``, ``"dmy"``, ``"mdy"``, or nothing.
+        Order of a date's parts: ``"ymd"``, ``"dmy"``, ``"mdy"``, or nothing.
     decimal
         Decimal mark of numbers in text, or nothing.
     missing

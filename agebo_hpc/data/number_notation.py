@@ -90,7 +90,7 @@ class NumberNotation:
         numbers : ndarray of shape (texts,), float64
             NaN where a text does not fit; infinite where it says so. 45% is 0.45.
         read : ndarray of shape (texts,), bool
-            Where a text fits.
+            Whether a text fits.
         """
         import pyarrow
         import pyarrow.compute as compute

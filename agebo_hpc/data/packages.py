@@ -19,14 +19,14 @@ def pip_download(requirement: str, directory: Path) -> Path:
     Parameters
     ----------
     requirement
-        As in ``"name==1.0"``.
+        Name and version, as in ``"name==1.0"``.
     directory
-        Where it is put.
+        Where the archive is put.
 
     Returns
     -------
     Path
-        The archive.
+        Path of the archive.
 
     Raises
     ------

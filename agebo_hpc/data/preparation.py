@@ -68,7 +68,7 @@ class PrepareOptions:
         Groups of names of inputs that hold the same kind of columns in the same order: they are
         encoded alike and have equal shape.
     seed
-        Of the split and of cross-fitting, >= 0.
+        Seed of the split and of cross-fitting, >= 0.
     force
         Whether an existing output file is replaced.
     """

@@ -136,12 +136,12 @@ class Preprocessing:
         frame
             Has at least `columns`; others are ignored.
         crossfitted
-            For training rows: column -> its features of shape (rows, ...), used as they are.
+            For training rows, column -> its features of shape (rows, ...), used as they are.
 
         Returns
         -------
         ndarray of shape (rows, num_features), float32
-            All finite.
+            The features, all finite.
 
         Raises
         ------
@@ -323,7 +323,7 @@ def fit_crossfitted(
     one_hot_levels
         Most levels of a category that is one-hot encoded, >= 1.
     seed
-        Of the folds of the cross-fitted target means.
+        Seed of the folds of the cross-fitted target means.
     division
         Inputs that the columns belong to; None: one. Columns are compared with others of their
         input, and those of inputs that are alike are encoded alike.

@@ -22,9 +22,9 @@ class Reading:
         a category whose levels are values (0.50 is 0.5); ``"text"``: one whose levels are texts
         exactly as they came; ``"before"``: a category as it was read before readings were stored.
     decimal, thousands, affix
-        Of the form number, see `NumberNotation`.
+        For numbers, see `NumberNotation`.
     order
-        Of the form date, one of `agebo_hpc.data.date_notation.ORDERS`.
+        For dates, one of `agebo_hpc.data.date_notation.ORDERS`.
     missing
         Texts that stand for a missing cell, besides those that always do.
     """

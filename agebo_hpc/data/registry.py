@@ -37,14 +37,14 @@ class KnownSet:
     Attributes
     ----------
     name
-        On the command line.
+        Name on the command line.
     rows, columns
-        Of the table, features only. Of a set that is drawn, rows that are drawn unless told
-        otherwise.
+        Size of the table, features only; for a set that is drawn, how many rows are drawn unless
+        told otherwise.
     task, target
         What is predicted.
     source, licence
-        For people.
+        Where it is from and what its licence is, for people to read.
     load
         Downloads the table: called with this record and a seed. A set that is drawn gets as many
         rows as the record says.
@@ -332,7 +332,8 @@ def fetch_dataset(
     options
         Split, seed and force are used; the record says the rest.
     rows
-        Of a seeded sample; None: what the record says, which is all unless the set is drawn.
+        Number of rows of a seeded sample; None: what the record says, which is all unless the set
+        is drawn.
 
     Raises
     ------

@@ -20,7 +20,7 @@ def parse_split(text: str) -> Split:
     Parameters
     ----------
     text
-        As in ``"0.42,0.25,0.33"``.
+        Shares of training, validation and test, as in ``"0.42,0.25,0.33"``.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def split_rows(
     split
         Share of each part, sum 1.
     seed
-        Of the NumPy generator that is used.
+        Seed of the NumPy generator that is used, >= 0.
     classes
         Class index of each row, shape (rows,): every class is divided by the same shares, and
         every part gets a row at least of each class that has three. None: all rows are alike.

@@ -45,7 +45,7 @@ def read_table(
     Returns
     -------
     DataFrame
-        At least one row; unique column names that are text.
+        A table of at least one row, with unique column names that are text.
 
     Raises
     ------

@@ -213,7 +213,7 @@ class ClassCoding:
     Attributes
     ----------
     name, labels
-        Of the target column, and its classes in order.
+        Name of the target column, and its classes in order.
     reading
         How a cell's class is known: by its value, or by its text exactly as it came.
     """

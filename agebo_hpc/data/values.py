@@ -55,7 +55,7 @@ def as_numbers(column: pd.Series, reading: Reading = NUMBER) -> NDArray[np.float
     column
         Numbers, booleans (0 and 1), durations (seconds) or text in the reading's notation.
     reading
-        Of a numeric kind.
+        How the cells are read; its kind is a numeric one.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def as_times(column: pd.Series, reading: Reading = DATE) -> pd.Series:
     Returns
     -------
     Series of shape (rows,), datetime64
-        Of any year from 1 to 9999.
+        Times of any year from 1 to 9999.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def run_smoke(report: Callable[[Check], None], limit: float, reporter: Reporter)
     limit
         Seconds, > 0, for one check.
     reporter
-        Of each rank; tells which check did not end.
+        The reporter of each rank; it tells which check did not end.
 
     Raises
     ------

@@ -15,7 +15,7 @@ class Backoff:
     Parameters
     ----------
     longest
-        Of a sleep, seconds; `QUICK` for one that others wait for.
+        Longest sleep, seconds; `QUICK` for one that others wait for.
     """
 
     SHORTEST = 2e-5

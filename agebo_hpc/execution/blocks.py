@@ -46,7 +46,7 @@ def least_busy_block(
     free, reserved
         Positions where nothing runs, and those that a waiting evaluation has reserved.
     size, num_slots
-        As in `first_block`.
+        See `first_block`.
 
     Returns
     -------

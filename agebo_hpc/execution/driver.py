@@ -54,8 +54,8 @@ class Driver:
     on_change
         Called often, with what was just finished.
     refill_seconds
-        Of the latest results: from the result's arrival until its slots had their next
-        evaluation.
+        How long refilling took for each of the latest results: from the result's arrival until its
+        slots had their next evaluation.
     """
 
     bookkeeper: Bookkeeper

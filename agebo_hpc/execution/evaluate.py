@@ -27,7 +27,7 @@ class TrainingError(Exception):
     Attributes
     ----------
     status
-        Of the evaluation.
+        Status of the evaluation.
     text
         The traceback there, or the reason in words.
     is_echo

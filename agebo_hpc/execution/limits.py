@@ -66,9 +66,9 @@ class StopFile:
     Parameters
     ----------
     path
-        Where it is looked for.
+        Path at which the file is looked for.
     clock
-        Seconds, rising.
+        Returns the time in seconds; it never jumps back.
     """
 
     SECONDS = 1.0
@@ -94,7 +94,7 @@ class Budget:
     Attributes
     ----------
     seconds
-        From the start of the life; None: without end.
+        Seconds from the start of the life; None: there is no limit.
     completes
         Whether a search that has used it up is complete, and not only stopped.
     """
@@ -121,7 +121,7 @@ class Limits:
     interrupt
         Tells whether a signal came.
     clock
-        Seconds, rising.
+        Returns the time in seconds; it never jumps back.
     stop_file
         Looked for now and then; None: nowhere.
     size_of
@@ -244,9 +244,9 @@ def check_success(results: Sequence[Result], run: RunDirectory) -> None:
     Parameters
     ----------
     results
-        Of all lives.
+        Results of all lives.
     run
-        Where the search is kept, for the message.
+        The run directory, for the message.
 
     Raises
     ------

@@ -147,7 +147,7 @@ class Placement:
         Returns
         -------
         list of (evaluation id, slots)
-            As of `start_waiting`.
+            What `start_waiting` gives.
         """
         number = self._running.pop(evaluation_id)
         group = self._groups[number]

@@ -24,7 +24,7 @@ class SerialExecutor(Executor):
     trainer
         Trains the evaluations.
     seed
-        Of the search.
+        Seed of the search, >= 0.
     max_memory
         GiB of its own that this process may have; None: a share of the node's memory.
     """
@@ -121,7 +121,7 @@ def make_result(
     ending
         How it ended.
     times
-        When it was submitted and started, seconds since 1970.
+        Times at which it was submitted and started, seconds since 1970.
     ranks
         World ranks, leader first.
     """

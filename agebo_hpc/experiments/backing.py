@@ -31,11 +31,11 @@ class Kind:
     Attributes
     ----------
     datasets
-        From its file or directory to the data sets to take where none is named.
+        Function of its file or directory that gives the data sets to take where none is named.
     defaults
         Hyperparameters of AgE, in place of the space's own.
     factors
-        By data set, what durations are multiplied with, so that a training by one process with
+        What durations are multiplied with, by data set, so that a training by one process with
         these hyperparameters takes about the 27 minutes of AgEBO-Tabular's AgE-1.
     """
 
@@ -89,13 +89,13 @@ class Backing:
     Attributes
     ----------
     label
-        Of the problem, in tables and as the name of a directory.
+        Name of the problem, in tables and as the name of a directory.
     data
         The prepared data set; None for a table.
     simulate
-        As for ``agebo-hpc search --simulate``; None for a data set.
+        What ``agebo-hpc search --simulate`` takes; None for a data set.
     preset
-        Whose spaces are searched, where the table has none of its own.
+        Preset whose spaces are searched where the table has none of its own.
     defaults
         Hyperparameters of AgE, in place of the space's own.
     """
@@ -144,7 +144,7 @@ def parse_backings(text: str, preset: str = "v1") -> list[Backing]:
     text
         ``DATA.h5``, or as for ``--simulate``, where the data set may be left out.
     preset
-        Whose spaces are searched, where a table has none of its own.
+        Preset whose spaces are searched where a table has none of its own.
 
     Raises
     ------

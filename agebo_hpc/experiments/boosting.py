@@ -36,7 +36,7 @@ def boosters(data: str | Path, seed: int) -> list[dict[str, Any]]:
     data
         A prepared data set; text columns reach the trees encoded as the networks get them.
     seed
-        Of the trees.
+        Seed of the trees, >= 0.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def tuned_booster(data: str | Path, seed: int, budget: float) -> dict[str, Any]:
     Parameters
     ----------
     data, seed
-        As for `boosters`; the settings are drawn from the seed too.
+        See `boosters`; the settings are drawn from the seed too.
     budget
         Seconds of the choice.
     """

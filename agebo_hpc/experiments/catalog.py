@@ -35,15 +35,15 @@ class Experiment:
     Attributes
     ----------
     name
-        On the command line.
+        Name on the command line.
     title, shows
-        In a heading, and what of the papers it repeats.
+        Its heading, and what of the papers it repeats.
     variants
         What is run.
     baseline
         Name of the variant whose median result the others have to reach; empty: none.
     columns
-        Of the table of methods: measures of runs.
+        Columns of the table of methods: measures of runs.
     findings
         What was published.
     figures
@@ -68,7 +68,7 @@ class Experiment:
         Parameters
         ----------
         names
-            Of its own variants or of `VARIANTS`; the first is the baseline where the
+            Names of its own variants or of `VARIANTS`; the first is the baseline where the
             experiment's is not among them.
 
         Raises
@@ -95,7 +95,7 @@ class Experiment:
         largest
             Slots of a worker, the largest n.
         workers
-            Of the experiment.
+            Number of workers of the experiment, >= 1.
 
         Raises
         ------

@@ -28,13 +28,13 @@ class Conduct:
     Attributes
     ----------
     experiment
-        As in the catalog.
+        An experiment of the catalog.
     backings
         One for each problem; their labels differ.
     settings
-        Of all searches.
+        Settings of all searches.
     seeds
-        Of each method on each problem.
+        Seeds of each method on each problem.
     out
         Directory of searches and results; several experiments share one, and their searches.
     """

@@ -38,13 +38,13 @@ class Shown:
     Attributes
     ----------
     tables
-        By the name of the file.
+        Tables by the name of the file.
     figures
-        By the name of the file.
+        Figures by the name of the file.
     findings
-        As of `agebo_hpc.experiments.findings.evaluate`; None: no further ones.
+        What `agebo_hpc.experiments.findings.evaluate` gives; None: there are no further findings.
     remarks
-        Sentences.
+        Sentences that stand below.
     """
 
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)

@@ -33,11 +33,11 @@ class Subject:
     Attributes
     ----------
     searches
-        Of one problem.
+        Searches of one problem.
     runs
         What `agebo_hpc.experiments.measures.measure` gives for them.
     settings
-        Of all of them.
+        Settings of all of them.
     """
 
     searches: Sequence[Searched]
@@ -129,7 +129,7 @@ def dots_figure(runs: pd.DataFrame, names: Sequence[str]) -> Figure:
     Parameters
     ----------
     runs
-        Of one problem.
+        Runs of one problem.
     names
         Columns of it.
     """

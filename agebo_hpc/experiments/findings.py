@@ -53,7 +53,7 @@ def evaluate(findings: Sequence[Finding], runs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     findings
-        With the labels of the runs; those whose methods were not run are left out.
+        Findings, with the labels of the runs; those whose methods were not run are left out.
     runs
         What `agebo_hpc.experiments.measures.measure` gives.
 

@@ -35,9 +35,9 @@ class Searched:
     planned
         What it was.
     run
-        What happened.
+        The run, as it was read.
     trajectory
-        As of `agebo_hpc.analysis.tables.trajectory`.
+        What `agebo_hpc.analysis.tables.trajectory` gives.
     """
 
     planned: Planned
@@ -78,9 +78,9 @@ def measure(searches: Sequence[Searched], settings: Settings, baseline: str = ""
     Parameters
     ----------
     searches
-        Of all problems, methods and seeds.
+        Searches of all problems, methods and seeds.
     settings
-        Of all of them.
+        Settings of all of them.
     baseline
         Method whose median result the others have to reach; empty: none.
 

@@ -27,7 +27,7 @@ class Planned:
     problem, method
         Labels of backing and variant.
     seed
-        Of the search.
+        Seed of the search, >= 0.
     path
         Its run directory; the variant's directory is shared by all experiments in a directory.
     workers
@@ -35,7 +35,7 @@ class Planned:
     launcher
         Words that start its ranks.
     words
-        Of ``agebo-hpc search``, without ``--out``.
+        Words of ``agebo-hpc search``, without ``--out``.
     """
 
     problem: str
@@ -88,9 +88,9 @@ def plan(
     backings
         One for each problem.
     settings
-        Of all searches.
+        Settings of all searches.
     seeds
-        Of each method.
+        Seeds of each method.
     out
         The experiment's directory.
     """

@@ -74,13 +74,13 @@ def run_all(
     Parameters
     ----------
     jobs
-        In the order in which they are started.
+        Jobs in the order in which they are started.
     num_at_once
         How many run at the same time, >= 1.
     interrupt
         Tells whether to stop; what runs is then told to save and leave.
     threads
-        Of each process; None: as many as it takes.
+        Threads of each process; None: as many as it takes.
     say
         Called with a line for each job that ends.
 

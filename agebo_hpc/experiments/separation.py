@@ -66,8 +66,8 @@ class Separation:
     chance
         The mean share when the problems' names are shuffled among the searches.
     p
-        Of a permutation test of the mean share, one-sided. Searches share neighbours, so their
-        shares do not count as independent.
+        p value of a one-sided permutation test of the mean share. Searches share neighbours, so
+        their shares do not count as independent.
     """
 
     shares: pd.DataFrame
@@ -81,7 +81,7 @@ def separation(searches: Sequence[Searched]) -> Separation:
     Parameters
     ----------
     searches
-        Of problems with one space, several of each.
+        Searches of problems with one space, several of each.
     """
     best = [best_share(s.run.history, at_least=AT_LEAST) for s in searches]
     owner = np.repeat(np.arange(len(best)), [len(rows) for rows in best])

@@ -45,9 +45,9 @@ class Settings:
     max_evals
         Evaluations; None: no limit.
     epochs
-        Of a training; None: the problem's.
+        Epochs of a training; None: those of the problem.
     population, sample_size
-        Of aging evolution.
+        Population and sample size of aging evolution.
     fixed
         Hyperparameters that no method tunes, with their values.
     data_parallel
@@ -104,7 +104,7 @@ class Settings:
         Parameters
         ----------
         workers
-            Of this search.
+            Number of workers of this search, >= 1.
         """
         if self.executor != "mpi":
             return []

@@ -39,11 +39,11 @@ class Results:
     Attributes
     ----------
     runs
-        As of `agebo_hpc.experiments.measures.measure`.
+        What `agebo_hpc.experiments.measures.measure` gives.
     methods
-        As of `agebo_hpc.experiments.measures.spread`.
+        What `agebo_hpc.experiments.measures.spread` gives.
     findings
-        As of `agebo_hpc.experiments.findings.evaluate`.
+        What `agebo_hpc.experiments.findings.evaluate` gives.
     shown
         What the experiment shows besides.
     """
@@ -82,7 +82,7 @@ def write_results(
     searches, settings
         What was run.
     results
-        As of `results_of`.
+        What `results_of` gives.
     out
         Directory; made where needed.
 

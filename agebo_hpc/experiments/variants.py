@@ -20,7 +20,7 @@ class Variant:
     Attributes
     ----------
     name
-        In tables and figures; ``{n}`` stands for the largest n.
+        Name in tables and figures; ``{n}`` stands for the largest n.
     method
         A key of `agebo_hpc.search.methods.METHODS`.
     processes
@@ -30,7 +30,7 @@ class Variant:
     options
         Further options of ``agebo-hpc search``, by name; True for one without a value.
     share
-        Of the experiment's workers that it has, in (0, 1].
+        Share of the experiment's workers that it has, in (0, 1].
     """
 
     name: str

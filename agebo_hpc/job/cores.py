@@ -27,7 +27,7 @@ def quota(groups: Path = GROUPS, own: Path = OWN_GROUPS) -> float | None:
     Parameters
     ----------
     groups
-        Where control groups are mounted, of version 1 or 2.
+        Directory where control groups are mounted, of version 1 or 2.
     own
         File that names this process's groups.
     """

@@ -69,7 +69,7 @@ def check_world(size: int, environ: Mapping[str, str] | None = None) -> None:
     Parameters
     ----------
     size
-        Of MPI's world, >= 1.
+        Size of MPI's world, >= 1.
     environ
         Environment to read; this process's by default.
 

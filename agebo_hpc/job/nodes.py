@@ -31,9 +31,9 @@ class Node:
     Attributes
     ----------
     name
-        By which launchers know it.
+        Name by which launchers know the node.
     cores
-        Of this job there, >= 1.
+        Cores that this job has there, >= 1.
     source
         Who says so: a variable or a command.
     """
@@ -53,7 +53,7 @@ def expand(text: str, number: int) -> tuple[int, ...] | None:
     text
         Numbers of at least 1.
     number
-        Of nodes, >= 1.
+        Number of nodes, >= 1.
 
     Returns
     -------
@@ -99,9 +99,9 @@ def share_of_node(
     Parameters
     ----------
     cores, gpus
-        Of the node.
+        Numbers of cores and GPUs of the node.
     slots, threads
-        As asked for.
+        Numbers of slots and threads that were asked for.
     """
     slots = slots or gpus or min(DEFAULT_SLOTS, max(1, cores // (threads or 1)))
     return slots, threads or max(1, cores // slots)

@@ -16,7 +16,7 @@ def pbs_job(job: str, ask: Ask, environ: Mapping[str, str] | None = None) -> dic
     Parameters
     ----------
     job
-        As in PBS_JOBID.
+        Id of the job, as in PBS_JOBID.
     ask
         Runs the commands of the batch system.
     environ

@@ -36,13 +36,13 @@ class JobLayout:
     Attributes
     ----------
     nodes
-        Of the job, the manager's first.
+        Nodes of the job, the manager's first.
     slots
         Trainer ranks of each node.
     threads
         Cores of a slot of each node.
     gpus
-        Of a node.
+        Number of GPUs of a node, >= 0.
     launcher
         One of LAUNCHERS.
     executor

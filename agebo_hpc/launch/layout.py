@@ -30,7 +30,7 @@ class Layout:
     nodes
         Number of nodes, >= 1.
     cores, gpus
-        Of a node.
+        Numbers of cores and GPUs of a node.
     slots
         Trainer ranks of a node, on the nodes without the manager.
     threads
@@ -139,13 +139,13 @@ def layout_lines(
     Parameters
     ----------
     layout
-        Of the job.
+        Layout of the job.
     seconds
         Its wall time.
     evaluation_minutes
-        Of an evaluation by one process, > 0.
+        Minutes of an evaluation by one process, > 0.
     memory_gib
-        Of a node.
+        Memory of a node, GiB.
     data_bytes
         Size of the prepared data set; None: not known.
     """

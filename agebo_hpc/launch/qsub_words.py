@@ -44,7 +44,7 @@ def cut_value(variables: str, environ: Mapping[str, str]) -> str | None:
     variables
         What stood behind ``-v``: ``NAME=VALUE,NAME,…``.
     environ
-        Of the job.
+        Environment of the job.
     """
     name = ""
     for piece in variables.split(","):
@@ -69,7 +69,7 @@ def check(
     run
         Directory of the search; one that is in it has its goal.
     words
-        Of the search.
+        Words of the search's command line.
     environ
         Environment to read; this process's by default.
     ask

@@ -21,9 +21,9 @@ class QueueLimits:
     Attributes
     ----------
     name
-        Of the partition or queue.
+        Name of the partition or queue.
     seconds, nodes
-        Of a job at most; None: as many as wanted, or not known.
+        Most seconds and nodes of a job; None: there is no limit, or it is not known.
     """
 
     name: str
@@ -50,7 +50,7 @@ def check_queue(
     queue
         Name; empty: the usual one.
     seconds, nodes
-        Of the job.
+        Seconds and nodes of the job.
     environ
         Environment to read; this process's by default.
     ask

@@ -39,7 +39,7 @@ class Job:
     search
         Words for `agebo-hpc search`, the data set first.
     name, account, queue
-        For the scheduler; empty: not given.
+        Name, account and queue for the batch system; empty: none is given.
     slots, threads, max_processes
         None: by the site.
     executor
@@ -51,7 +51,7 @@ class Job:
     directives
         Further words for the scheduler.
     evaluation_minutes
-        Of an evaluation by one process, for the estimate.
+        Minutes of an evaluation by one process, > 0, for the estimate.
     data_bytes
         Size of the data set; None: not known.
     """

@@ -35,21 +35,21 @@ class Site:
     Attributes
     ----------
     name
-        As given on the command line.
+        Name as it is given on the command line.
     description
-        One line.
+        What the site is, in one line.
     scheduler
         One of SCHEDULERS.
     launcher
         One of LAUNCHERS.
     cores
-        Of a node, >= 1, without hardware threads.
+        Cores of a node, >= 1, without hardware threads.
     hardware_threads
-        Of a core, >= 1.
+        Hardware threads of a core, >= 1.
     gpus
-        Of a node, >= 0.
+        GPUs of a node, >= 0.
     memory_gib
-        Of a node, > 0.
+        Memory of a node, GiB, > 0.
     is_generic
         Whether cores, GPUs and memory are examples, counted on the node when the job runs.
     slots

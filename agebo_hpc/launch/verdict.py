@@ -53,8 +53,8 @@ def judge(
     replay
         What the journal holds; None if there is no run directory.
     since
-        When the job began, seconds since 1970: what was written before says nothing about it.
-        0: the job has not begun yet, and the question is whether it should.
+        Time at which the job began, seconds since 1970: what was written before says nothing about
+        it. 0: the job has not begun yet, and the question is whether it should.
     code
         What the launcher returned; None before the job.
 

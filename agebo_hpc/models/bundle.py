@@ -48,7 +48,8 @@ class Outputs:
     raw
         Logits, or the standardised target: shape (rows, outputs), float32.
     probabilities
-        Of the classes, shape (rows, classes), float32; for a regression the same as `raw`.
+        Probabilities of the classes, shape (rows, classes), float32; for a regression the same as
+        `raw`.
     """
 
     raw: NDArray[np.float32]
@@ -64,12 +65,12 @@ class Model:
         Keras model: features and codes of shape (rows, num_features) to class probabilities, or
         to the standardised target.
     description
-        All else.
+        What is known of the model besides the network.
 
     Attributes
     ----------
     preprocessing
-        From table to features, and from outputs to labels or the original unit.
+        The way from a table to features, and from outputs to labels or the original unit.
     """
 
     def __init__(self, network: Any, description: ModelDescription) -> None:
@@ -114,7 +115,7 @@ class Model:
         Returns
         -------
         DataFrame
-            With the index of `frame`: ``prediction`` (original label, or the target in its
+            A table with the index of `frame`: ``prediction`` (original label, or the target in its
             original unit), and ``probability_<label>`` for each class, float32.
 
         Raises

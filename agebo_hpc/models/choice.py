@@ -40,7 +40,7 @@ class RetrainOptions:
     data
         The prepared data set; None: where the search found it. It must be the same data.
     versions
-        Of the installed packages, to be noted.
+        Versions of the installed packages, which the model notes.
     data_parallel
         How several ranks sum their gradients, one of `agebo_hpc.training.ways.CHOICES`; one of
         `WAYS` when it comes to the training. None: ``auto``.
@@ -75,13 +75,13 @@ class Chosen:
     Attributes
     ----------
     run, rank
-        Where it is from.
+        Run directory and rank that it is from.
     result
         Its evaluation in the search.
     problem
         ``[problem]`` of the run's configuration.
     seed
-        Of the search.
+        Seed of the search, >= 0.
     """
 
     run: Path
@@ -104,9 +104,9 @@ def choose(run: str | Path, rank: int = 1) -> Chosen:
     Parameters
     ----------
     run
-        Run directory.
+        The run directory.
     rank
-        From 1.
+        Rank among the evaluations of the run, from 1, the best.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def choose_best(run: str | Path, count: int, named: str = "--rank") -> list[Chos
     Parameters
     ----------
     run
-        Run directory.
+        The run directory.
     count
         How many, >= 1.
     named
@@ -176,9 +176,9 @@ def open_data(chosen: Chosen, data: str | Path | None = None, verify: bool = Tru
     Parameters
     ----------
     chosen
-        The configuration.
+        The chosen configuration.
     data
-        Where it is now; None: where it was then.
+        Path of the data set now; None: where it was during the search.
     verify
         Whether it is checked; False: another process of this node does so.
 

@@ -44,7 +44,7 @@ class ModelDescription:
         ``recipe``, ``objective``, ``seed``, ``include_validation``, ``num_ranks``, ``curve`` and,
         of several seeds, the scores of each in ``seeds``.
     preprocessing
-        From table to features and back, see `Preprocessing.to_dict`.
+        The way from a table to features and back, see `Preprocessing.to_dict`.
     schema
         ``target``, ``columns`` the model needs, ``feature_names`` and ``class_labels`` (original
         labels by class index; None for a regression).

@@ -36,8 +36,8 @@ def select(
     Parameters
     ----------
     outputs
-        Of each candidate on the validation part: probabilities of shape (rows, classes), or
-        standardised targets of shape (rows, 1).
+        Outputs of each candidate on the validation part: probabilities of shape (rows, classes),
+        or standardised targets of shape (rows, 1).
     y
         Class indices or standardised targets, shape (rows,).
     task
@@ -124,8 +124,8 @@ def make_ensemble(models: Sequence[Model], dataset: DataSet) -> Model:
     Returns
     -------
     Model
-        With one member at least. ``scores["single"]`` has the scores and the speed of the
-        candidate that is best on the validation part, for comparison.
+        The ensemble, of one member at least. ``scores["single"]`` has the scores and the speed of
+        the candidate that is best on the validation part, for comparison.
 
     Raises
     ------

@@ -271,7 +271,7 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         Seconds of the search, of which one training at least is finished; training the best one
         again comes after. None: no limit.
     epochs
-        Of each training, >= 1.
+        Epochs of each training, >= 1.
     processes
         Choices of n, the number of ranks of one training; None: those that the ranks can hold.
         Without mpirun only (1,) is possible.
@@ -288,8 +288,8 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
     data_parallel
         What sums the gradients of a training on several ranks: ``horovod``, ``mpi`` or ``auto``.
     directory
-        Where files of a search are put while `fit` runs; None: the system's place for temporary
-        files. With ranks on several nodes it must be one that all see.
+        Directory where files of a search are put while `fit` runs; None: the system's place for
+        temporary files. With ranks on several nodes it must be one that all see.
     random_state
         int, NumPy ``RandomState`` or None, as in scikit-learn.
     verbose

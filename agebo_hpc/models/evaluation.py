@@ -33,7 +33,7 @@ class Evaluated:
     scores
         Metric -> value, see `agebo_hpc.models.scores`.
     rows_per_second
-        Of the network on prepared features, in batches of `BATCH_ROWS`.
+        Speed of the network on prepared features, in batches of `BATCH_ROWS`.
     same_data
         Whether it is the data set that the model was trained on.
     trained_on

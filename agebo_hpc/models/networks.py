@@ -48,7 +48,8 @@ def join_networks(members: Sequence[Member], networks: Sequence[Any], task: str)
     Parameters
     ----------
     members, networks
-        In the same order; networks by `agebo_hpc.training.network.keras_model`.
+        Members and their networks in the same order; networks as made by
+        `agebo_hpc.training.network.keras_model`.
     task
         ``"classification"`` or ``"regression"``.
     """

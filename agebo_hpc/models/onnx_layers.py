@@ -59,7 +59,7 @@ def add_network(nodes: OnnxNodes, of: Member, network: Any, x: str) -> str:
     Parameters
     ----------
     nodes
-        Of the graph.
+        Nodes of the ONNX graph, to which those of the network are added.
     of, network
         What it is, and the Keras model that has its parameters.
     x

@@ -31,14 +31,15 @@ def in_own_words(message: str, target: str) -> str:
     Parameters
     ----------
     message
-        As the command line says it, with its options.
+        The message as the command line says it, with its options.
     target
         The name that the column of y has in the estimator's table.
 
     Returns
     -------
     str
-        With parameters in place of options. Advice that only the command line has is replaced.
+        The message with parameters in place of options. Advice that only the command line has is
+        replaced.
     """
     names = ("[Tt]he target ", "Target ", "[Cc]olumn ")
     message = re.sub("|".join(name + re.escape(repr(target)) for name in names), "y", message)

@@ -19,7 +19,7 @@ def place_in_run(run: Path, name: str) -> Path:
     run
         The run directory; it may be a stranger's, so nothing is written behind a link in it.
     name
-        Of the model.
+        Name of the model.
 
     Raises
     ------

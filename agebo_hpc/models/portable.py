@@ -255,7 +255,7 @@ def told_inputs(description: ModelDescription, names: Mapping[str, str]) -> str:
     Parameters
     ----------
     description
-        Of the model.
+        Description of the model.
     names
         Column -> its input's name.
     """

@@ -40,7 +40,7 @@ def predict_file(
     Parameters
     ----------
     model
-        What predicts.
+        The model that predicts.
     source
         Table file, see `agebo_hpc.data.tables.read_table`; CSV and Parquet may be larger than
         memory. A target column is ignored.

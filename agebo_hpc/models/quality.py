@@ -22,7 +22,7 @@ class ReliabilityRow:
     lower, upper
         Bounds of the part; the upper one belongs to it.
     rows
-        How many.
+        Number of rows.
     confidence
         Mean of the largest probability.
     accuracy

@@ -53,9 +53,9 @@ def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
     Returns
     -------
     Model
-        With scores of the test part and, unless it was trained on, of the validation part. With
-        several seeds it is the network that is best on the validation part; the others' scores
-        are told beside its own, those on the test part too, and choose nothing.
+        The model, with scores of the test part and, unless it was trained on, of the validation
+        part. With several seeds it is the network that is best on the validation part; the others'
+        scores are told beside its own, those on the test part too, and choose nothing.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def make_model(
     chosen, dataset, options
         See `retrain`.
     trainings
-        By `train_seeds`.
+        What `train_seeds` gives.
     num_ranks
         How many trained, to be noted.
     score

@@ -70,7 +70,7 @@ def regression_scores(
     outputs, y
         Standardised predictions and targets, shape (rows,), float32.
     mean, scale
-        With them: original = standardised * scale + mean.
+        Mean and scale of the standardisation: original = standardised * scale + mean.
 
     Returns
     -------

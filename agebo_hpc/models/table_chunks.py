@@ -29,7 +29,7 @@ class TableFile:
     Attributes
     ----------
     path
-        The file.
+        Path of the file.
     columns
         Names of its columns.
     open_chunks
@@ -51,7 +51,7 @@ class TableFile:
         text
             Columns whose cells are text as they stand there, where the file gives no types.
         rows
-            Of a chunk, at most; >= 1.
+            Most rows of a chunk, >= 1.
 
         Raises
         ------

@@ -32,7 +32,7 @@ def keep_to_cores(first: int, number: int) -> None:
     first
         Cores of the slots before this one on the node, >= 0.
     number
-        Of this slot, >= 1.
+        Number of cores of this slot, >= 1.
     """
     if is_asked():
         os.sched_setaffinity(0, own_cores(os.sched_getaffinity(0), first, number))

@@ -24,7 +24,7 @@ class MemoryGuard:
     Parameters
     ----------
     limit
-        Of one process, GiB, > 0; None: its share of the memory of this node.
+        Limit of one process, GiB, > 0; None: its share of the memory of this node.
     processes
         Trainer processes on a node, >= 1.
     node_bytes

@@ -20,7 +20,8 @@ class Place:
     pid
         Its number there.
     born
-        When it was started, in ticks of that host; a number that is used again differs in it.
+        Time at which it was started, in ticks of that host; a number that is used again differs in
+        it.
     """
 
     host: str

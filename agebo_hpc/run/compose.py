@@ -327,9 +327,9 @@ def make_trainer(
     Parameters
     ----------
     request
-        Of the search.
+        Request of the search.
     slot
-        Of this process.
+        Slot of this process.
     problem
         Loaded where it is needed and not given.
     lean

@@ -99,7 +99,7 @@ def run_configuration(
     request, problem
         What was asked.
     space
-        With the choices of n that the worker groups can hold.
+        The hyperparameter space, with the choices of n that the worker groups can hold.
     num_at_once
         W, evaluations that can run at once, >= 1.
     """

@@ -82,7 +82,7 @@ def find_deadline(
     Parameters
     ----------
     environ, ask, now
-        As of `job_deadline`.
+        See `job_deadline`.
     """
     environ = os.environ if environ is None else environ
     for name in ("SLURM_JOB_END_TIME", "COBALT_ENDTIME"):

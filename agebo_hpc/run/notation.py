@@ -123,7 +123,7 @@ def write_value(value: Any) -> list[str]:
     Parameters
     ----------
     value
-        Of an option that is no flag.
+        Value of an option that is no flag.
     """
     if isinstance(value, Mapping):
         return [f"{name}={_plain(item)}" for name, item in value.items()]

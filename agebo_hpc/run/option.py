@@ -66,7 +66,7 @@ class Option:
     on_resume
         What a resume may do with it.
     unit
-        Of a number; ``s`` makes it a duration.
+        Unit of a number; ``s`` makes it a duration.
     choices
         Names that are allowed, or what returns them; empty: any.
     least, above, below

@@ -39,7 +39,8 @@ def problem_from_dict(
     data
         What `problem_to_dict` returned.
     hyperparameters
-        Of the one configuration that is trained; None: the defaults of the problem.
+        Hyperparameters of the one configuration that is trained; None: the defaults of the
+        problem.
     """
     fixed = data["hyperparameters"] if hyperparameters is None else hyperparameters
     return Problem(

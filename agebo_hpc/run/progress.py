@@ -20,7 +20,7 @@ class Tally:
     Attributes
     ----------
     num_slots
-        Of this life.
+        Number of slots of this life.
     max_evals
         Limit over all lives, or None.
     walltime
@@ -34,7 +34,7 @@ class Tally:
     finished_here, lost
         Evaluations finished, and lost with their ranks, in this life.
     clock
-        Seconds, rising.
+        Returns the time in seconds; it never jumps back.
     """
 
     num_slots: int
@@ -108,9 +108,9 @@ class ProgressLine:
     tally
         What is shown.
     reporter
-        Shows it.
+        The reporter that shows the line.
     clock
-        Seconds, rising.
+        Returns the time in seconds; it never jumps back.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ def log_line(result: Result, names: Sequence[str]) -> str:
     Parameters
     ----------
     result
-        What finished.
+        Result of the evaluation that finished.
     names
         Hyperparameters to name.
     """

@@ -138,7 +138,7 @@ def check_problem(
     run
         An existing run directory.
     problem
-        As it is now.
+        The problem as it is now.
     space
         The hyperparameters of the run.
     life

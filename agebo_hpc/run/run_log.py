@@ -92,7 +92,7 @@ def logging_to(path: Path, reporter: Reporter) -> Iterator[None]:
     Parameters
     ----------
     path
-        Of the file.
+        Path of the file.
     reporter
         Warns where it cannot be written.
     """
@@ -134,11 +134,11 @@ def header_lines(
     Parameters
     ----------
     command
-        As it was called.
+        The command as it was called.
     environ
         May name the job.
     versions
-        Of what is installed, by name.
+        Versions of what is installed, by name.
     seconds
         That this life has; None: no limit.
     """

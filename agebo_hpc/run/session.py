@@ -23,7 +23,7 @@ class Life:
     Attributes
     ----------
     request
-        Of this life.
+        Request of this life.
     reporter
         Tells a person how it goes.
     run

@@ -25,9 +25,9 @@ class Member(NamedTuple, Generic[Value]):
     value
         What is mutated.
     objective
-        Of its evaluation, finite.
+        Objective of its evaluation, finite.
     id
-        Of its evaluation; None where an earlier version did not store it.
+        Id of its evaluation; None where an earlier version did not store it.
     """
 
     value: Value
@@ -43,7 +43,7 @@ class AgingEvolution(Proposer[Value]):
     genome
         Draws and mutates them.
     seed
-        Of the search.
+        Seed of the search, >= 0.
     population_size
         P, the length of the queue, >= 1.
     sample_size

@@ -43,7 +43,7 @@ class ArchitectureGenome:
     Parameters
     ----------
     space
-        Where they come from.
+        Space that the architectures come from.
     mutation
         Which decisions a mutation may change, see `ArchitectureSpace.mutate`.
     """

@@ -25,8 +25,8 @@ class Proposer(ABC, Generic[Value]):
     Attributes
     ----------
     parent
-        Of the latest proposal: id of the evaluation whose value it is a mutation of, `NO_PARENT`
-        where it is drawn otherwise; None: not known. Not part of the state.
+        Parent of the latest proposal: id of the evaluation whose value it is a mutation of,
+        `NO_PARENT` where it is drawn otherwise; None: not known. Not part of the state.
     """
 
     parent: int | None = NO_PARENT
@@ -137,7 +137,7 @@ class Pair(Proposer[Configuration]):
     Parameters
     ----------
     architectures, hyperparameters
-        The two.
+        The two proposers.
     """
 
     def __init__(

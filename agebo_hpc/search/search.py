@@ -19,7 +19,7 @@ class Search:
     Parameters
     ----------
     proposer
-        Of the configurations.
+        Proposer of the configurations.
     """
 
     def __init__(self, proposer: Proposer[Configuration]) -> None:

@@ -24,7 +24,7 @@ class BayesianSettings:
     lie
         A key of `LIES`.
     num_trees
-        Of the forest, >= 1; leaves hold one sample.
+        Number of trees of the forest, >= 1; leaves hold one sample.
     num_candidates
         Points drawn to optimise the bound over, >= 1.
     surrogate
@@ -51,7 +51,7 @@ class SearchSettings:
     Attributes
     ----------
     seed
-        Of every draw, >= 0.
+        Seed of every draw, >= 0.
     num_initial
         Random points of the optimizer before its forest is asked, >= 1; in the papers W, the
         number of evaluations that can run at once.
@@ -60,7 +60,7 @@ class SearchSettings:
     mutation
         ``"any"`` variable or ``"nodes"`` only.
     bayesian
-        Of the Bayesian optimizer.
+        Settings of the Bayesian optimizer.
     """
 
     seed: int = 42

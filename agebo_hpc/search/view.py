@@ -18,9 +18,9 @@ class View(Mapping[Key, Seen], Generic[Key, Source, Seen]):
     Parameters
     ----------
     source
-        Whose keys these are; later changes are seen.
+        Mapping whose keys these are; later changes of it are seen.
     function
-        Of a value.
+        Function of a value of that mapping.
     """
 
     def __init__(self, source: Mapping[Key, Source], function: Callable[[Source], Seen]) -> None:

@@ -83,13 +83,13 @@ class SimulatedExecutor(Executor):
     simulation
         Says how trainings go.
     machine
-        Where they go.
+        The machine on which the trainings are placed.
     clock
-        Its time.
+        The virtual clock.
     seed
-        Of the search.
+        Seed of the search, >= 0.
     num_epochs
-        Of a training, >= 1; a stop order is seen at the end of one.
+        Epochs of a training, >= 1; a stop order is seen at the end of one.
     eval_timeout
         Seconds after which an evaluation ends at its epoch's end; 0: never.
     """

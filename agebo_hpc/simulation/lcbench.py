@@ -146,7 +146,7 @@ class LCBench:
     file
         Directory with the files of `FILES`.
     dataset
-        Which one.
+        Name of the data set.
     factor
         What a duration is multiplied with, > 0.
     efficiency

@@ -30,15 +30,15 @@ def as_one_process(
     Parameters
     ----------
     configuration
-        With any n.
+        A configuration with any n.
     batch_sizes, learning_rates
         Smallest and largest that the table has for one process.
 
     Returns
     -------
     tuple of Configuration
-        With the batch of one process and its learning rate; with the global batch and the scaled
-        rate. n is 1 in both.
+        The configuration with the batch of one process and its learning rate, and with the global
+        batch and the scaled rate. n is 1 in both.
     """
     n = configuration.num_processes
     values = configuration.hyperparameters

@@ -26,7 +26,7 @@ class Lognormal:
     Attributes
     ----------
     mean
-        Of the seconds of a training by one process, > 0.
+        Mean of the seconds of a training by one process, > 0.
     sigma
         Standard deviation of the logarithm of the seconds, >= 0.
     efficiency

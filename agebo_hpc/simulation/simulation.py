@@ -26,7 +26,7 @@ class Simulated:
     Attributes
     ----------
     seconds
-        From its start to its end on ``num_processes`` slots, > 0.
+        Seconds from its start to its end on ``num_processes`` slots, > 0.
     objective
         What it gives after its last epoch.
     num_parameters
@@ -94,7 +94,7 @@ class Simulation(Protocol):
         evaluation
             What is trained.
         seed
-            Of the search.
+            Seed of the search, >= 0.
         """
         ...
 

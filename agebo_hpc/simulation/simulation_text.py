@@ -39,7 +39,7 @@ class SimulationText:
     words
         Parts that are no values, as they were written: the place of a table, if there is one.
     values
-        By key, as text.
+        Values by key, as text.
     """
 
     name: str

@@ -29,7 +29,7 @@ class SleepingTrainer:
     simulation
         Says how each training goes.
     num_epochs
-        Of each training, >= 1.
+        Epochs of each training, >= 1.
     """
 
     simulation: Simulation

@@ -85,18 +85,18 @@ class ArchitectureSpace:
     num_joint
         Sub-graphs after the inputs are joined, >= 0.
     members
-        On offer: how many networks stand side by side behind one embedding, each >= 1, with the
+        Choices of how many networks stand side by side behind one embedding, each >= 1, with the
         same layers and weights of their own; their mean is the output.
     embeddings
         Periodic embeddings of numbers on offer, each (frequencies, size); (0, 0): none. Of a
         space with one input.
     categories
-        On offer: the largest width of the learned tables that categories, and numbers of few
+        Choices of the largest width of the learned tables that categories, and numbers of few
         values, come in by; 0: they come in as features alone. Of a space with one input.
     repeated
-        On offer: numbers of at most so many different values have a table, too.
+        Choices of how many different values a number may have that has a table, too.
     means
-        On offer: whether means of the target stay where a category has a table.
+        Choices of whether means of the target stay where a category has a table.
     dropout
         Whether there is dropout, with the recipe's share, after nodes.
 
@@ -262,7 +262,7 @@ class ArchitectureSpace:
         Parameters
         ----------
         architecture
-            The parent.
+            Decision vector of the parent.
         rng
             Generator of the two draws.
         kind

@@ -171,13 +171,13 @@ class Result:
     ranks
         World ranks that trained it, leader first.
     host
-        Of the leader.
+        Host of the leader.
     num_parameters
         Trainable numbers of the network; 0 where it was never built.
     peak_memory
         Largest resident memory of the leader's process so far, bytes.
     traceback
-        Of a failure, with the rank and host where it happened; else empty.
+        Traceback of a failure, with the rank and host where it happened; else empty.
     """
 
     evaluation: Evaluation

@@ -41,7 +41,8 @@ class Embeddings:
     Attributes
     ----------
     frequencies, size
-        Of the periodic embedding of each number, beside which the number itself stays; 0: none.
+        Frequencies and outputs of the periodic embedding of each number, beside which the number
+        itself stays; 0: none.
     category_size
         Most outputs of each category's learned table, which takes the place of its features;
         0: there is none.
@@ -69,7 +70,7 @@ def add_columns(
     Parameters
     ----------
     builder
-        Whose input has the features, and the codes after them.
+        Builder whose input has the features, and the codes after them.
     chosen
         What was chosen.
     numbers

@@ -195,7 +195,7 @@ class GraphBuilder:
         name
             Unique in the graph.
         width
-            Of a dense layer or a slice; that of others follows from their inputs.
+            Width of a dense layer or a slice; that of others follows from their inputs.
         activation, start, shares, settings
             See `Operation`.
         members

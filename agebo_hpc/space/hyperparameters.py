@@ -41,7 +41,7 @@ class HyperparameterSpace:
     Attributes
     ----------
     names
-        Of the tuned dimensions.
+        Names of the tuned dimensions.
 
     Examples
     --------

@@ -40,7 +40,7 @@ class Operation:
     width
         Number of columns of its output, of each member.
     activation
-        Of a dense operation; empty otherwise.
+        Activation of a dense operation; empty otherwise.
     start
         First column of a slice; 0 otherwise.
     shares
@@ -81,7 +81,7 @@ class Parameter:
     Attributes
     ----------
     shape
-        Of the array.
+        Shape of the array.
     draw
         (generator, shape) -> start values, float32.
     decays
@@ -100,7 +100,7 @@ class OperationRecord:
     Attributes
     ----------
     name
-        The kind.
+        Name of the kind.
     width
         (operation, widths of its inputs) -> number of columns of its output; raises
         ConfigurationError where settings or widths are wrong.
@@ -334,7 +334,7 @@ def quantile_edges(x: NDArray[np.floating[Any]], pieces: int) -> tuple[tuple[flo
     x
         Shape (rows, columns), finite.
     pieces
-        For each column, >= 1; a column with fewer different quantiles has fewer.
+        Number of pieces for each column, >= 1; a column with fewer different quantiles has fewer.
     """
     shares = np.linspace(0, 1, pieces + 1)
     found = [np.unique(np.quantile(column, shares)) for column in np.asarray(x).T]

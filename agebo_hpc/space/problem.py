@@ -128,7 +128,7 @@ def sc21_hyperparameters(losses: Sequence[str] = ()) -> HyperparameterSpace:
     Parameters
     ----------
     losses
-        To choose among; fewer than two: the loss is the recipe's.
+        Losses to choose among; fewer than two: the loss is the recipe's.
     """
     from skopt.space import Categorical, Integer, Real
 

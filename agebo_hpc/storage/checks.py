@@ -37,7 +37,7 @@ class Difference:
     Attributes
     ----------
     name
-        Where it is: the names on the way to it, with dots between.
+        Where the difference is: the names on the way to it, with dots between.
     before, now
         Both values; None where there is none.
     """

@@ -45,7 +45,7 @@ class Missing:
     Attributes
     ----------
     number
-        How many.
+        Number of evaluations.
     told
         How many results the search has been told here.
     """
@@ -249,8 +249,8 @@ class History:
         results
             What came back.
         proposed
-            For each how many evaluations had been proposed before, over all lives, also those
-            that are not noted yet; None: not known.
+            For each result, how many evaluations had been proposed before, over all lives, also
+            those that are not noted yet; None: not known.
 
         Raises
         ------
@@ -279,8 +279,9 @@ class History:
             ``"start"`` or ``"end"``.
             An end after a failed write cannot be noted: that is logged, and no error.
         record
-            At the start: ``world_size``, ``slots`` (trainers that can work at once, from which
-            the busy share is computed), ``versions``; at the end: why. Plain data.
+            What is noted, as plain data; at the start: ``world_size``, ``slots`` (trainers that
+            can work at once, from which the busy share is computed), ``versions``; at the end:
+            why. Plain data.
         """
         if event not in ("start", "end"):
             raise ValueError(f"the event is {event!r}; allowed are 'start' and 'end'")
@@ -338,8 +339,8 @@ class History:
         Parameters
         ----------
         search_state
-            Of a search that was told all of `results`, plain data; or a function that gives it,
-            called only if the file is written.
+            State of a search that was told all of `results`, plain data; or a function that gives
+            it, called only if the file is written.
         force
             Write it even if it is not time yet.
 

@@ -133,7 +133,7 @@ class Journal:
         Parameters
         ----------
         event
-            Its kind.
+            Kind of the event.
         record
             What it says: plain data.
         durable

@@ -37,7 +37,7 @@ class RunDirectory:
     Attributes
     ----------
     path
-        The directory.
+        Path of the run directory.
     config
         All that was asked, as nested plain data; what was None is left out.
     config_crc32
@@ -59,8 +59,8 @@ class RunDirectory:
         Parameters
         ----------
         path
-            Where; parents are made, and the directory itself may exist if it is empty, or holds
-            only what a process left that was killed while it made it.
+            Where the run directory is made; parents are made, and the directory itself may exist
+            if it is empty, or holds only what a process left that was killed while it made it.
         config
             All that was asked, as nested plain data.
 

@@ -40,13 +40,13 @@ class Snapshot:
     columns
         The finished evaluations; see `agebo_hpc.storage.rows.columns_of`.
     search_state
-        Of the search, plain data; None if none was given yet.
+        State of the search, plain data; None if none was given yet.
     covered
         How many results the search had been told at ``search_state``.
     covered_lines, journal_lines
         Lines of the journal at ``search_state`` and at the writing of the file.
     configuration, versions, pending
-        Plain data.
+        The run's configuration, versions of libraries, and pending evaluations; plain data.
     """
 
     columns: Columns

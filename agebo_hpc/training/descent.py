@@ -24,7 +24,7 @@ class VectorOptimizer:
     parameters
         ndarray of shape (num_parameters,), float32: the start values.
     shapes
-        Of the kernels and biases that the vector holds, in order; not looked at.
+        Shapes of the kernels and biases that the vector holds, in order; not looked at.
     """
 
     def __init__(self, parameters: np.ndarray, shapes: Sequence[tuple[int, ...]] = ()) -> None:

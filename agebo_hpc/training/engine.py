@@ -52,7 +52,7 @@ class TrainingPlan:
     Attributes
     ----------
     graph
-        The network.
+        Graph of the network.
     task
         ``"classification"`` or ``"regression"``.
     hyperparameters
@@ -66,7 +66,7 @@ class TrainingPlan:
     seed, evaluation_id
         Seed of initial weights and shuffles.
     class_weights
-        Of the training loss, by class index; empty: all rows count alike.
+        Weights in the training loss, by class index; empty: all rows count alike.
     """
 
     graph: Graph
@@ -155,7 +155,7 @@ def train_network(
     training, validation
         All rows; each process uses its own shard of both.
     group
-        The processes.
+        The processes that train together.
     stop
         Asked after each epoch; training ends when any process has a reason.
     watch

@@ -22,7 +22,7 @@ def prepare_environment(threads: int) -> None:
     Parameters
     ----------
     threads
-        Of this slot, >= 1: TensorFlow's intra-op threads and OpenMP's.
+        Threads of this slot, >= 1: TensorFlow's intra-op threads and OpenMP's.
     """
     settings = {
         "OMP_NUM_THREADS": str(threads),
@@ -54,7 +54,7 @@ def check_devices(number: int, environ: Mapping[str, str] | None = None) -> None
     Parameters
     ----------
     number
-        Of GPUs that TensorFlow sees.
+        Number of GPUs that TensorFlow sees, >= 0.
     environ
         Environment to read; this process's by default.
 

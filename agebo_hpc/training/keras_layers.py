@@ -26,7 +26,7 @@ class Block:
     Attributes
     ----------
     call
-        From its inputs to its output; may be called several times.
+        Function from its inputs to its output; it may be called several times.
     layers
         Those with weights, in order.
     """

@@ -69,12 +69,12 @@ def of_members(losses: RowLosses) -> RowLosses:
     Parameters
     ----------
     losses
-        Of outputs of shape (rows, outputs).
+        Losses for outputs of shape (rows, outputs).
 
     Returns
     -------
     RowLosses
-        Of these, and of outputs of shape (rows, members, outputs).
+        Losses for these, and for outputs of shape (rows, members, outputs).
     """
 
     def of_rows(outputs: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

@@ -47,7 +47,7 @@ class Task:
     num_sums
         Length of the vector, without what `row_scores` adds.
     target_type
-        Of y.
+        TensorFlow's type of y.
     row_scores, num_scores
         What follows the sums for each row of the whole table, in order, and how many numbers
         that are; None and 0 where the metric needs sums only.
@@ -76,11 +76,11 @@ def make_task(
     kind
         ``"classification"`` or ``"regression"``.
     num_outputs
-        Of the network: classes, or 1.
+        Number of the network's outputs: classes, or 1.
     recipe
         Gives loss and metric; None: the kind's own.
     class_weights
-        By class index; empty: all rows count alike.
+        Weights by class index; empty: all rows count alike.
 
     Raises
     ------

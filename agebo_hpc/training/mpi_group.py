@@ -171,7 +171,8 @@ class _Word:
     member, done
         Who it is, and how many sums it has been through.
     length, type
-        Of the next one, if it has begun that: numbers, and their place in `TYPES`; else 0.
+        Length and type of the next sum, if it has begun that: how many numbers, and their type's
+        place in `TYPES`; else 0.
     """
 
     LENGTH = 4

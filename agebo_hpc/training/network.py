@@ -31,7 +31,7 @@ def walk(graph: Graph, x: Value, build: Callable[[Operation, int, list[Value]], 
     Parameters
     ----------
     graph
-        The network.
+        Graph of the network.
     x
         Its input, in a library's own kind of value.
     build
@@ -124,15 +124,15 @@ def forward(
     Parameters
     ----------
     graph
-        The network.
+        Graph of the network.
     parameters
         Tensor of shape (num_parameters,), float32.
     x
         Tensor of shape (rows, num_features), float32.
     compute_type
-        Of all layers that are not exact.
+        Type in which all layers compute that are not exact.
     step
-        Of training; None: a prediction.
+        Step of the training; None: a prediction.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def keras_model(graph: Graph, parameters: np.ndarray, task: str) -> Any:
     Parameters
     ----------
     graph
-        The network.
+        Graph of the network.
     parameters
         ndarray of shape (num_parameters,), float32.
     task

@@ -32,7 +32,7 @@ class Adam(VectorOptimizer):
     parameters
         ndarray of shape (num_parameters,), float32: the start values.
     shapes
-        Of the kernels and biases that the vector holds, in order; not looked at.
+        Shapes of the kernels and biases that the vector holds, in order; not looked at.
     """
 
     beta1 = 0.9
@@ -70,7 +70,7 @@ class LayerNorms:
     Parameters
     ----------
     shapes
-        Of the parts, in order.
+        Shapes of the parts, in order.
     """
 
     def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
@@ -103,7 +103,7 @@ class Lars(VectorOptimizer):
     parameters
         ndarray of shape (num_parameters,), float32: the start values.
     shapes
-        Of the kernels and biases that the vector holds, in order.
+        Shapes of the kernels and biases that the vector holds, in order.
     """
 
     momentum = 0.9
@@ -128,7 +128,7 @@ class Lamb(VectorOptimizer):
     parameters
         ndarray of shape (num_parameters,), float32: the start values.
     shapes
-        Of the kernels and biases that the vector holds, in order.
+        Shapes of the kernels and biases that the vector holds, in order.
     """
 
     beta1 = 0.9

@@ -30,7 +30,7 @@ def evaluate_rows(
     Parameters
     ----------
     graph, parameters
-        The network.
+        The network's graph and its flat vector of parameters.
     task
         ``"classification"`` or ``"regression"``.
     rows

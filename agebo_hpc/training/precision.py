@@ -55,8 +55,8 @@ class LossScale:
         Parameters
         ----------
         gradient
-            Of the scaled loss, shape (num_parameters,), float32; the same on all processes, so
-            that all leave out the same steps.
+            Gradient of the scaled loss, shape (num_parameters,), float32; the same on all
+            processes, so that all leave out the same steps.
         update
             Called with the gradient of the loss.
         """

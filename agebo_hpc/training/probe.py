@@ -50,7 +50,7 @@ def sum_over(comm: Any, value: float, name: str, way: str) -> float:
     value
         This rank's number.
     name
-        Of the tensor, the same on all ranks.
+        Name of the tensor, the same on all ranks.
     way
         One of `agebo_hpc.training.ways.WAYS`.
     """

@@ -36,9 +36,9 @@ class Shapes:
     graph, task
         The network, without the numbers that are given at each training, and what it is for.
     optimizer, precision, xla, loss, metric, weight_decay, label_smoothing
-        As in a recipe, `TRACED`.
+        Those of a recipe, see `TRACED`.
     class_weights
-        Of the training loss, by class index; empty: none.
+        Weights in the training loss, by class index; empty: none.
     batch
         Rows of a step on one process.
     group_size, way
@@ -68,7 +68,7 @@ class Program:
     shapes
         What it is for.
     task, recipe
-        With the choices that `shapes` has.
+        Task and recipe, with the choices that `shapes` has.
     start
         Parameters, of shape (num_parameters,), float32.
     group

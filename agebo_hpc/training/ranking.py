@@ -18,7 +18,7 @@ def roc_auc(scores: NDArray[np.floating], y: NDArray[np.int32]) -> float | None:
     Parameters
     ----------
     scores
-        Of two classes a number that is larger for the second, shape (rows, 1); of more the
+        For two classes a number that is larger for the second, shape (rows, 1); for more the
         probability of each, shape (rows, classes): the mean over classes of one against the rest.
     y
         Class indices, shape (rows,).

@@ -30,7 +30,7 @@ class Rendezvous:
     Attributes
     ----------
     address, port
-        Of the server.
+        Address and port of the server.
     rank, hosts
         This process's number in the group, and the host of every member, in order.
     """
@@ -90,7 +90,7 @@ class Meeting:
     Parameters
     ----------
     hosts
-        Of every member, in order, this process's first.
+        Host of every member, in order, this process's first.
     """
 
     def __init__(self, hosts: Sequence[str]) -> None:

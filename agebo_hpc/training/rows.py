@@ -83,7 +83,7 @@ class Rows:
         x, y
             Features and targets.
         codes
-            For networks that take them besides.
+            Codes for networks that take them besides.
         """
         features = shared_tensor(x)
         return cls(
@@ -133,7 +133,8 @@ def shared_tensor(array: NDArray[np.generic]) -> tf.Tensor:
     Parameters
     ----------
     array
-        Of any shape; must not change as long as the tensor lives. The tensor keeps it alive.
+        An array of any shape; it must not change as long as the tensor lives. The tensor keeps it
+        alive.
     """
     if not is_shareable(array) or tf.config.list_logical_devices("GPU"):
         return tf.convert_to_tensor(array)

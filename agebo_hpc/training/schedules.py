@@ -31,7 +31,7 @@ class LearningRateSchedule:
     num_processes
         n, >= 1.
     steps_per_epoch
-        >= 1.
+        Steps of an epoch, >= 1.
     recipe
         Gives the schedule, its numbers, and the epochs of the full length.
     """
@@ -56,7 +56,7 @@ class LearningRateSchedule:
         Parameters
         ----------
         epoch
-            From 0.
+            Number of the epoch, from 0.
 
         Returns
         -------

@@ -154,11 +154,11 @@ def loss_and_gradient(
     graph, task
         The network and what it is trained for.
     parameters
-        Of shape (num_parameters,), float32.
+        Flat vector of shape (num_parameters,), float32.
     x, y
-        The rows.
+        Features and targets of the rows.
     compute_type
-        Of the layers' products.
+        Type in which the layers' products are computed.
     scaled
         What is done to the loss before its gradient is taken.
     step

@@ -143,7 +143,7 @@ class _Reader:
     Parameters
     ----------
     places
-        Of the arrays.
+        Places of the arrays in the file.
     room
         Rows left free before those that are read.
     window_rows

@@ -20,11 +20,11 @@ class TimeLimited:
     Attributes
     ----------
     trainer
-        Trains.
+        The trainer whose trainings are limited.
     seconds
-        Of a training, > 0.
+        Seconds of a training, > 0.
     clock
-        Seconds, rising.
+        Returns the time in seconds; it never jumps back.
     """
 
     trainer: Trainer

@@ -55,9 +55,9 @@ class Outcome:
     times
         Seconds by phase.
     num_parameters
-        Trainable numbers.
+        Number of trainable numbers.
     checksum
-        Of the trained parameters; must be the same on all ranks. 0 where there are none.
+        Checksum of the trained parameters, the same on all ranks; 0 where there are none.
     peak_memory
         Largest resident memory of the process that trained, bytes; 0: that of this process.
     """
@@ -82,8 +82,8 @@ class StopRule(Protocol):
         Parameters
         ----------
         record
-            Of the epoch that has just ended: ``epoch`` (from 1), ``validation_metric``, and what
-            else the training measures. The same mapping that becomes a part of the curve.
+            Record of the epoch that has just ended: ``epoch`` (from 1), ``validation_metric``, and
+            what else the training measures. The same mapping that becomes a part of the curve.
         """
         ...
 

@@ -33,7 +33,7 @@ class Way:
     name
         One of `WAYS`.
     reason
-        Why.
+        Why it was chosen, for the log.
     """
 
     name: str
@@ -77,7 +77,7 @@ def choose_way(asked: str, hosts: Mapping[str, bool]) -> Way:
     asked
         One of `CHOICES`.
     hosts
-        By host of trainer ranks: whether all of its ranks have Horovod.
+        Whether all trainer ranks of a host have Horovod, by host.
 
     Raises
     ------

@@ -66,7 +66,7 @@ def lineage_figure(
     Parameters
     ----------
     frame
-        A history.
+        History of one run, as `agebo_hpc.read_history` gives it.
     table
         What `agebo_hpc.analysis.lineage.lineage` gives for it.
     line

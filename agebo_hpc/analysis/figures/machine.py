@@ -147,7 +147,7 @@ def failures_figure(frame: pd.DataFrame, seconds: np.ndarray) -> Figure:
     frame
         A history; not empty.
     seconds : ndarray of shape (rows,), float64
-        Of search, when each evaluation ended.
+        Seconds of search when each evaluation ended.
     """
     figure, [left, right] = new_figure(3.4, columns=2)
     counts = frame["status"].value_counts()

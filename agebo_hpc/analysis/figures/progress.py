@@ -31,9 +31,9 @@ class Series:
     Attributes
     ----------
     colour
-        Of the line.
+        Colour of the line.
     label
-        In the legend; empty if another line stands for it.
+        Text in the legend; empty if another line stands for it.
     """
 
     colour: str
@@ -63,7 +63,7 @@ def trajectory_figure(
     Parameters
     ----------
     trajectories
-        By label, what `agebo_hpc.analysis.tables.trajectory` gives; none of them empty.
+        What, by label, `agebo_hpc.analysis.tables.trajectory` gives; none of them empty.
     objective
         Name of the vertical axis.
     methods
@@ -111,11 +111,11 @@ def high_performers_figure(
     Parameters
     ----------
     tables
-        By label, what `agebo_hpc.analysis.high_performers.high_performers` gives.
+        What, by label, `agebo_hpc.analysis.high_performers.high_performers` gives.
     threshold
         The objective above which they count.
     methods
-        As for `trajectory_figure`.
+        See `trajectory_figure`.
     """
     texts = {label: f"{label}: {len(table)}" for label, table in tables.items()}
     series = series_of(texts, methods)
@@ -154,7 +154,7 @@ def comparison_figure(
     bands
         What `agebo_hpc.analysis.comparison.bands` gives over seconds.
     finals
-        By method, the best objective of each search at the end of the axis.
+        The best objective of each search, by method, at the end of the axis.
     objective
         Name of the vertical axis.
     """

@@ -17,13 +17,13 @@ class Exhibit:
     Attributes
     ----------
     name
-        Of its files, without suffix.
+        Name of its files, without suffix.
     title, reading
         Heading, and how to read it; plain text.
     draw
         Draws the figure; None if there is none.
     tables
-        By name of the file, what the figure shows; written as CSV.
+        What the figure shows, by name of the file; written as CSV.
     shown
         Tables that the page shows, by heading.
     texts

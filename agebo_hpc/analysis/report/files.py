@@ -58,13 +58,13 @@ def write_analysis(
     Parameters
     ----------
     runs
-        By label; each has an evaluation that is done.
+        Runs by label; each has an evaluation that is done.
     out
         Directory of the files, made where needed.
     num_top
         How many of the best to list of each run, >= 1.
     formats
-        Of the figures' files, any of `FORMATS`; the page has them in any case.
+        Formats of the figures' files, any of `FORMATS`; the page has them in any case.
     details_of
         Labels of the runs of which more is said than of all together; None: all.
 

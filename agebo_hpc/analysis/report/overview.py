@@ -36,7 +36,7 @@ def overview(runs: Mapping[str, Run], num_top: int) -> list[Exhibit]:
     Parameters
     ----------
     runs
-        By label; each has an evaluation that is done.
+        Runs by label; each has an evaluation that is done.
     num_top
         How many of the best to list of each, >= 1.
     """

@@ -60,7 +60,7 @@ class Chapter:
     Attributes
     ----------
     anchor, title
-        For links and as heading.
+        Target of links, and heading.
     facts
         Small texts that stand above the exhibits, as (value, name).
     exhibits
@@ -81,7 +81,7 @@ def page(title: str, chapters: Sequence[Chapter], footer: str) -> str:
     title
         Heading, plain text.
     chapters
-        In order.
+        Chapters in the order of the page.
     footer
         Last line, plain text.
     """

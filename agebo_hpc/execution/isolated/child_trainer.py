@@ -56,7 +56,7 @@ class Nursery:
     Parameters
     ----------
     request
-        Of the search.
+        Request of the search.
     """
 
     def __init__(self, request: SearchRequest) -> None:
@@ -144,7 +144,7 @@ class Child:
     Attributes
     ----------
     connection
-        Its channel.
+        Channel to the child.
     """
 
     def __init__(self, number: int, connection: Connection, nursery: Nursery) -> None:
@@ -208,7 +208,7 @@ class ChildTrainer:
     nursery
         That children are forked from.
     slot
-        Of this rank.
+        Slot of this rank.
     reporter
         Tells why no child gets ready.
     shared

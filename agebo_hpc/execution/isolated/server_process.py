@@ -66,7 +66,7 @@ class End:
     Attributes
     ----------
     status
-        As of `os.wait4`.
+        Exit status as `os.wait4` gives it.
     peak_memory
         Largest resident memory, bytes.
     """

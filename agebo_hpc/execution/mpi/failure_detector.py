@@ -26,7 +26,7 @@ class Vigil:
     Parameters
     ----------
     world
-        All ranks.
+        The world of all ranks.
     control
         Sends on ``world.control``.
     heartbeat_timeout

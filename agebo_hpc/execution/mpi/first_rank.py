@@ -35,7 +35,7 @@ def is_first(arguments: Sequence[str]) -> bool:
     Parameters
     ----------
     arguments
-        Of the command line.
+        Arguments of the command line.
     """
     mpi = sys.modules.get("mpi4py.MPI")
     if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized():

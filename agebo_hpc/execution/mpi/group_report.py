@@ -72,9 +72,9 @@ def overlap_lines(world: World, threads_per_slot: int | None) -> list[str]:
     Parameters
     ----------
     world
-        All ranks.
+        The world of all ranks.
     threads_per_slot
-        As asked for; None: a rank's share of its cores.
+        Threads that were asked for; None: a rank's share of its cores.
     """
     lines = []
     for node, ranks in _trainers_by_node(world).items():

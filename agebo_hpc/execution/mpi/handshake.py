@@ -103,7 +103,7 @@ def leave(world: World, code: int, has_losses: bool) -> None:
     Parameters
     ----------
     world
-        All ranks.
+        The world of all ranks.
     code
         Exit code of this process.
     has_losses

@@ -31,7 +31,7 @@ class Pulse:
     timeout
         Seconds of silence after which a rank counts as hung; 0: never.
     clock
-        Seconds, rising.
+        Returns the time in seconds; it never jumps back.
     """
 
     def __init__(

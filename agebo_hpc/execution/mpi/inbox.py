@@ -16,7 +16,7 @@ class Inbox:
     Parameters
     ----------
     comm
-        mpi4py communicator.
+        The mpi4py communicator.
     """
 
     def __init__(self, comm: Any) -> None:
@@ -70,11 +70,11 @@ def look(comm: Any, source: int, tag: int, status: Any) -> Any | None:
     Parameters
     ----------
     comm
-        mpi4py communicator.
+        The mpi4py communicator.
     source, tag
-        As in MPI; wildcards allowed.
+        Source and tag as in MPI; wildcards are allowed.
     status
-        Filled in.
+        The MPI status, which is filled in.
     """
     matched = comm.improbe(source, tag, status)
     return comm.improbe(source, tag, status) if matched is None else matched
@@ -86,9 +86,9 @@ def try_receive(comm: Any, source: int, tag: int) -> tuple[Any, Any] | None:
     Parameters
     ----------
     comm
-        mpi4py communicator.
+        The mpi4py communicator.
     source, tag
-        As in MPI; wildcards allowed.
+        Source and tag as in MPI; wildcards are allowed.
     """
     from mpi4py import MPI
 

@@ -51,11 +51,11 @@ def shared_memory_problem(path: str, free: int, ranks: int) -> str:
     Parameters
     ----------
     path
-        Where it is mounted.
+        Where the shared memory is mounted.
     free
-        Bytes.
+        Free bytes.
     ranks
-        Of this node.
+        Number of ranks on this node.
     """
     needed = ranks * SHARED_MEMORY_OF_RANK
     if free >= needed:

@@ -66,11 +66,11 @@ class Start:
     ranks
         World ranks of the members, leader first.
     submitted
-        When the evaluation was submitted, seconds since 1970.
+        Time at which the evaluation was submitted, seconds since 1970.
     number
         Tells this start from every other one, of the same evaluation too.
     sent
-        When the members were told, seconds since 1970.
+        Time at which the members were told, seconds since 1970.
     """
 
     evaluation: Evaluation

@@ -31,7 +31,7 @@ class Team:
     cores
         Cores for this rank: those that it may run on, divided by the ranks that share them.
     hosts
-        By host of a rank: whether it has Horovod.
+        Whether each rank has Horovod, by host.
     """
 
     comm: Any | None

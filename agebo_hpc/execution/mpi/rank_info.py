@@ -20,7 +20,7 @@ class RankFacts:
     cores
         Numbers of the cores that it may run on.
     num_cores
-        Of its node.
+        Number of cores of its node.
     devices
         ``CUDA_VISIBLE_DEVICES``; empty: not set.
     granted

@@ -29,7 +29,7 @@ class _Group:
     is_broken
         Whether a rank died after the latest repair began.
     since
-        When the latest messages went out.
+        Time at which the latest messages went out.
     """
 
     ranks: set[int]
@@ -55,7 +55,7 @@ class Recovery:
     limit
         Seconds that an answer may take, > 0.
     clock
-        Seconds, rising.
+        Returns the time in seconds; it never jumps back.
     """
 
     def __init__(

@@ -43,9 +43,9 @@ def set_defaults(environ: MutableMapping[str, str], prefix: str = sys.prefix) ->
     Parameters
     ----------
     environ
-        Is changed.
+        The process's environment, which is changed.
     prefix
-        Of this Python's environment.
+        Directory of this Python's environment.
     """
     environ.setdefault(YIELD_VARIABLE, "1")
     if any(Path(prefix, "lib").glob("libopen-pal.so*")) and not _chooses_transports(prefix):

@@ -45,9 +45,9 @@ def serve(
     world
         Gives the communicators.
     trainer
-        Of this rank.
+        Trainer of this rank.
     seed
-        Of the search.
+        Seed of the search, >= 0.
     heartbeat_timeout
         Seconds without a heartbeat after which the manager takes this rank for hung; 0: never.
     reporter

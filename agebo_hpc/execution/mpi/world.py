@@ -45,13 +45,13 @@ class World:
     control
         Communicator of all ranks for heartbeats and repairs: those never wait behind trainings.
     places
-        Of every rank: host and process.
+        Place of every rank: host and process.
     survives
         Whether the job goes on when a rank dies.
     num_nodes
         Nodes that have trainer ranks.
     facts
-        Of every rank: node, cores and devices.
+        Facts of every rank: node, cores and devices.
     """
 
     comm: Any
@@ -155,7 +155,7 @@ def find_nodes(comm: Any) -> tuple[str, ...]:
     Parameters
     ----------
     comm
-        All ranks.
+        Communicator of all ranks.
     """
     from mpi4py import MPI
 
@@ -205,7 +205,7 @@ def form_groups(comm: Any, max_processes: int, span_nodes: bool = False) -> Worl
     Parameters
     ----------
     comm
-        All ranks.
+        Communicator of all ranks.
     max_processes
         Largest number of slots of a group, >= 1.
     span_nodes
@@ -250,9 +250,9 @@ def _threads(facts: Sequence[RankFacts], rank: int, trainers: Mapping[str, Seque
     Parameters
     ----------
     facts
-        Of every rank.
+        Facts of every rank.
     rank
-        The rank.
+        World rank whose share is asked for.
     trainers
         Node -> its trainer ranks, in the order of the nodes.
     """
@@ -269,9 +269,9 @@ def share_of_cores(facts: Sequence[RankFacts], rank: int, neighbours: Sequence[i
     Parameters
     ----------
     facts
-        Of every rank.
+        Facts of every rank.
     rank
-        The rank.
+        World rank whose share is asked for.
     neighbours
         Ranks of its node that train, itself among them if it does.
     """

@@ -88,7 +88,7 @@ class StepsExecutor(Executor):
     Parameters
     ----------
     request
-        Of the search; the steps make their trainers from it.
+        Request of the search; the steps make their trainers from it.
     problem
         What the request asks to be searched.
     site

@@ -44,7 +44,7 @@ class Order:
     threads
         Cores of each process, >= 1.
     submitted, started
-        When the evaluation was, and when its launcher was, seconds since 1970.
+        Times at which the evaluation was submitted and its launcher started, seconds since 1970.
     """
 
     evaluation: Evaluation

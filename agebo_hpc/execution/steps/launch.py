@@ -35,13 +35,13 @@ class StepNode:
     Attributes
     ----------
     name
-        By which the launcher knows it.
+        Name by which the launcher knows the node.
     slots
-        >= 1.
+        Number of slots there, >= 1.
     threads
         Cores of a slot, >= 1.
     cores
-        Of the job there; 0: not known.
+        Cores that the job has there; 0: the number is not known.
     """
 
     name: str
@@ -57,7 +57,7 @@ class StepSite:
     Attributes
     ----------
     nodes
-        Of the job, the manager's first.
+        Nodes of the job, the manager's first.
     launcher
         One of LAUNCHERS.
     """
@@ -180,7 +180,7 @@ def step_words(
     site
         Gives the launcher.
     host
-        The node.
+        Name of the node.
     size
         Number of processes, >= 1.
     threads

@@ -52,7 +52,7 @@ def take_part(files: StepFiles, size: int) -> None:
     Parameters
     ----------
     files
-        Of the step.
+        Files of the step.
     size
         Number of its processes.
 

@@ -44,11 +44,11 @@ class BayesianOptimizer(Proposer[Value]):
     space
         Its tuned dimensions are searched.
     seed
-        Of the search.
+        Seed of the search, >= 0.
     num_initial
         The first so many evaluations get random points; also about as many are pending.
     settings
-        Of surrogate and acquisition.
+        Settings of the surrogate and its acquisition.
     """
 
     def __init__(

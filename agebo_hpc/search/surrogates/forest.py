@@ -71,9 +71,9 @@ class Forest:
     data
         Points and observations; others add to it.
     seed
-        Of the search.
+        Seed of the search, >= 0.
     num_trees
-        >= 1.
+        Number of trees, >= 1.
     lie
         A key of `LIES`.
     num_pending

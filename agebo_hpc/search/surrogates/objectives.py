@@ -17,7 +17,7 @@ def finite_objectives(objectives: Sequence[float | None] | np.ndarray) -> np.nda
     Parameters
     ----------
     objectives
-        In any order; None or not a number for a failure.
+        Objectives in any order; None or not a number for a failure.
 
     Returns
     -------

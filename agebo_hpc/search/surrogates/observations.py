@@ -43,11 +43,12 @@ class Observations(Generic[Point]):
     Attributes
     ----------
     space
-        Of the points.
+        Space of the points.
     encoded
         One row for each point, shape (n_rows, n_encoded), float32.
     ids, rows, objectives
-        Of what was told, in order; objectives are not a number for failures.
+        Ids, rows and objectives of what was told, in order; objectives are not a number for
+        failures.
     pending
         Row of each point that is not told yet, by evaluation id.
     keys

@@ -65,7 +65,7 @@ class HyperparameterPoints:
     Parameters
     ----------
     space
-        The space.
+        The hyperparameter space.
     """
 
     def __init__(self, space: HyperparameterSpace) -> None:

@@ -65,7 +65,7 @@ class Pool:
     columns, encoded
         The candidates; encoded of shape (n, n_encoded), float32.
     num_trees
-        Of the forest.
+        Number of trees of the forest, >= 1.
     """
 
     def __init__(self, columns: Columns, encoded: np.ndarray, num_trees: int) -> None:

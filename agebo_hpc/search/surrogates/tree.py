@@ -49,7 +49,7 @@ class Tree:
     num_lies
         The last so many are lies.
     rng
-        Of the growth.
+        Generator of the draws while the tree grows.
     """
 
     left: MutableSequence[int]
@@ -96,11 +96,11 @@ class Tree:
         Parameters
         ----------
         row, point
-            Of the point, and its encoded values.
+            Row of the point, and its encoded values.
         weight
             How often it counts, > 0.
         value
-            Its objective.
+            Objective of the point.
         draw
             Uniform in [0, 1): chooses the dimension if the leaf is split.
         """

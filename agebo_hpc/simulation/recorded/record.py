@@ -37,7 +37,7 @@ class Remarks:
     Attributes
     ----------
     source
-        Where the data came from, and its licence.
+        Origin of the data, and its licence.
     note
         What else ran on the machine, and what else matters.
     """

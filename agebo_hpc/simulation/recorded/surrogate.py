@@ -34,7 +34,7 @@ class Features:
     Parameters
     ----------
     problem
-        Its spaces.
+        Problem whose spaces the configurations are of.
     num_features, num_outputs
         Widths of a network's input and output.
     """
@@ -131,7 +131,7 @@ def cross_validate(features: Array, metric: Array, seconds: Array) -> dict[str, 
     Returns
     -------
     dict
-        Of the last epoch's metric: ``metric_r2``, ``metric_mean_absolute_error``,
+        For the last epoch's metric: ``metric_r2``, ``metric_mean_absolute_error``,
         ``metric_rank_correlation`` (Spearman's). Of the seconds of the whole training:
         ``seconds_r2`` (of the logarithms), ``seconds_median_factor`` (half of the predictions are
         closer to the truth than this factor).

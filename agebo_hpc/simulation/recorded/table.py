@@ -31,13 +31,13 @@ class RecordedTraining:
     search
         Position of its search in the table's list of searches.
     evaluation_id
-        In that search.
+        Id of the evaluation in that search.
     configuration
         What was trained.
     num_parameters
-        Trainable numbers.
+        Number of trainable numbers of the network.
     seconds_before
-        From the start to the first epoch: building and tracing the network.
+        Seconds from the start to the first epoch: building and tracing the network.
     metric, seconds
         Validation metric and seconds of each epoch, validation included.
     """
@@ -61,7 +61,7 @@ class RecordedTable:
         Plain data for JSON: what was searched on what, when, where and how; the errors of the
         predictions from this table.
     trainings
-        In order of the searches, and of completion in each.
+        Trainings in the order of the searches, and of completion in each.
     """
 
     facts: Mapping[str, Any]
