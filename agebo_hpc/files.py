@@ -391,13 +391,13 @@ class PatientFile(io.RawIOBase):
 
 
 def reason(error: OSError) -> str:
-    """Say in a few words what went wrong with a file."""
+    """Return in a few words what went wrong with a file."""
     return error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager
 def writing(name: str, path: str | Path) -> Iterator[None]:
-    """Turn an error of writing into one line; a reader that has gone away is none.
+    """Turn an error of writing into one line; that a reader has gone away is no error.
 
     Parameters
     ----------

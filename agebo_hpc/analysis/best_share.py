@@ -69,7 +69,7 @@ def hyperparameter_summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def learning_curves(frame: pd.DataFrame, num: int = 5) -> pd.DataFrame:
-    """Put the learning curves of the best evaluations below each other.
+    """Return one table with the learning curves of the best evaluations, one below the other.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def learning_curves(frame: pd.DataFrame, num: int = 5) -> pd.DataFrame:
 
 
 def curve_band(frame: pd.DataFrame, name: str = "validation_metric") -> pd.DataFrame:
-    """Say how a quantity of the learning curves is spread over all done evaluations.
+    """Return how a quantity of the learning curves is spread over all done evaluations.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from agebo_hpc.analysis.tables import require_columns, scored
 
 
 def training_times(frame: pd.DataFrame) -> pd.DataFrame:
-    """Say how long done evaluations took, for each number of processes.
+    """Return how long done evaluations took, for each number of processes.
 
     Parameters
     ----------

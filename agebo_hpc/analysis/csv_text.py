@@ -13,7 +13,7 @@ from agebo_hpc.files import write_file, writing
 
 
 def history_csv(frame: pd.DataFrame, columns: Sequence[str] = ()) -> str:
-    r"""Say a history as CSV: one line for each evaluation, without the curves.
+    r"""Return a history as CSV: one line for each evaluation, without the curves.
 
     Decision vectors and ranks are integers with blanks between; in tracebacks a new line is
     written as ``\n`` and a backslash as two. What is unknown is empty.

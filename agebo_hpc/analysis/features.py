@@ -29,7 +29,7 @@ class Features:
 
 
 def features(frame: pd.DataFrame, space: ArchitectureSpace | None = None) -> Features:
-    """Say the configurations of a history as numbers.
+    """Return the configurations of a history as numbers.
 
     A node is its width and an indicator for each activation, a skip is 0 or 1; without the space,
     every decision is one indicator for each choice that occurs. A hyperparameter that is a

@@ -13,7 +13,7 @@ _APART = ("search.seed", "search.max_evals", "search.ahead")
 
 
 def by_method(runs: Mapping[str, Run]) -> dict[str, list[str]]:
-    """Put runs together that differ in nothing but seed and limits.
+    """Group the runs that differ in nothing but seed and limits.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def _flatten(value: Any, path: str) -> list[tuple[str, Any]]:
 
 
 def _differences(mine: Mapping[str, Any], rivals: list[dict[str, Any]]) -> list[str]:
-    """Say the settings that are not the same in all; only the last part of their names."""
+    """Return the settings that are not the same in all, by the last part of their names."""
     names = sorted({name for rival in rivals for name in rival})
     return [
         f"{'.'.join(name.split('.')[-2:])}={mine[name]}"

@@ -68,7 +68,7 @@ def slot_shares(occupied: pd.DataFrame, seconds: float) -> pd.DataFrame:
 def utilisation(
     frame: pd.DataFrame, capacity: Sequence[Capacity], num_bins: int = 100
 ) -> pd.DataFrame:
-    """Say for equal spans of the search which share of the slots' time was spent in evaluations.
+    """Return the share of the slots' time spent in evaluations, for equal spans of the search.
 
     Evaluations that still run, or were cut or lost, do not count, so the last span of a search
     that goes on looks emptier than it is.

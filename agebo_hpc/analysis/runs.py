@@ -93,7 +93,7 @@ class Run:
             return None
 
     def describe(self, architecture: tuple[int, ...]) -> str:
-        """Say an architecture in one line, node after node; as numbers if its space is unknown."""
+        """Describe an architecture in one line; by numbers if its space is unknown."""
         if self.space is None:
             return decisions_text(architecture)
         try:
@@ -157,6 +157,6 @@ def read_scored_runs(paths: Sequence[str | Path]) -> dict[str, Run]:
 
 
 def _instead(run: Run) -> str:
-    """Say what a run without a score has."""
+    """Return a sentence about a run without a score."""
     counts = [f"{count} {name}" for name, count in status_counts(run.history).items()]
     return f" ({', '.join([*counts, f'{len(run.pending)} pending'])}); wait, or read its log.txt"

@@ -121,7 +121,7 @@ def _state(run: Run) -> tuple[str, float]:
 
 
 def _is_alive(status: Mapping[str, Any] | None, sign: float) -> bool:
-    """Ask for the process where it can be seen; elsewhere the age of the last sign decides."""
+    """Tell whether the process lives; where it is not seen, the age of its last sign decides."""
     if status is None or status.get("host") != platform.node():
         return time.time() - sign < SILENCE
     try:

@@ -72,7 +72,7 @@ def best_so_far(objectives: np.ndarray) -> np.ndarray:
 
 
 def trajectory(frame: pd.DataFrame, lives: Sequence[Interval] | None = None) -> pd.DataFrame:
-    """Say what was reached when.
+    """Return what was reached when: the best so far after each evaluation.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def top_configurations(
 
 
 def decisions_text(architecture: Sequence[int]) -> str:
-    """Say a decision vector as integers with blanks between."""
+    """Return a decision vector as text: integers with blanks between."""
     return " ".join(str(decision) for decision in architecture)
 
 

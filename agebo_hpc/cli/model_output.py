@@ -32,7 +32,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obje
 
 
 def remark(dataset: DataSet, rank: int = 0) -> None:
-    """Say what should be known of a data set, on standard error."""
+    """Write what should be known of a data set on standard error."""
     for line in () if rank else dataset.remarks:
         click.echo(f"note: {line}", err=True)
 

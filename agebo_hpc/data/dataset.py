@@ -237,7 +237,7 @@ class DataSet:
 
 
 def constant_target(data: DataSet, part: str) -> str:
-    """Say that all rows of a part have the same target; nothing if they have not."""
+    """Return a sentence if all rows of a part have the same target, else an empty text."""
     y = data.target_of(part)
     if y.min() < y.max():
         return ""

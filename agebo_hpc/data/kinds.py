@@ -227,7 +227,7 @@ def _empty(column: pd.Series, wish: Wish) -> Decided:
 
 
 def _forced(column: pd.Series, wish: Wish) -> Decided:
-    """Read text as it was wished, or say which cells cannot be."""
+    """Read text as it was wished, or raise an error with the cells that cannot be read so."""
     cells = TextCells.of(column)
     missing = cells.missing(wish.missing)
     if missing.all():

@@ -34,7 +34,7 @@ _SIMPLE = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 def inexact(cells: pd.Series | TextCells) -> tuple[str, ...]:
-    """Say so if whole numbers are too large for float64 to hold their digits.
+    """Return a line if whole numbers are too large for float64 to hold their digits.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def of_text(
 
 
 def _not_read(cells: TextCells) -> tuple[str, ...]:
-    """Say so if most cells of a category look like numbers or dates but are read as neither."""
+    """Return a line if most cells of a category look like numbers or dates but are not read so."""
     for pattern, words in _NOT_READ:
         found = matches(cells.folded, pattern)
         if 2 * cells.counts[found].sum() > cells.counts.sum():

@@ -72,7 +72,7 @@ def version_text(mpirun: str) -> str:
 
 
 def mismatch(library: str, mpirun: str, launcher: str) -> str:
-    """Say that library and launcher are of two MPIs; empty if not, or not known. Pure.
+    """Return a sentence if library and launcher are of two MPIs, else an empty text. Pure.
 
     Parameters
     ----------

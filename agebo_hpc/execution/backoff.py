@@ -28,7 +28,7 @@ class Backoff:
         self.reset()
 
     def reset(self) -> None:
-        """Take note that a message came."""
+        """Note that a message came."""
         self._seconds = self.SHORTEST
         self._since = time.monotonic()
 

@@ -65,7 +65,7 @@ def _starts(size: int, num_slots: int) -> Mask:
 
 
 class Buckets:
-    """Groups by a small number each, for a fast look at the first group with the smallest one.
+    """Groups sorted by a small number, so that the first one with the smallest is found fast.
 
     `put` and `lowest` cost a logarithm of the number of groups.
     """
@@ -81,7 +81,7 @@ class Buckets:
         return bool(self._keys)
 
     def put(self, group: int, key: int | None) -> None:
-        """Give a group its number; None takes it out."""
+        """Set the number of a group; None takes the group out."""
         old = self._keys.get(group)
         if old == key:
             return

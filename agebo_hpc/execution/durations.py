@@ -43,7 +43,7 @@ class Durations:
         return len(self._rows)
 
     def observe(self, features: Sequence[float], seconds: float) -> None:
-        """Take note of a duration, in seconds > 0."""
+        """Learn from a duration, in seconds > 0."""
         oldest = self._rows[0][1] if len(self._rows) == RECENT else math.inf
         self._rows.append((list(features), seconds))
         if len(self._rows) > 1 and oldest > self.shortest:

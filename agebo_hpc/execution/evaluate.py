@@ -116,7 +116,7 @@ def status_of(error: Exception) -> Status:
 
 
 def is_echo(error: Exception) -> bool:
-    """Tell whether a member got this error only because another one failed."""
+    """Tell whether a member has this error only because another member failed."""
     if isinstance(error, TrainingError):
         return error.is_echo
     # Where the error comes out of a compiled step, only its text says what it was.

@@ -98,9 +98,9 @@ class Executor(ABC):
 
     @property
     def drain_reason(self) -> str:
-        """Why nothing more is to be started in this life of the search; empty: no reason."""
+        """Why nothing more is started before the next resume; empty where there is no reason."""
         return ""
 
     @abstractmethod
     def close(self) -> None:
-        """Let the trainer processes go."""
+        """End the trainer processes; the executor is not used afterwards."""

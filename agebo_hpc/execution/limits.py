@@ -61,7 +61,7 @@ class Interrupt:
 
 
 class StopFile:
-    """A file that somebody puts somewhere to ask the search to stop; looked for once a second.
+    """A file whose presence asks the search to stop; it is looked for once a second.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class StopFile:
         self._found = False
 
     def is_there(self) -> bool:
-        """Tell whether it has been there."""
+        """Tell whether the file has been there."""
         if not self._found and self._clock() >= self._next:
             self._next = self._clock() + self.SECONDS
             self._found = self.path.exists()
@@ -104,7 +104,7 @@ class Budget:
 
 
 def smallest_budget(*budgets: Budget) -> Budget:
-    """Return the one that is used up first."""
+    """Return the budget that is used up first."""
     return min(budgets, key=lambda b: math.inf if b.seconds is None else b.seconds)
 
 
@@ -158,7 +158,7 @@ class Limits:
 
     @property
     def order(self) -> str:
-        """Who ordered the search to stop: a signal, the stop file; empty: nobody."""
+        """What ordered the search to stop, a signal or the stop file; empty: nothing has."""
         if self.interrupt.received is not None:
             return self.interrupt.received.name
         if self.stop_file is not None and self.stop_file.is_there():
@@ -167,7 +167,7 @@ class Limits:
 
     @property
     def drain_reason(self) -> str:
-        """Why running evaluations are the last of this life; empty: they are not."""
+        """Why nothing is started after the running evaluations; empty if there is no reason."""
         return self.drain() if self._has_results else ""
 
     def must_stop(self) -> bool:
@@ -212,7 +212,7 @@ class Limits:
             self._durations.observe(self._features(result.evaluation), seconds)
 
     def observe(self, result: Result) -> None:
-        """Take note of a finished evaluation.
+        """Count a finished evaluation.
 
         Raises
         ------

@@ -175,7 +175,7 @@ class Placement:
         return started
 
     def withdraw(self, evaluation_id: int) -> None:
-        """Let an evaluation that waits for its slots wait no longer."""
+        """Take an evaluation that waits for its slots out of the line."""
         self._leave_line(evaluation_id)
 
     def remove(self, slots: Iterable[int]) -> list[int]:

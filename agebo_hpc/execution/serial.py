@@ -87,7 +87,7 @@ class SerialExecutor(Executor):
 
     @property
     def drain_reason(self) -> str:
-        """That this process has more memory than allowed; empty: it has not."""
+        """That this process has more memory than allowed; empty where it has not."""
         return self._guard.reason
 
     @property
@@ -100,7 +100,7 @@ class SerialExecutor(Executor):
 
 
 def clean_after(trainer: Trainer) -> None:
-    """Let a trainer do what takes time after an evaluation, if it has such a method."""
+    """Call a trainer's `clean`, if it has that method."""
     clean = getattr(trainer, "clean", None)
     if clean is not None:
         clean()

@@ -108,7 +108,7 @@ class Backing:
 
     @property
     def words(self) -> list[str]:
-        """What names it on the command line of a search."""
+        """Words that name it on the command line of a search."""
         if self.data is not None:
             return [self.data, "--preset", self.preset]
         return ["--simulate", str(self.simulate), "--preset", self.preset]

@@ -48,7 +48,7 @@ class Finding:
 
 
 def evaluate(findings: Sequence[Finding], runs: pd.DataFrame) -> pd.DataFrame:
-    """Say for each finding and problem what the runs show.
+    """Return for each finding and problem what the runs show.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def rank_test(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def verdict(superiority: float, p: float, direction: str) -> str:
-    """Say in a word or two whether a finding shows.
+    """Return in a word or two whether a finding shows.
 
     ``shown`` and ``opposite`` need p < `LEVEL`; ``tends to show`` and ``tends to the opposite``
     say the direction only; ``no difference`` that neither lies above the other, or hardly: p is

@@ -183,7 +183,7 @@ def busy_over_time(searches: Sequence[Searched], settings: Settings) -> pd.DataF
 
 
 def spread(runs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Say each method in one row: median and quartiles of measures over its searches.
+    """Return a row for each method: median and quartiles of measures over its searches.
 
     Returns
     -------

@@ -127,7 +127,7 @@ class _Pace:
         self._began = time.monotonic()
 
     def line(self, job: Job, seconds: float) -> str:
-        """Say that a job is done."""
+        """Return the line that says that a job is done."""
         left = self.num_jobs - self.num_done
         pace = (time.monotonic() - self._began) / (self.num_done - self._first)
         rest = f", about {format_seconds(left * pace)} left" if left else ""
@@ -159,7 +159,7 @@ def _start(job: Job, threads: int | None) -> _Running:
 
 
 def _check(one: _Running) -> None:
-    """Raise what a job that did not do its work says."""
+    """Raise the error that a job which did not do its work has written."""
     code = one.process.returncode
     if code == EXIT_COMPLETE and one.job.is_complete:
         return

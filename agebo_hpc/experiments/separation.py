@@ -76,7 +76,7 @@ class Separation:
 
 
 def separation(searches: Sequence[Searched]) -> Separation:
-    """Say for each search how many of its best have a nearest neighbour of their own problem.
+    """Return for each search how many of its best have a nearest neighbour of their own problem.
 
     Parameters
     ----------

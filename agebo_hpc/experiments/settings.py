@@ -191,7 +191,7 @@ def keep_settings(out: Path, settings: Settings) -> None:
 
 
 def _usual() -> dict[str, Any]:
-    """Return what holds where nothing is said."""
+    """Return what holds where a setting is not given."""
     passed_on = {name: OPTIONS[name].default for name in PASSED_ON}
     own = {each.name: each.default for each in fields(Settings) if each.name != "options"}
     return {**passed_on, **own, "fixed": {}}

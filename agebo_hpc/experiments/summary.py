@@ -139,7 +139,7 @@ def _write_figures(
 def summary(
     experiment: Experiment, settings: Settings, results: Results, figures: Sequence[str]
 ) -> str:
-    """Say an experiment as a page in Markdown."""
+    """Return an experiment as a page in Markdown."""
     seeds = results.runs.groupby(["problem", "method"]).size()
     lines = [
         f"# {experiment.title}",
@@ -168,7 +168,7 @@ def summary(
 
 
 def machine(settings: Settings) -> str:
-    """Say in a sentence on what and for how long searches ran."""
+    """Return a sentence on what, and for how long, searches ran."""
     kind = "simulated " if settings.is_simulated else ""
     each = f"{settings.max_processes} slot{'s' * (settings.max_processes > 1)}"
     limits = []
@@ -217,7 +217,7 @@ def _with_spread(middle: float, low: float, high: float) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Say a table in Markdown."""
+    """Return a table in Markdown."""
     rows = [[HEADINGS.get(str(name), str(name).replace("_", " ")) for name in table.columns]]
     rows += [["---"] * len(table.columns)]
     rows += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
@@ -229,7 +229,7 @@ def _cell(value: object) -> str:
 
 
 def number(value: float) -> str:
-    """Say a number in four digits; what was never reached is a word."""
+    """Return a number in four digits; what was never reached is a word."""
     if math.isinf(value):
         return "never"
     if math.isnan(value):

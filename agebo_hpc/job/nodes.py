@@ -72,7 +72,7 @@ def expand(text: str, number: int) -> tuple[int, ...] | None:
 
 
 def expand_variable(name: str, number: int, environ: Mapping[str, str]) -> tuple[int, ...] | None:
-    """Return what a variable of ours says for each node; None if it is not set. Pure.
+    """Return what a variable of agebo_hpc says for each node; None if it is not set. Pure.
 
     Raises
     ------

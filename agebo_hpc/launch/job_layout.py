@@ -147,7 +147,7 @@ def _binds(nodes: Sequence[Node], environ: Mapping[str, str]) -> bool:
 
 
 def remarks(layout: JobLayout) -> list[str]:
-    """Say a layout in words, a line each. Pure."""
+    """Return remarks on a layout, one in each line. Pure."""
     names = " ".join(node.name for node in layout.nodes)
     kinds: dict[tuple[int, str, int, int], list[str]] = {}
     for node, slots, threads in zip(layout.nodes, layout.slots, layout.threads, strict=True):

@@ -134,7 +134,7 @@ def layout_lines(
     memory_gib: float,
     data_bytes: int | None,
 ) -> list[str]:
-    """Say a layout and what follows from it, a line each.
+    """Return a layout and what follows from it, one fact in each line.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def submitted_variables(facts: Mapping[str, Any]) -> list[str]:
 
 
 def cut_value(variables: str, environ: Mapping[str, str]) -> str | None:
-    """Return the name of a variable of ours that lost what stood behind a comma. Pure.
+    """Return the name of a variable of agebo_hpc that was cut at a comma. Pure.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ def _killed(replay: Replay, code: int | None) -> Verdict:
 
 
 def _by(code: int | None) -> str:
-    """Say which signal a launcher's code stands for, where it stands for one."""
+    """Return which signal a launcher's code stands for, where it stands for one."""
     number = (code or 0) - 128 if (code or 0) > 128 else code
     if number not in KILLED:
         return ""

@@ -78,7 +78,7 @@ class ModelDescription:
         return [PREDICTION, *(f"probability_{label}" for label in self.class_labels or ())]
 
     def to_json(self, network_sha256: str) -> str:
-        """Say the description and the digest of its network's file as JSON text."""
+        """Return the description and the digest of its network's file as JSON text."""
         content = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

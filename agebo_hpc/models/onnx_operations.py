@@ -103,7 +103,7 @@ def _outputs(ops: _OnnxOperations, model: Model, last: str) -> list[Any]:
 
 
 class _OnnxOperations(OnnxNodes):
-    """Operations on names of values; parameters as of `OnnxNodes`."""
+    """Operations on names of values; for the parameters see `OnnxNodes`."""
 
     def is_number(self, x: str, largest: float) -> str:
         return self.node("Less", [self.node("Abs", [x]), self._number(largest)])

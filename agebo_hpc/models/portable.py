@@ -250,7 +250,7 @@ def input_kinds(preprocessing: Preprocessing) -> dict[str, str]:
 
 
 def told_inputs(description: ModelDescription, names: Mapping[str, str]) -> str:
-    """Say the inputs and outputs of an exported model as JSON, to be stored in it.
+    """Return the inputs and outputs of an exported model as JSON, which is stored in it.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ def _scratch(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def _as_os_errors() -> Iterator[None]:
-    """Raise what TensorFlow says of a disk as an error of the system."""
+    """Raise TensorFlow's errors about a disk as errors of the system."""
     try:
         yield
     except tf.errors.OpError as error:

@@ -45,7 +45,7 @@ class MemoryGuard:
         self._first: dict[Hashable, int] = {}
 
     def observe(self, process: Hashable, where: str, memory: int) -> None:
-        """Take note of a process's memory.
+        """Note a process's memory.
 
         Parameters
         ----------

@@ -243,7 +243,7 @@ def _load_search(life: Life, problem: Problem, space: HyperparameterSpace) -> No
 
 
 def _serve(world: World, life: Life, nursery: Nursery | None) -> int:
-    """Live a trainer rank's life."""
+    """Do a trainer rank's part, from its first check to its last training."""
     request = life.request
     from agebo_hpc.execution.mpi.worker import ignore_stop_signals, serve
 
@@ -350,7 +350,7 @@ def make_trainer(
 
 
 def _limited(trainer: Trainer, seconds: float) -> Trainer:
-    """Give a trainer that knows of stop orders only the time limit of an evaluation, if any."""
+    """Give a trainer that knows stop orders alone the time limit of an evaluation, if any."""
     return TimeLimited(trainer, seconds) if seconds else trainer
 
 
@@ -380,7 +380,7 @@ def _checked_problem(life: Life) -> Problem:
 
 
 def _check_data(request: SearchRequest, problem: Problem, reporter: Reporter) -> None:
-    """Say what should be known of the data, and refuse those that no network can be chosen on."""
+    """Report remarks on the data, and refuse data that no network can be chosen on."""
     if not _is_trained_on(request, problem):
         return
     from agebo_hpc.data.dataset import constant_target, open_dataset

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def announce(
     executor: Executor, way: Way | None, problem: Problem, space: HyperparameterSpace
 ) -> None:
-    """Let the log say how gradients are summed, where trainings on several ranks will come."""
+    """Log how gradients are summed, where trainings on several ranks will come."""
     if way is not None and problem.trainer is None and max(space.processes) > 1:
         executor.data_parallel = way.name
         executor.remarks = [*executor.remarks, str(way)]

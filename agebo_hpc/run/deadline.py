@@ -77,7 +77,7 @@ def find_deadline(
     ask: Ask = ask_scheduler,
     now: Callable[[], float] = time.time,
 ) -> tuple[Deadline | None, str]:
-    """Return this job's end, and a warning where there may be one that nobody tells.
+    """Return this job's end, and a warning where the end may be unknown.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _by_length(environ: Mapping[str, str]) -> Deadline | None:
 
 
 def _silence(environ: Mapping[str, str]) -> str:
-    """Say that nobody tells a job's end, and what helps."""
+    """Return the warning that a job's end is not known, and what helps."""
     name = next(name for name in JOB_VARIABLES if environ.get(name))
     text = f"warning: nobody says when job {environ[name]} ends, so it may be cut in the midst"
     if name == "PBS_JOBID" and pbs_program("qstat", environ) is None:

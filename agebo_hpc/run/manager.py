@@ -292,7 +292,7 @@ class Manager:
         return EXIT_COMPLETE if complete or used_up else EXIT_AGAIN
 
     def _remark(self, state: str, limits: Limits, tally: Tally) -> str:
-        """Say how this life ended and how to go on."""
+        """Return a sentence on how the search ended and how to go on."""
         reason = f" by {limits.order}" if limits.order else ""
         if not reason and state != "complete" and limits.drain_reason:
             reason = f", as {limits.drain_reason},"
@@ -339,7 +339,7 @@ def _log_refills(driver: Driver) -> None:
 
 @contextmanager
 def _quick_thread_switches() -> Iterator[None]:
-    """Let the thread that answers the workers wait a tenth of Python's 5 ms for the other one."""
+    """Switch between threads every 0.5 ms, not 5 ms, so that workers get their answers sooner."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(5e-4)
     try:

@@ -17,7 +17,7 @@ from agebo_hpc.space.recipe import Recipe
 
 
 def problem_to_dict(problem: Problem) -> dict[str, Any] | None:
-    """Say a problem that was checked; None where it has a trainer, which is code."""
+    """Return a checked problem as plain data; None where it has a trainer, which is code."""
     if problem.trainer is not None:
         return None
     return {

@@ -86,7 +86,7 @@ class Tally:
         return min(predictions, default=math.nan)
 
     def line(self, num_running: int) -> str:
-        """Say it all in one line."""
+        """Return all of it in one line."""
         target = f"/{self.max_evals}" if self.max_evals is not None else ""
         parts = [f"{self.done + self.failed}{target} evaluations ({num_running} running"]
         parts[0] += f", {self.failed} failed" if self.failed else ""
@@ -138,7 +138,7 @@ class ProgressLine:
 
 
 def format_seconds(seconds: float) -> str:
-    """Say a duration in the two largest units that it has."""
+    """Return a duration in the two largest units that it has."""
     whole = int(round(seconds))
     hours, minutes = divmod(whole // 60, 60)
     if hours:
@@ -147,7 +147,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def log_line(result: Result, names: Sequence[str]) -> str:
-    """Say a finished evaluation in one line for the log.
+    """Return a finished evaluation as one line for the log.
 
     Parameters
     ----------

@@ -134,7 +134,7 @@ class SearchRequest(SearchOptions):
         )
 
     def _check_made(self, problem: Problem) -> None:
-        """Refuse what trainings that were made long ago do not have."""
+        """Refuse values of options that the simulated trainings do not have."""
         made = {**asdict(problem.recipe), "objective": problem.objective}
         asked = {
             **asdict(self._recipe(problem.recipe)),
@@ -204,7 +204,7 @@ class SearchRequest(SearchOptions):
         return replace(recipe, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Say the request as plain data; what is None or not kept is left out."""
+        """Return the request as plain data; what is None or not kept is left out."""
         said = {name: getattr(self, name) for name, record in OPTIONS.items() if record.is_kept}
         return {name: deepcopy(value) for name, value in said.items() if value is not None}
 

@@ -92,7 +92,7 @@ def stored_request(run: RunDirectory) -> SearchRequest:
 
 
 def other_layout(run: RunDirectory, error: Exception) -> DataError:
-    """Return what to say of a configuration that this version cannot read."""
+    """Return the error about a configuration that this version cannot read."""
     return DataError(
         f"{str(run.config_path)!r} has another layout than this version of agebo_hpc reads "
         f"({type(error).__name__}: {error}). Resume with the version that wrote it."

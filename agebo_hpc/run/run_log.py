@@ -49,7 +49,7 @@ class _LogFile(logging.FileHandler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say why this line is missing, the first time."""
+        """Report why this line is missing, the first time."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             super().handleError(record)
@@ -129,7 +129,7 @@ def header_lines(
     versions: Mapping[str, str],
     seconds: float | None,
 ) -> list[str]:
-    """Say with what a life begins.
+    """Return the lines with which a session's log begins.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def header_lines(
 
 
 def best_line(best: Result | None) -> str:
-    """Say what is the best so far."""
+    """Return the line about the best so far."""
     if best is None:
         return "no evaluation is done yet"
     chosen = best.evaluation.configuration

@@ -74,7 +74,7 @@ class AgingEvolution(Proposer[Value]):
         return self._genome.mutate(parent.value, rng)
 
     def limit_processes(self, largest: int) -> None:
-        """Let the genome draw no more than that."""
+        """Pass the limit on to the genome."""
         self._genome.limit_processes(largest)
 
     def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:

@@ -29,7 +29,7 @@ class Genome(Protocol[Value]):
         ...
 
     def to_data(self, value: Value) -> Any:
-        """Say a value as plain data for JSON."""
+        """Return a value as plain data for JSON."""
         ...
 
     def from_data(self, data: Any) -> Value:

@@ -44,7 +44,7 @@ class Proposer(ABC, Generic[Value]):
         """
 
     def restore(self, evaluation_id: int, value: Value, pending: Mapping[int, Value]) -> None:
-        """Do all that `propose` did in an earlier life, but for choosing ``value`` again.
+        """Repeat what `propose` did when it chose ``value``, without choosing again.
 
         Most proposers change by learning only; then there is nothing to do.
         """
@@ -62,7 +62,7 @@ class Proposer(ABC, Generic[Value]):
 
     @abstractmethod
     def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
-        """Hear of a finished evaluation; ``objective`` is None when it failed."""
+        """Learn from a finished evaluation; ``objective`` is None when it failed."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:

@@ -212,7 +212,7 @@ class SimulatedExecutor(Executor):
         )
 
     def _schedule_report(self, run: _Run, epoch: int) -> None:
-        """Let the manager hear of an epoch; of the last one it hears with the result."""
+        """Report an epoch to the manager; the last one comes with the result."""
         if self.on_report is not ignore_report and epoch < run.num_epochs:
             moment = run.started + run.simulated.seconds_until(epoch, self._num_epochs)
             self._schedule(moment + self._latency, partial(self._report, run, epoch))
@@ -231,7 +231,7 @@ class SimulatedExecutor(Executor):
         self.on_report(run.evaluation.id, record)
 
     def _finish(self, evaluation_id: int, number: int) -> list[Result]:
-        """Take a result in; one that a stop order has moved to an earlier time is no more."""
+        """Take a result in, unless a stop order has moved its end to an earlier time."""
         run = self._runs.get(evaluation_id)
         if run is None or run.event != number:
             return []

@@ -48,7 +48,7 @@ class SimulationText:
 
     @classmethod
     def parse(cls, text: str) -> SimulationText:
-        """Divide a text into its parts; whether they are known is for others to say."""
+        """Divide a text into its parts; whether they are known is not checked here."""
         name, _, rest = text.partition(":")
         parts = [_BLANKS.sub("", part) for part in _PART.findall(rest)]
         pairs = {part: _VALUE.fullmatch(part) for part in parts if part}

@@ -38,13 +38,13 @@ class VirtualClock:
         return self._moment + self._charge * (self._real() - self._mark)
 
     def jump(self, moment: float) -> None:
-        """Let the time until ``moment`` pass; nothing happens if that is over."""
+        """Jump to ``moment``; nothing happens if that is over."""
         self._moment = max(self.now(), moment)
         self._mark = self._real()
 
     @contextmanager
     def free(self) -> Iterator[None]:
-        """Let work be done that the simulation needs and the simulated machine does not."""
+        """Do not count the time of work that only the simulation needs."""
         began = self._real()
         yield
         self._mark += self._real() - began

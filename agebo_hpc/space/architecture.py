@@ -209,7 +209,7 @@ class ArchitectureSpace:
         return offered
 
     def prefix(self, number: int) -> str:
-        """Return how the names of a sub-graph begin; with one there is nothing to tell apart."""
+        """Return how the names of a sub-graph begin; empty where there is only one."""
         return f"subgraph_{number + 1}_" if self.num_subgraphs > 1 else ""
 
     @cached_property
@@ -381,7 +381,7 @@ class ArchitectureSpace:
         return decode(self, checked, widths, num_outputs, numbers, codes)
 
     def describe(self, architecture: Sequence[int]) -> str:
-        """Say an architecture in one line a node, for people."""
+        """Describe an architecture for people, one line for each node."""
         lines = []
         for number, nodes in enumerate(self.nodes(architecture)):
             of = f"sub-graph {number + 1}, " * (self.num_subgraphs > 1)
@@ -396,7 +396,7 @@ class ArchitectureSpace:
         return "\n".join(lines)
 
     def describe_choice(self, variable: Variable, choice: int) -> str:
-        """Say what a choice of a variable is."""
+        """Describe a choice of a variable."""
         if variable.kind in ("members", "categories", "repeated", "means"):
             chosen = self._offered(variable.kind)[choice]
             return {True: "yes", False: "no"}[chosen] if isinstance(chosen, bool) else str(chosen)
@@ -412,7 +412,7 @@ class ArchitectureSpace:
         return "identity" if layer is None else f"Dense({layer[0]}, {layer[1]})"
 
     def to_json(self) -> str:
-        """Say the space as JSON text; `from_json` reads it.
+        """Return the space as JSON text; `from_json` reads it.
 
         What later versions added is left out where it is the default: earlier ones read the rest.
         """

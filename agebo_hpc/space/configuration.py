@@ -47,7 +47,7 @@ class Configuration:
         return hash((self.architecture, tuple(sorted(self.hyperparameters.items()))))
 
     def to_dict(self) -> dict[str, Any]:
-        """Say the configuration as plain data for JSON."""
+        """Return the configuration as plain data for JSON."""
         return {
             "architecture": list(self.architecture),
             "hyperparameters": dict(self.hyperparameters),
@@ -59,7 +59,7 @@ class Configuration:
         return cls(tuple(data["architecture"]), dict(data["hyperparameters"]))
 
     def to_json(self) -> str:
-        """Say the configuration as JSON text, keys sorted."""
+        """Return the configuration as JSON text, keys sorted."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
     @classmethod
@@ -208,7 +208,7 @@ class Result:
         return self.evaluation.id
 
     def to_dict(self) -> dict[str, Any]:
-        """Say the result as plain data for JSON."""
+        """Return the result as plain data for JSON."""
         evaluation = {"id": self.evaluation.id, **self.evaluation.configuration.to_dict()}
         mine = {name: getattr(self, name) for name in _RESULT_FIELDS}
         return {**mine, "evaluation": evaluation, "status": str(self.status)}

@@ -110,7 +110,7 @@ class Graph:
         return Graph(tuple(change(op) for op in self.operations))
 
     def to_dict(self) -> dict[str, Any]:
-        """Say the graph as plain data for JSON; `from_dict` reads it."""
+        """Return the graph as plain data for JSON; `from_dict` reads it."""
         plain = [asdict(op) for op in self.operations]
         usual = {"members": 1}
         return {

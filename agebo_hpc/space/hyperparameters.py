@@ -225,7 +225,7 @@ class HyperparameterSpace:
         return next((d for d in self.dimensions if d.name == name), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Say the space as plain data for JSON; `from_dict` reads it."""
+        """Return the space as plain data for JSON; `from_dict` reads it."""
         return {
             "dimensions": [_dimension_to_dict(dimension) for dimension in self.dimensions],
             "fixed": self.fixed,
@@ -240,7 +240,7 @@ class HyperparameterSpace:
         return cls(dimensions, data["fixed"], data["nominal"], data.get("defaults"))
 
     def describe(self) -> str:
-        """Say the space in one line for each hyperparameter."""
+        """Describe the space in one line for each hyperparameter."""
         lines = [f"{d.name}: {_describe_dimension(d)}" for d in self.dimensions]
         lines += [f"{name}: {value} (fixed)" for name, value in self.fixed.items()]
         return "\n".join(lines)

@@ -176,7 +176,7 @@ class Journal:
             rest = rest[os.write(descriptor, rest) :]
 
     def _abandon(self) -> None:
-        """Take back a line of which nobody knows how much is written, and write no other."""
+        """Take back a line that may be written in part, and write no other."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, self._end)
         self.close()

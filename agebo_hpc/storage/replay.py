@@ -178,7 +178,7 @@ class Replay:
 
 
 def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
-    """Say an evaluation as plain data for JSON."""
+    """Return an evaluation as plain data for JSON."""
     return {"id": evaluation.id, **evaluation.configuration.to_dict()}
 
 

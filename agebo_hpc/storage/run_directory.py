@@ -228,7 +228,7 @@ class RunDirectory:
 
 
 def config_text(config: Mapping[str, Any]) -> bytes:
-    """Say a configuration as the content of ``config.toml``; names that are no text stay."""
+    """Return a configuration as the content of ``config.toml``; names that are no text stay."""
     return tomli_w.dumps(_storable(config)).encode(errors="surrogateescape")
 
 

@@ -18,7 +18,7 @@ _LENGTH = len(_PREFIX) + 8 + len(b'",')
 
 
 def seal(record: Mapping[str, Any]) -> bytes:
-    """Say a non-empty record as one sealed line, newline included.
+    """Return a non-empty record as one sealed line, newline included.
 
     Numbers and arrays of NumPy are written as plain ones; NaN and infinities as Python's
     ``json`` writes them.
@@ -44,7 +44,7 @@ def unseal(line: bytes) -> dict[str, Any]:
 
 
 def to_json(value: Any) -> str:
-    """Say plain data, also that of NumPy, as one line of compact JSON."""
+    """Return plain data, also that of NumPy, as one line of compact JSON."""
     return _ENCODER.encode(value)
 
 

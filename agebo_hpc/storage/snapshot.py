@@ -64,7 +64,7 @@ _COUNTS = ("covered", "covered_lines", "journal_lines")
 
 
 def to_bytes(snapshot: Snapshot) -> bytes:
-    """Say a snapshot as the content of an HDF5 file."""
+    """Return a snapshot as the content of an HDF5 file."""
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", userblock_size=HEAD_BYTES) as file:
         file.attrs["format"] = FORMAT

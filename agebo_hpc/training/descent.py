@@ -72,7 +72,7 @@ def make_variable(value: Any) -> tf.Variable:
 
 
 class GradientDescent(VectorOptimizer):
-    """Stochastic gradient descent without momentum; parameters as of `VectorOptimizer`."""
+    """Stochastic gradient descent without momentum; for the parameters see `VectorOptimizer`."""
 
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
@@ -82,7 +82,7 @@ class GradientDescent(VectorOptimizer):
 
 
 class RMSprop(VectorOptimizer):
-    """RMSprop (Tieleman and Hinton 2012) without momentum; parameters as of `VectorOptimizer`."""
+    """RMSprop (Tieleman and Hinton 2012) without momentum; parameters: see `VectorOptimizer`."""
 
     rho = 0.9
 
@@ -105,7 +105,7 @@ class RMSprop(VectorOptimizer):
 
 
 class Adagrad(VectorOptimizer):
-    """Adagrad (Duchi, Hazan and Singer 2011); parameters as of `VectorOptimizer`."""
+    """Adagrad (Duchi, Hazan and Singer 2011); for the parameters see `VectorOptimizer`."""
 
     initial = 0.1
 
@@ -120,7 +120,7 @@ class Adagrad(VectorOptimizer):
 
 
 class Adadelta(VectorOptimizer):
-    """Adadelta (Zeiler 2012), steps times the rate; parameters as of `VectorOptimizer`."""
+    """Adadelta (Zeiler 2012), steps times the rate; for the parameters see `VectorOptimizer`."""
 
     rho = 0.95
 
@@ -142,7 +142,7 @@ class Adadelta(VectorOptimizer):
 
 
 class Adamax(VectorOptimizer):
-    """Adamax (Kingma and Ba 2015, section 7.1); parameters as of `VectorOptimizer`."""
+    """Adamax (Kingma and Ba 2015, section 7.1); for the parameters see `VectorOptimizer`."""
 
     beta1 = 0.9
     beta2 = 0.999
@@ -169,7 +169,7 @@ class Adamax(VectorOptimizer):
 
 
 class Nadam(VectorOptimizer):
-    """Nadam (Dozat 2016): Adam with Nesterov's momentum; parameters as of `VectorOptimizer`."""
+    """Nadam (Dozat 2016): Adam with Nesterov's momentum; parameters: see `VectorOptimizer`."""
 
     beta1 = 0.9
     beta2 = 0.999

@@ -55,7 +55,7 @@ def load_tensorflow(with_horovod: bool) -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: what libraries make while they are loaded stays."""
+    """Switch the garbage collector off meanwhile: what libraries make while being loaded stays."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -67,7 +67,7 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def _without(*names: str) -> Iterator[None]:
-    """Let imports of packages fail that are not loaded yet."""
+    """Make imports fail of packages that are not loaded yet."""
     blocked = [name for name in names if name not in sys.modules]
     # Python's own way to say that there is no such module.
     sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type]

@@ -169,7 +169,7 @@ def start_horovod(comm: Any) -> Any:
 
 @contextmanager
 def exact_sleeps() -> Iterator[None]:
-    """Let the threads that are started meanwhile sleep as long as they ask for, not longer. Local.
+    """Make the threads that are started meanwhile sleep exactly as long as they ask for. Local.
 
     Linux prolongs sleeps by up to 50 microseconds, at random. Horovod's threads sleep that long
     between their meetings: those that come early keep a core from the training until the last is

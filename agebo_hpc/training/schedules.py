@@ -79,7 +79,7 @@ class LearningRateSchedule:
         return np.minimum(1.0, step / max(1.0, warmup)) * (1 + np.cos(np.pi * progress)) / 2
 
     def observe(self, epoch: int, validation_loss: float) -> None:
-        """Take note of an epoch's validation loss; reduces the rate on a plateau."""
+        """Note an epoch's validation loss, and reduce the rate on a plateau."""
         if validation_loss < self._best - self.min_delta:
             self._best = validation_loss
             self._epochs_without_progress = 0

@@ -36,7 +36,7 @@ class TimeLimited:
         return _Limited(self.trainer.prepare(evaluation, seed), self.seconds, self.clock)
 
     def clean(self) -> None:
-        """Let the trainer do what takes time after an evaluation, if it has such a method."""
+        """Call the trainer's own `clean`, if it has that method."""
         clean = getattr(self.trainer, "clean", None)
         if clean is not None:
             clean()

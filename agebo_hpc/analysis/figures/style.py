@@ -56,7 +56,7 @@ def legend_below(figure: Figure, axes: Axes) -> None:
 
 
 def colour(number: int) -> str:
-    """Return the colour of a series; they repeat after eight."""
+    """Return the colour of a series; colours repeat after eight."""
     return COLOURS[number % len(COLOURS)]
 
 

@@ -153,7 +153,7 @@ def _evolution(run: Run) -> list[Exhibit]:
 
 
 def _line_table(run: Run, family: pd.DataFrame, line: list[int]) -> pd.DataFrame:
-    """Say an ancestry for people: what was changed and what it gained; the youngest ones."""
+    """Return a table of an ancestry: what was changed and what it gained, the youngest first."""
     objectives = run.history.set_index("evaluation_id")["objective"]
     rows = (
         family.set_index("evaluation_id").loc[list(reversed(line[:MAX_ANCESTORS]))].reset_index()
@@ -176,7 +176,7 @@ def _line_table(run: Run, family: pd.DataFrame, line: list[int]) -> pd.DataFrame
 def _change(
     run: Run, position: int, before: tuple[int, ...] | None, after: tuple[int, ...]
 ) -> str:
-    """Say which decision was changed, and how; nothing for a random network."""
+    """Return which decision was changed, and how; an empty text for a random network."""
     if position < 0 or before is None:
         return ""
     space, old, new = run.space, before[position], after[position]

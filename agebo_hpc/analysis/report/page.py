@@ -130,7 +130,7 @@ def _exhibit(exhibit: Exhibit, anchor: str) -> str:
 
 
 def _list(heading: str, lines: Sequence[str]) -> str:
-    """Say a numbered list; a long one is opened by a click."""
+    """Return a numbered list as HTML; a long one is opened by a click."""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     if len(lines) <= SHOWN_LINES:
         return f"<h4>{escape(heading)}</h4><ol>{items}</ol>"
@@ -143,7 +143,7 @@ def _picture(title: str, figure: Figure) -> str:
 
 
 def table_html(table: pd.DataFrame) -> str:
-    """Say a table as HTML: numbers with five digits to the right, text to the left."""
+    """Return a table as HTML: numbers with five digits to the right, text to the left."""
     names = [str(name) for name in table.columns]
     texts = {name for name in names if not pd.api.types.is_numeric_dtype(table[name])}
     head = "".join(_cell("th", name.replace("_", " "), name in texts) for name in names)

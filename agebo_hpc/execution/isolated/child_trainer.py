@@ -51,7 +51,7 @@ GIVEN_UP = 61
 
 
 class Nursery:
-    """The process that children are forked from. To be started before MPI.
+    """The process that children are forked from. It is started before MPI.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Nursery:
         self._control.settimeout(None)
 
     def fork(self, order: Order) -> Child:
-        """Let a child train."""
+        """Fork a child that trains."""
         ours, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self._control, [pickle.dumps(order)], [theirs.fileno()])
@@ -154,7 +154,7 @@ class Child:
         self._end: End | None = None
 
     def send(self, *message: Any) -> None:
-        """Say something; a child that has ended does not hear it."""
+        """Send a message; it is dropped where the child has ended."""
         with suppress(OSError):
             self.connection.send(message)
 
@@ -258,7 +258,7 @@ class ChildTrainer:
         return _ChildTraining(child, evaluation.id, self._limit, self._outboxes)
 
     def clean(self) -> None:
-        """End the child if it is there still: another member could not prepare, or it hangs."""
+        """End the child if it still runs: another member could not prepare, or it hangs."""
         self._outboxes[:] = [outbox for outbox in self._outboxes if outbox.sweep()]
         child, self._child = self._child, None
         if child is not None:
@@ -305,7 +305,7 @@ class _ChildTraining:
                 meeting.close()
 
     def _follow(self, comm: Any | None, stop: StopRule) -> Outcome:
-        """Pass records and orders on until the child says what came of it."""
+        """Pass records and orders on until the child sends the outcome."""
         is_ordered = False
         allowed = self._limit + min(self._limit, GRACE_SECONDS)
         deadline = time.monotonic() + allowed if self._limit else None
@@ -349,7 +349,7 @@ def tell_others(comm: Any, evaluation_id: int) -> Outbox:
 
 
 def is_given_up(comm: Any, evaluation_id: int) -> bool:
-    """Tell whether another member's training has ended; forget words of earlier ones. Local."""
+    """Tell whether another member's training has ended; drop messages of earlier ones. Local."""
     from mpi4py import MPI
 
     while (received := try_receive(comm, MPI.ANY_SOURCE, GIVEN_UP)) is not None:

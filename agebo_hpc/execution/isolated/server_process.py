@@ -174,7 +174,7 @@ def fork(request: Mapping[str, Any], order: Order, channel: int) -> int:
 
 
 def train(request: Mapping[str, Any], order: Order, connection: Connection) -> None:
-    """Prepare, say so, wait for the word to run, train, send what came of it."""
+    """Prepare, report it, wait for the order to run, train, and send the outcome."""
     try:
         training = prepare(request, order)
         connection.send(("prepared", None))

@@ -68,7 +68,7 @@ class Membership:
         return self._made[start.ranks]
 
     def part(self, start: Start) -> None:
-        """Do not use the members' communicator again: they may not agree on where they are.
+        """Drop the members' communicator: they may not agree on which operation comes next.
 
         Collective over the members that live.
         """
@@ -115,7 +115,7 @@ class Membership:
             self._await(leader, Tag.GO, word)
 
     def _await(self, source: int, tag: Tag, word: tuple[int, str]) -> None:
-        """Wait for a member's word on a start; what it said of earlier ones is dropped."""
+        """Wait for a member's answer to a start; answers to earlier ones are dropped."""
         comm, backoff = self._world.comm, Backoff(MEETING_SECONDS)
         while True:
             with _abandoning():

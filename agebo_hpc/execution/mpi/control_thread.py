@@ -56,11 +56,11 @@ class Attendant:
         self._thread = threading.Thread(target=self._live, name="attendant", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; no message is sent afterwards."""
+        """Stop the thread; no message is sent afterwards."""
         self._ended.set()
         self._thread.join()
 

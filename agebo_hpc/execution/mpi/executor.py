@@ -148,7 +148,7 @@ class MPIExecutor(Executor):
 
     @property
     def drain_reason(self) -> str:
-        """Which rank has more memory than allowed; empty: none."""
+        """Which rank has more memory than allowed; empty where none has."""
         return self._guard.reason
 
     @property
@@ -269,7 +269,7 @@ class MPIExecutor(Executor):
         self._start_all(self._placement.start_waiting())
 
     def _give_up(self, evaluation_id: int) -> None:
-        """Take an evaluation for lost whose members lost one another without a death."""
+        """Count an evaluation as lost whose members lost one another without a death."""
         start = self._starts[evaluation_id]
         self._forget(evaluation_id)
         self._placement.hold(start.ranks)

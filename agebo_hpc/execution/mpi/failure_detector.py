@@ -90,7 +90,7 @@ class Vigil:
         return repaired
 
     def expect_no_beats(self) -> None:
-        """Take silence for what it is from now on: ranks leave."""
+        """Take no silent rank for dead from now on: ranks leave."""
         self._pulse = Pulse((), 0.0)
 
     def end(self, rank: int, reason: str) -> None:

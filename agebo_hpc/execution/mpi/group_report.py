@@ -39,7 +39,7 @@ def unused_slots(
 
 
 def group_lines(world: World) -> list[str]:
-    """Say how the worker groups were formed, in one line."""
+    """Return in one line how the worker groups were formed."""
     sizes = Counter(len(group) for group in world.groups)
     groups = " and ".join(
         f"{number} worker group{'s' if number > 1 else ''} of {size}"

@@ -46,7 +46,7 @@ def tell_verdict(world: World, error: AgeboError | None, found: Any = None) -> N
 
 
 def hear_verdict(world: World) -> tuple[AgeboError | None, Any]:
-    """Return the error for which the manager ends the search, or None, and what it found.
+    """Receive the manager's verdict: the error that ends the search, or None, and what it found.
 
     On a trainer.
     """

@@ -22,7 +22,7 @@ def beat_seconds(timeout: float) -> float:
 
 
 class Pulse:
-    """When each rank was last heard of.
+    """Keeps the time at which each rank was last heard of.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Pulse:
         self._heard = dict.fromkeys(ranks, 0.0)
 
     def heard(self, rank: int) -> None:
-        """Take note that a rank lives."""
+        """Note that a rank lives."""
         if rank in self._heard:
             self._heard[rank] = self._awake
 

@@ -24,7 +24,7 @@ class Outbox:
         self._under_way: list[Any] = []
 
     def send(self, message: Any, rank: int, tag: int) -> None:
-        """Hand a message to MPI. One to a dead rank is lost without a word."""
+        """Hand a message to MPI. A message to a dead rank is lost without an error."""
         self.sweep()
         request = accept_death(lambda: self._comm.isend(message, rank, tag))
         if request is not None:

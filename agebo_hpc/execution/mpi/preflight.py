@@ -46,7 +46,7 @@ def check_shared_memory(environ: Mapping[str, str] | None = None) -> None:
 
 
 def shared_memory_problem(path: str, free: int, ranks: int) -> str:
-    """Say why shared memory is too small; empty if it is not. Pure.
+    """Return why shared memory is too small; empty if it is not. Pure.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class Team:
         return way
 
     def agree(self, work: Callable[[], Value]) -> Value:
-        """Do something on every rank; what fails on one fails on all. Collective over `comm`.
+        """Call a function on every rank; what fails on one fails on all. Collective over `comm`.
 
         Raises
         ------

@@ -131,7 +131,7 @@ class Recovery:
         return not group.mending
 
     def overdue(self) -> list[int]:
-        """Return the ranks whose answer is not there in time."""
+        """Return the ranks whose answer did not come in time."""
         limit = self._clock() - self._limit
         return sorted(rank for group in self._ill if group.since < limit for rank in group.awaited)
 

@@ -263,7 +263,7 @@ class StepsExecutor(Executor):
         return Path(self._scratch.name) / files.path.name
 
     def _look_at(self, step: _Step) -> None:
-        """Hear what a step says; take its result when it has ended, end it when it is overdue."""
+        """Read what a step reports; take its result when it has ended; end it if it is overdue."""
         code = step.process.poll()
         words, step.offset = step.files.words(step.offset)
         for word in words:

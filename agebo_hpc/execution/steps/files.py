@@ -58,7 +58,7 @@ class Order:
     started: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Say the order as plain data for JSON."""
+        """Return the order as plain data for JSON."""
         evaluation = {"id": self.evaluation.id, **self.evaluation.configuration.to_dict()}
         return {**vars(self), "request": dict(self.request), "evaluation": evaluation}
 
@@ -93,7 +93,7 @@ class StepFiles:
         return self.path / "log.txt"
 
     def write_order(self, order: Order) -> None:
-        """Make the directory and say what is to be trained. By the manager."""
+        """Make the directory and write down what is to be trained. By the manager."""
         self.path.mkdir(parents=True)
         self._replace("order.json", order.to_dict())
 

@@ -146,7 +146,7 @@ def site_words(site: StepSite) -> str:
 
 
 def overlap_lines(site: StepSite) -> list[str]:
-    """Say it where the slots of a node have more threads than it has cores."""
+    """Return a line for each node whose slots have more threads than it has cores."""
     lines = []
     for node in site.nodes:
         needed = node.slots * node.threads

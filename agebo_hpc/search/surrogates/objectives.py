@@ -38,7 +38,7 @@ def _fence(seen: np.ndarray) -> float:
 
 
 class Standing:
-    """What `finite_objectives` would say of one more objective, without looking at all of them.
+    """Gives for one more objective what `finite_objectives` would, without looking at all of them.
 
     The fence is that of the last `refresh`; the rest runs along.
 

@@ -55,7 +55,7 @@ class PointSpace(Protocol[Point]):
         ...
 
     def to_data(self, point: Point) -> list[Any]:
-        """Say a point as plain data for JSON: one value for each tuned dimension."""
+        """Return a point as plain data for JSON: one value for each tuned dimension."""
         ...
 
 

@@ -32,7 +32,7 @@ class _Leaves:
         return self._order[begin:end]
 
     def split(self, leaf: int, left: int, right: int, goes_left: np.ndarray) -> None:
-        """Hear that a leaf was split, and which of its `rows` went to the left."""
+        """Follow the split of a leaf: these of its `rows` went to the left."""
         begin, end = self._span(leaf)
         rows = self._order[begin:end]
         rows[:] = np.concatenate([rows[goes_left], rows[~goes_left]])
@@ -97,7 +97,7 @@ class Pool:
             self.taken[self._by_key[first[place] : last[place]]] = True
 
     def place(self, slot: int, tree: Tree) -> None:
-        """Let a tree predict every candidate."""
+        """Predict every candidate by a tree."""
         leaf = np.empty(len(self._encoded), np.int64)
         leaf[self._sorting] = tree.apply(self._sorted)
         self._leaves[slot] = _Leaves(leaf)
@@ -106,7 +106,7 @@ class Pool:
         self._kappa = None
 
     def follow(self, slot: int, tree: Tree, leaf: int) -> None:
-        """Hear that a tree changed or split a leaf."""
+        """Follow a tree that changed or split a leaf."""
         leaves = self._leaves[slot]
         assert leaves is not None
         rows = leaves.rows(leaf)

@@ -21,7 +21,7 @@ from agebo_hpc.search.surrogates.points import PointSpace
 
 
 class RefittingOptimizer(Proposer[Value]):
-    """Proposes points by Bayesian optimization; parameters as of `BayesianOptimizer`."""
+    """Proposes points by Bayesian optimization; for the parameters see `BayesianOptimizer`."""
 
     def __init__(
         self,

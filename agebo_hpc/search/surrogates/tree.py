@@ -207,7 +207,7 @@ def _grow(
     num_lies: int,
     rng: np.random.Generator,
 ) -> Any:
-    """Let scikit-learn grow a tree; return its nodes.
+    """Grow a tree with scikit-learn; return its nodes.
 
     Objectives are brought to a spread of 1 before: scikit-learn splits no cell whose variance is
     below a fixed number.

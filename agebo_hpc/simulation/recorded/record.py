@@ -148,7 +148,7 @@ def _data_facts(data: DataSet) -> dict[str, Any]:
 
 
 def _search_facts(run: RunDirectory, replay: Replay) -> dict[str, Any]:
-    """Say what a search was asked to do, on how many slots, and how its evaluations ended."""
+    """Return what a search was asked to do, on how many slots, and how its evaluations ended."""
     return {
         **run.config["search"],
         "slots": [life.num_slots for life in replay.lives],

@@ -64,7 +64,7 @@ class Features:
 
 
 def graph_features(graph: Graph) -> list[float]:
-    """Say a network in numbers.
+    """Return a network in numbers.
 
     Returns
     -------

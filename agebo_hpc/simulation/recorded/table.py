@@ -69,7 +69,7 @@ class RecordedTable:
 
 
 def to_bytes(table: RecordedTable) -> bytes:
-    """Say a table as the content of a file."""
+    """Return a table as the content of a file."""
     import pyarrow
     import pyarrow.parquet
 
@@ -134,7 +134,7 @@ def _digest(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _row(training: RecordedTraining) -> dict[str, Any]:
-    """Say a training as a row: its configuration as two columns, its epochs as two lists."""
+    """Return a training as a row: its configuration as two columns, its epochs as two lists."""
     own = ("search", "evaluation_id", "num_parameters", "seconds_before")
     return {
         **{name: getattr(training, name) for name in own},
