@@ -8,7 +8,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from agebo_hpc import AgEBOClassifier, AgEBORegressor
-from agebo_hpc.errors import LaunchError
+from agebo_hpc.errors import AgeboWarning, LaunchError
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import PRESETS, Problem, Recipe
 
@@ -56,6 +56,29 @@ def test_a_table_with_text_dates_and_missing_cells_is_learnt():
     assert regressor.score(frame, minutes) > 0.5
     with pytest.raises(ValueError, match="carrier"):
         classifier.predict(frame.drop(columns="carrier"))
+
+
+@pytest.fixture
+def unknown_end(monkeypatch):
+    """A batch system that does not say when the job ends."""
+    found = (None, "warning: nobody says when this job ends")
+    monkeypatch.setattr("agebo_hpc.run.manager.find_deadline", lambda: found)
+
+
+def test_a_search_warns_as_python_does_and_says_nothing_else(unknown_end, capfd):
+    frame, labels, _ = flights()
+    with pytest.warns(AgeboWarning, match="^nobody says when this job ends"):
+        AgEBOClassifier(**TINY).fit(frame, labels)
+    said = capfd.readouterr()
+    assert said.out == "" and "evaluations" not in said.err and "this job" not in said.err
+
+
+def test_a_verbose_search_tells_how_it_goes_on_the_standard_error(unknown_end, capfd):
+    frame, labels, _ = flights()
+    AgEBOClassifier(**TINY, verbose=True).fit(frame, labels)
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "1/1 evaluations" in said.err and "warning: nobody says when this job ends" in said.err
 
 
 def test_a_class_of_one_row_does_not_hinder():
