@@ -20,6 +20,7 @@ from agebo_hpc.run.notation import (
     read_seconds,
     read_settings,
     write_seconds,
+    write_value,
 )
 
 KINDS = {int: "a whole number", float: "a number"}
@@ -128,17 +129,21 @@ class Option:
     @property
     def shown_default(self) -> str:
         """What holds where the option is not given, as the help says it."""
+        return self.shown({} if self.kind is dict else self.default)
+
+    def shown(self, value: Any) -> str:
+        """Return a value as it would be typed, or what stands for it."""
         if self.kind is bool:
-            return "off"
-        if self.kind is dict:
-            return "none"
-        if self.default is None:
+            return "on" if value else "off"
+        if value is None:
             return self.unset
-        if self.default == 0 and self.zero:
+        if self.kind is dict:
+            return " ".join(write_value(value)) or "none"
+        if value == 0 and self.zero:
             return f"0: {self.zero}"
         if self.is_duration:
-            return write_seconds(self.default)
-        return f"{self.default:g}" if self.kind is float else str(self.default)
+            return write_seconds(value)
+        return " ".join(write_value(value))
 
     @property
     def shown_type(self) -> str:

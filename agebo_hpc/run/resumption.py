@@ -100,8 +100,8 @@ def other_layout(run: RunDirectory, error: Exception) -> DataError:
 
 
 def _check_change(run: RunDirectory, name: str, values: tuple[Any, Any], force: bool) -> None:
-    before, now = values
     record = OPTIONS[name]
+    before, now = (record.shown(value) for value in values)
     found = f"The search in {run.path} has {record.spelling} {before}; now it is {now}."
     if record.on_resume is not OnResume.FORCE:
         raise _refusal(run, f"{found} That cannot change; start a new search with --out.")

@@ -67,7 +67,9 @@ def test_each_option_may_change_as_its_record_says(run, record):
     with pytest.raises(ConfigurationError) as caught:
         resume_request(run, given)
     said = str(caught.value)
-    assert f"{record.spelling} {before}; now it is {given[record.name]}" in said
+    now = given[record.name]
+    assert f"{record.spelling} {record.shown(before)}; now it is {record.shown(now)}" in said
+    assert "None" not in said and "{" not in said
     assert "\n" not in said
     if record.on_resume is OnResume.FORCE:
         assert "--force" in said
