@@ -133,6 +133,7 @@ def run_configuration(
             "architecture": json.loads(problem.architecture.to_json()),
             "hyperparameters": space.to_dict(),
             "recipe": asdict(problem.recipe),
+            "first": None if problem.first is None else list(problem.first),
         },
         "versions": installed_versions(),
     }

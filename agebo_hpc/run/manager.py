@@ -84,7 +84,14 @@ class Manager:
         self._config = config
         self._ahead = config["search"]["ahead"]
         settings = life.request.search_settings(self._config["search"]["num_initial"])
-        self._search = make_search(life.request.method, problem.architecture, space, settings)
+        first = self._config["problem"].get("first")
+        self._search = make_search(
+            life.request.method,
+            problem.architecture,
+            space,
+            settings,
+            None if first is None else tuple(first),
+        )
 
     def run(self, interrupt: Interrupt) -> int:
         """Run the search to one of its limits and return the exit code."""

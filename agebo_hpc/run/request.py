@@ -122,10 +122,15 @@ class SearchRequest(SearchOptions):
             problem = simulation.problem(problem)
             if num_epochs_of(simulation) is not None:
                 self._check_made(problem)
-        self._check_not_tuned(problem.hyperparameters)
         data = self.data or problem.data
         if data is None and problem.trainer is None:
             raise UsageError("No data set is named; give DATA.h5 or a problem that names one.")
+        if problem.by_rows and data is not None and problem.trainer is None:
+            from agebo_hpc.data.dataset import open_dataset
+
+            dataset = open_dataset(data)
+            problem = problem.for_data(dataset.num_rows["train"], dataset.task)
+        self._check_not_tuned(problem.hyperparameters)
         return replace(
             problem,
             data=data,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
+from agebo_hpc.search.first import FirstByHand
 from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome, Genome
 from agebo_hpc.search.proposers import (
     DefaultHyperparameters,
@@ -22,7 +23,7 @@ from agebo_hpc.search.surrogates.points import (
     HyperparameterPoints,
     PointSpace,
 )
-from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
@@ -107,6 +108,7 @@ def make_search(
     architectures: ArchitectureSpace,
     hyperparameters: HyperparameterSpace,
     settings: SearchSettings,
+    first: Architecture | None = None,
 ) -> Search:
     """Return a new search.
 
@@ -118,6 +120,9 @@ def make_search(
         The two spaces.
     settings
         What the method needs besides.
+    first
+        Architecture that the search begins with, see `agebo_hpc.search.first`; not of random
+        search, which is to be compared with. None: all begin at random.
 
     Raises
     ------
@@ -126,4 +131,9 @@ def make_search(
     """
     if method not in METHODS:
         raise UsageError(f"--method is {method}; choose among {', '.join(METHODS)}.")
-    return Search(METHODS[method](architectures, hyperparameters, settings))
+    proposer = METHODS[method](architectures, hyperparameters, settings)
+    if first is None or method == "random":
+        return Search(proposer)
+    defaults = DefaultHyperparameters(hyperparameters)
+    given = settings.seed, settings.population_size
+    return Search(FirstByHand(proposer, first, architectures, defaults, *given))

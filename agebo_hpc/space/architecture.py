@@ -250,6 +250,31 @@ class ArchitectureSpace:
                 )
         return tuple(int(choice) for choice in architecture)
 
+    def of_layers(self, layers: Sequence[tuple[int, str]], **chosen: Any) -> Architecture:
+        """Return the decisions for these layers in the first nodes, without skips.
+
+        Parameters
+        ----------
+        layers
+            (units, activation) of each, at most ``num_nodes``.
+        **chosen
+            What is chosen of ``members``, ``embedding`` and so on; the first on offer where it is
+            not said.
+
+        Raises
+        ------
+        ValueError
+            If something is not on offer.
+        """
+        places = {
+            f"node_{k}": 1
+            + self.units.index(units) * len(self.activations)
+            + self.activations.index(activation)
+            for k, (units, activation) in enumerate(layers, start=1)
+        }
+        places |= {kind: self._offered(kind).index(value) for kind, value in chosen.items()}
+        return self.validate([places.get(variable.name, 0) for variable in self.variables])
+
     def random(self, rng: np.random.Generator) -> Architecture:
         """Draw an architecture uniformly, from ``rng``."""
         return tuple(int(rng.integers(variable.num_choices)) for variable in self.variables)

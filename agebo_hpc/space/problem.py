@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import ConfigurationError, InputMissingError
-from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
+from agebo_hpc.space.by_rows import hyperparameters_by_rows, recipe_by_rows
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.recipe import LOSSES, OBJECTIVES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
 
@@ -47,6 +48,12 @@ class Problem:
     trainer
         Called once on each trainer rank as ``trainer(problem, slot)``, where ``slot`` is an
         `agebo_hpc.training.trainer.Slot`; returns the `Trainer`. None: the TensorFlow trainer.
+    first
+        Architecture of the first evaluation, which has the default hyperparameters; those after
+        it begin near it. None: all begin at random.
+    by_rows
+        Whether epochs and batch sizes follow from the rows of the data set, see
+        `agebo_hpc.space.by_rows`, and those given here are for some 40,000.
     """
 
     data: str | None = None
@@ -55,8 +62,12 @@ class Problem:
     recipe: Recipe = field(default_factory=Recipe)
     objective: str = "last"
     trainer: Callable[..., Any] | None = None
+    first: Architecture | None = None
+    by_rows: bool = False
 
     def __post_init__(self) -> None:
+        if self.first is not None:
+            object.__setattr__(self, "first", self.architecture.validate(self.first))
         if self.objective not in OBJECTIVES:
             raise ConfigurationError(
                 f"objective is {self.objective!r}; choose among {', '.join(OBJECTIVES)}."
@@ -75,6 +86,25 @@ class Problem:
             for choice in getattr(d, "categories", None) or (d.low, d.high)
         ]
         return [change for change in fixed + tuned if set(change) <= set(OF_A_CONFIGURATION)]
+
+    def for_data(self, rows: int, task: str) -> Problem:
+        """Return the problem with what follows from a data set, if anything does.
+
+        Parameters
+        ----------
+        rows
+            Of the training part, >= 1.
+        task
+            ``"classification"`` or ``"regression"``.
+        """
+        if not self.by_rows:
+            return self
+        return replace(
+            self,
+            recipe=recipe_by_rows(self.recipe, rows),
+            hyperparameters=hyperparameters_by_rows(self.hyperparameters, rows, task),
+            by_rows=False,
+        )
 
     def check_data(
         self, task: str, input_widths: Sequence[int], labels: Sequence[Any] | None
@@ -163,8 +193,36 @@ def tabular_hyperparameters() -> HyperparameterSpace:
             Categorical([1, 2, 4, 8], name="num_processes"),
             Real(0.0, 0.4, name="dropout"),
             Real(0.05, 5.0, prior="log-uniform", name="sigma"),
+            Categorical([0.0, 0.005, 0.02], name="weight_decay"),
+            Categorical([0.0, 0.05, 0.1], name="label_smoothing"),
         ],
-        defaults={"batch_size": 256, "learning_rate": 0.003, "dropout": 0.1, "sigma": 0.3},
+        defaults={
+            **{"batch_size": 256, "learning_rate": 0.003, "dropout": 0.1, "sigma": 0.3},
+            **{"weight_decay": 0.0, "label_smoothing": 0.0},
+        },
+    )
+
+
+def tabular() -> Problem:
+    """Return the problem of networks with embeddings and members; it begins with one by hand."""
+    space = ArchitectureSpace(
+        num_nodes=4,
+        units=(64, 96, 128, 192, 256, 384, 512),
+        activations=("linear", "relu", "swish"),
+        members=(1, 2, 4, 8),
+        embeddings=((0, 0), (8, 4), (16, 8), (24, 16), (48, 16)),
+        categories=(0, 4, 8, 16),
+        repeated=(0, 64, 1024),
+        means=(False, True),
+        dropout=True,
+    )
+    columns = {"members": 2, "embedding": (16, 8), "categories": 8, "repeated": 64, "means": False}
+    return Problem(
+        architecture=space,
+        hyperparameters=tabular_hyperparameters(),
+        recipe=Recipe(epochs=24, schedule="cosine"),
+        first=space.of_layers([(256, "relu")] * 3, **columns),
+        by_rows=True,
     )
 
 
@@ -174,21 +232,7 @@ PRESETS: dict[str, Callable[[], Problem]] = {
         architecture=ArchitectureSpace(num_nodes=4),
         recipe=Recipe(epochs=5, warmup_epochs=1),
     ),
-    "tabular": lambda: Problem(
-        architecture=ArchitectureSpace(
-            num_nodes=4,
-            units=(64, 96, 128, 192, 256, 384, 512),
-            activations=("linear", "relu", "swish"),
-            members=(1, 2, 4, 8),
-            embeddings=((0, 0), (8, 4), (16, 8), (24, 16), (48, 16)),
-            categories=(0, 4, 8, 16),
-            repeated=(0, 64, 1024),
-            means=(False, True),
-            dropout=True,
-        ),
-        hyperparameters=tabular_hyperparameters(),
-        recipe=Recipe(epochs=24, schedule="cosine"),
-    ),
+    "tabular": tabular,
     "combo-like": lambda: Problem(
         architecture=ArchitectureSpace(
             num_nodes=3,

@@ -1,14 +1,15 @@
 """Networks chosen by hand, without a search: of the first paper, and of the preset `tabular`.
 
-    python scripts/bench/bench_tabular.py DATA.h5 [--seeds 0,1,2] [--networks v1,tabular,packed]
-        [--epochs 24]
+    python scripts/bench/bench_tabular.py DATA.h5 [--seeds 0,1,2] [--networks v1,first,packed]
+        [--choose repeated=0,members=4 ...] [--epochs N] [--set dropout=0.3 ...]
 
 `v1` is four dense layers of 96 units by the recipe of the first paper (20 epochs, rate reduced on
-a plateau), `tabular` three of 256 units in two members behind an embedding of 16 frequencies and 8
-outputs for each number, dropout 0.1, by the preset's recipe, and `packed` four members of 192
-units, 24 frequencies and 16 outputs, sigma 0.25, dropout 0.05. All: Adam, rate 0.003, batches of
-256, one thread. The validation rows are looked at after each epoch and choose nothing. Processor
-time is that of the training, validation and compiling included.
+a plateau, batches of 256, rate 0.003), `first` the configuration that a search of the preset
+begins with, epochs and batch size by the rows, and `packed` four members of 192 units, 24
+frequencies and 16 outputs, sigma 0.25, dropout 0.05. `--choose` adds networks that are `first` but
+for these decisions, and `--set` says hyperparameters of all but `v1`. All: Adam, one thread. The
+validation rows are looked at after each epoch and choose nothing. Processor time is that of the
+training, validation and compiling included.
 """
 
 import argparse
@@ -20,24 +21,15 @@ from dataclasses import replace
 os.environ["OMP_NUM_THREADS"] = "1"
 
 from agebo_hpc.data.dataset import open_dataset
-from agebo_hpc.data.numbers import number_features
-from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
-from agebo_hpc.space.problem import Recipe, preset
+from agebo_hpc.data.numbers import network_shape
+from agebo_hpc.run.notation import read_settings
+from agebo_hpc.space.problem import preset
 from agebo_hpc.training.runtime import configure_tensorflow
 from agebo_hpc.training.trainer import Slot
 
-TABULAR = preset("tabular")
-NETWORKS = {
-    "v1": (ArchitectureSpace(), 4, (96, "relu"), {}, Recipe()),
-    "tabular": (
-        *(TABULAR.architecture, 3, (256, "relu"), {"members": 2, "embedding": (16, 8)}),
-        replace(TABULAR.recipe, dropout=0.1, sigma=0.3),
-    ),
-    "packed": (
-        *(TABULAR.architecture, 3, (192, "relu"), {"members": 4, "embedding": (24, 16)}),
-        replace(TABULAR.recipe, dropout=0.05, sigma=0.25),
-    ),
-}
+FIRST = {"members": 2, "embedding": (16, 8), "categories": 8, "repeated": 64, "means": False}
+PACKED = {**FIRST, "members": 4, "embedding": (24, 16)}
+OF_V1 = {"batch_size": 256, "learning_rate": 0.003, "num_processes": 1}
 
 
 def main() -> None:
@@ -45,53 +37,67 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="prepared data set")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--networks", default=",".join(NETWORKS))
-    parser.add_argument("--epochs", type=int, default=24, help="of networks of the preset tabular")
+    parser.add_argument("--networks", default="v1,first,packed")
+    parser.add_argument("--choose", action="append", default=[], metavar="NAME=VALUE,...")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--epochs", type=int, help="of networks of the preset tabular")
     asked = parser.parse_args()
     configure_tensorflow(Slot())
+    names = [name for name in asked.networks.split(",") if name]
     rows = [
-        train(asked.data, name, int(seed), asked.epochs)
-        for name in asked.networks.split(",")
+        train(asked, name, int(seed))
+        for name in [*names, *asked.choose]
         for seed in asked.seeds.split(",")
     ]
     print(json.dumps(rows))
 
 
-def vector(
-    space: ArchitectureSpace, number: int, layer: tuple[int, str], chosen: dict[str, object]
-) -> Architecture:
-    """Return the decisions for so many equal layers, without skips."""
-    node = 1 + space.units.index(layer[0]) * len(space.activations)
-    node += space.activations.index(layer[1])
-    places = {f"node_{k + 1}": node for k in range(number)}
-    if chosen:
-        places["members"] = list(space.members).index(chosen["members"])
-        places["embedding"] = list(space.embeddings).index(chosen["embedding"])
-    return tuple(places.get(variable.name, 0) for variable in space.variables)
+def described(asked: argparse.Namespace, name: str):
+    """Return problem, architecture and hyperparameters of a network by its name."""
+    problem = preset("v1" if name == "v1" else "tabular")
+    space = problem.architecture
+    if name == "v1":
+        return problem, space.of_layers([(96, "relu")] * 4), OF_V1
+    data = open_dataset(asked.data)
+    problem = problem.for_data(data.num_rows["train"], data.task)
+    problem = replace(
+        problem,
+        recipe=replace(problem.recipe, epochs=asked.epochs or problem.recipe.epochs),
+    )
+    values = {**problem.hyperparameters.defaults, **read_settings(asked.set)}
+    if name == "packed":
+        values |= {"sigma": 0.25, "dropout": 0.05}
+        return problem, space.of_layers([(192, "relu")] * 3, **PACKED), values
+    chosen = {} if name == "first" else read_settings(name.split(","))
+    chosen = {kind: bool(v) if kind == "means" else v for kind, v in chosen.items()}
+    return problem, space.of_layers([(256, "relu")] * 3, **{**FIRST, **chosen}), values
 
 
-def train(path: str, name: str, seed: int, epochs: int) -> dict[str, object]:
+def train(asked: argparse.Namespace, name: str, seed: int) -> dict[str, object]:
     """Train one network and score it on the test rows."""
     from agebo_hpc.training.data_parallel import SingleProcess
     from agebo_hpc.training.engine import Rows, TrainingPlan, evaluate_rows, train_network
     from agebo_hpc.training.metrics import make_task
 
-    data = open_dataset(path)
-    space, number, layer, chosen, recipe = NETWORKS[name]
-    recipe = replace(recipe, epochs=epochs) if chosen else recipe
-    shape = data.input_widths, data.num_outputs, number_features(data)
-    graph = space.decode(vector(space, number, layer, chosen), *shape)
-    values = {"batch_size": 256, "learning_rate": 0.003, "num_processes": 1}
-    plan = TrainingPlan(graph, data.task, values, recipe, seed=seed)
-    parts = [Rows.of(part.x, part.y) for part in (data.train, data.validation, data.test)]
+    data = open_dataset(asked.data)
+    problem, architecture, values = described(asked, name)
+    space = problem.architecture
+    graph = space.decode(architecture, *network_shape(data, space))
+    plan = TrainingPlan.of(problem, graph, data.task, values, (seed, 0))
+    parts = [
+        Rows.of(part.x, part.y, part.codes if graph.num_codes else None)
+        for part in (data.train, data.validation, data.test)
+    ]
     began = time.process_time()
     trained = train_network(plan, *parts[:2], SingleProcess())
     seconds = round(time.process_time() - began, 1)
     metric = make_task(data.task, data.num_outputs).metric
     test = evaluate_rows(graph, trained.parameters, data.task, parts[2])[metric]
     found = {"network": name, "seed": seed, "validation": trained.metric, "test": test}
-    print(found | {"seconds": seconds, "parameters": graph.num_parameters}, flush=True)
-    return found | {"seconds": seconds, "parameters": graph.num_parameters}
+    found |= {"seconds": seconds, "parameters": graph.num_parameters}
+    found |= {"epochs": plan.recipe.epochs, "batch_size": values["batch_size"]}
+    print(found, flush=True)
+    return found
 
 
 if __name__ == "__main__":

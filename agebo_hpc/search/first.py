@@ -1,0 +1,92 @@
+"""A search that begins with a configuration made by hand, and near it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agebo_hpc.random_state import Stream, generator
+from agebo_hpc.search.proposers import DefaultHyperparameters, Proposer
+from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
+from agebo_hpc.space.configuration import Configuration
+
+NEAR = 20
+"""First evaluations whose architectures are the first one, changed in a few decisions."""
+MOST_CHANGES = 3
+
+
+class FirstByHand(Proposer[Configuration]):
+    """Proposes a first architecture with default hyperparameters, then changes of it.
+
+    The first evaluations of a method draw their architectures at random. A short search has only
+    these, and most of a large space is bad or slow. So here the first `NEAR` of them (as many as
+    the population holds, if these are fewer) are 1 to `MOST_CHANGES` mutations away from an
+    architecture that is known to be good. All else is the method's own.
+
+    Parameters
+    ----------
+    method
+        Proposes the hyperparameters, and everything later.
+    first
+        Architecture of the first evaluation.
+    space
+        Of the architectures.
+    hyperparameters
+        Gives the first evaluation its own.
+    seed, population_size
+        Of the search.
+    """
+
+    def __init__(
+        self,
+        method: Proposer[Configuration],
+        first: Architecture,
+        space: ArchitectureSpace,
+        hyperparameters: DefaultHyperparameters,
+        seed: int,
+        population_size: int,
+    ) -> None:
+        self._method = method
+        self._first = first
+        self._space = space
+        self._hyperparameters = hyperparameters
+        self._seed = seed
+        self._near = min(NEAR, population_size)
+
+    def propose(self, evaluation_id: int, pending: Mapping[int, Configuration]) -> Configuration:
+        """Return the first configuration, one near it, or what the method proposes."""
+        if evaluation_id == 0:
+            return Configuration(self._first, self._hyperparameters.propose(0, {}))
+        proposed = self._method.propose(evaluation_id, pending)
+        if evaluation_id >= self._near:
+            return proposed
+        rng = generator(self._seed, evaluation_id, Stream.ARCHITECTURE, 1)
+        architecture = self._first
+        for _ in range(1 + int(rng.integers(MOST_CHANGES))):
+            architecture = self._space.mutate(architecture, rng)
+        return replace(proposed, architecture=architecture)
+
+    def restore(
+        self, evaluation_id: int, value: Configuration, pending: Mapping[int, Configuration]
+    ) -> None:
+        """Restore the method; it was not asked for the first evaluation."""
+        if evaluation_id > 0:
+            self._method.restore(evaluation_id, value, pending)
+
+    def limit_processes(self, largest: int) -> None:
+        """Limit the method, and the first configuration."""
+        self._method.limit_processes(largest)
+        self._hyperparameters.limit_processes(largest)
+
+    def learn(self, evaluation_id: int, value: Configuration, objective: float | None) -> None:
+        """Tell the method."""
+        self._method.learn(evaluation_id, value, objective)
+
+    def state(self) -> dict[str, Any]:
+        """Return the method's state."""
+        return self._method.state()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over the method's state."""
+        self._method.load_state(state)
