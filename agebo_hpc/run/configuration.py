@@ -8,9 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from agebo_hpc.errors import UsageError
 from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.search.affordable import affordable
 from agebo_hpc.simulation.registry import with_whole_path
+from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
+from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
 from agebo_hpc.versions import installed_versions
@@ -40,18 +44,43 @@ def data_facts(problem: Problem) -> dict[str, str]:
 
 def parameter_counter(problem: Problem) -> Callable[[Configuration], int]:
     """Return what counts the parameters of a configuration's network; 1 where none is known."""
-    if problem.data is None or problem.trainer is not None:
+    decode = network_decoder(problem)
+    if decode is None:
         return lambda configuration: 1
+    return lambda configuration: max(1, decode(configuration.architecture).num_parameters)
+
+
+def network_decoder(problem: Problem) -> Callable[[Architecture], Graph] | None:
+    """Return what makes architectures networks for the problem's data; None where it has none."""
+    if problem.data is None or problem.trainer is not None:
+        return None
     from agebo_hpc.data.dataset import open_dataset
     from agebo_hpc.data.numbers import network_shape
 
     shape = network_shape(open_dataset(problem.data), problem.architecture)
+    return lambda architecture: problem.architecture.decode(architecture, *shape)
 
-    def count(configuration: Configuration) -> int:
-        graph = problem.architecture.decode(configuration.architecture, *shape)
-        return max(1, graph.num_parameters)
 
-    return count
+def proposed_architectures(
+    request: SearchRequest, problem: Problem, speed: float
+) -> ArchitectureSpace:
+    """Return the space that a search draws from: what keeps to the bounds on cost.
+
+    Raises
+    ------
+    UsageError
+        If there are bounds, and nothing that they could be on.
+    ConfigurationError
+        If no network keeps to them.
+    """
+    bounds, decode = request.bounds(speed), network_decoder(problem)
+    if bounds.are_none:
+        return problem.architecture
+    if decode is None:
+        raise UsageError(
+            f"{bounds.told()} is for networks that are trained here on a data set; leave it out."
+        )
+    return affordable(problem.architecture, decode, bounds)
 
 
 def proposals_ahead(request: SearchRequest, num_at_once: int) -> int:
@@ -90,7 +119,11 @@ def initial_points(request: SearchRequest, num_at_once: int) -> int:
 
 
 def run_configuration(
-    request: SearchRequest, problem: Problem, space: HyperparameterSpace, num_at_once: int
+    request: SearchRequest,
+    problem: Problem,
+    space: HyperparameterSpace,
+    num_at_once: int,
+    speed: float = 0.0,
 ) -> dict[str, Any]:
     """Return all that was asked and what followed from it, for config.toml. Local.
 
@@ -102,6 +135,8 @@ def run_configuration(
         The hyperparameter space, with the choices of n that the worker groups can hold.
     num_at_once
         W, evaluations that can run at once, >= 1.
+    speed
+        Floating point operations of products that one core does in a second; 0: not measured.
     """
     num_initial = initial_points(request, num_at_once)
     asked = request.to_dict()
@@ -135,6 +170,7 @@ def run_configuration(
             "recipe": asdict(problem.recipe),
             "first": None if problem.first is None else list(problem.first),
         },
+        "machine": {"products_per_second": speed or None},
         "versions": installed_versions(),
     }
 

@@ -34,12 +34,18 @@ from agebo_hpc.execution.limits import (
 )
 from agebo_hpc.execution.proposals import Bookkeeper, InlineBookkeeper, ThreadedBookkeeper
 from agebo_hpc.reporter import Reporter, tell
-from agebo_hpc.run.configuration import parameter_counter, run_configuration
+from agebo_hpc.run.configuration import (
+    parameter_counter,
+    proposed_architectures,
+    run_configuration,
+)
 from agebo_hpc.run.deadline import find_deadline, seconds_left
+from agebo_hpc.run.machine_speed import products_per_second
 from agebo_hpc.run.progress import ProgressLine, Tally, format_seconds, log_line
 from agebo_hpc.run.resumption import changed_configuration
 from agebo_hpc.run.run_log import best_line, header_lines, logging_to, showing_warnings
 from agebo_hpc.run.session import Life
+from agebo_hpc.search.affordable import affordable_first
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
@@ -73,7 +79,9 @@ class Manager:
         self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
-        config = run_configuration(life.request, problem, space, num_at_once)
+        speed = self._speed(life, problem)
+        architectures = proposed_architectures(life.request, problem, speed)
+        config = run_configuration(life.request, problem, space, num_at_once, speed)
         if life.run is None:
             self._run = RunDirectory.create(life.request.out, config)
         else:
@@ -87,11 +95,20 @@ class Manager:
         first = self._config["problem"].get("first")
         self._search = make_search(
             life.request.method,
-            problem.architecture,
+            architectures,
             space,
             settings,
-            None if first is None else tuple(first),
+            affordable_first(architectures, None if first is None else tuple(first)),
         )
+
+    @staticmethod
+    def _speed(life: Life, problem: Problem) -> float:
+        """Return the machine's speed at the run's begin; measured where networks are trained."""
+        stored = {} if life.run is None else life.run.config.get("machine", {})
+        if "products_per_second" in stored:
+            return float(stored["products_per_second"])
+        is_real = problem.data is not None and problem.trainer is None
+        return products_per_second() if is_real else 0.0
 
     def run(self, interrupt: Interrupt) -> int:
         """Run the search to one of its limits and return the exit code."""

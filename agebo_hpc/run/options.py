@@ -150,6 +150,35 @@ class SearchOptions(TrainingOptions):
         unit="points",
         unset="as many evaluations as run at once, 5 at least",
     )
+    max_parameters: int | None = option(
+        None,
+        "Most trainable numbers of a network that is proposed.",
+        SEARCH,
+        FORCE,
+        least=1,
+        unit="numbers",
+        unset="no bound",
+    )
+    max_flops: float | None = option(
+        None,
+        "Most floating point operations of the products of a network that is proposed, for the "
+        "prediction of one row, such as 1e6.",
+        SEARCH,
+        FORCE,
+        above=0,
+        unset="no bound",
+    )
+    min_rows_per_second: float | None = option(
+        None,
+        "Fewest rows that a network that is proposed predicts in a second on one core of this "
+        "machine, told from its operations and the machine's speed, which is measured at the "
+        "start.",
+        SEARCH,
+        FORCE,
+        above=0,
+        unit="rows",
+        unset="no bound",
+    )
     executor: str = option(
         "auto",
         "Where evaluations run. auto: mpi when a launcher started the process, else serial. "

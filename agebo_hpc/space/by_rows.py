@@ -10,7 +10,7 @@ from agebo_hpc.space.recipe import Recipe
 ROW_VISITS = 1_000_000
 """Rows that a training goes through, each as often as there are epochs."""
 FEWEST_EPOCHS, MOST_EPOCHS = 4, 40
-BATCHES = (
+BATCHES: tuple[tuple[float, int, tuple[int, ...]], ...] = (
     (2_000, 32, (16, 32, 64, 128)),
     (16_000, 128, (32, 64, 128, 256)),
     (64_000, 256, (128, 256, 512, 1024)),
@@ -42,7 +42,7 @@ def hyperparameters_by_rows(
     """
     from skopt.space import Categorical
 
-    default, choices = next(batches for most, *batches in BATCHES if rows < most)
+    default, choices = next((usual, every) for most, usual, every in BATCHES if rows < most)
     batches = Categorical(list(choices), name="batch_size")
     unused = "label_smoothing" if task == "regression" else ""
     dimensions = [

@@ -2,15 +2,15 @@
 
 The time of a row is that of its products, of the numbers that its operations put out, and of the
 cosines and sines of periodic embeddings. In units of one floating point operation of a product,
-fitted to 24 networks of the presets `v1` and `tabular` (one core, 4,096 rows at once), it is within
-8 % of the measured one; so one speed of the machine, that of its products, tells all.
+fitted to 24 networks of the presets `v1` and `tabular` (one core, 4,096 rows at once), it is
+within 8 % of the measured one; so one speed of the machine, that of its products, tells all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.errors import ConfigurationError, UsageError
 from agebo_hpc.space.graph import Graph
 
 OF_AN_OUTPUT = 58.0
@@ -28,7 +28,7 @@ def work(graph: Graph) -> float:
         for op in graph.operations
         if op.kind == "periodic"
     )
-    return graph.flops + OF_AN_OUTPUT * outputs + OF_A_WAVE * waves
+    return float(graph.flops) + OF_AN_OUTPUT * outputs + OF_A_WAVE * float(waves)
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,24 @@ class CostBounds:
         return ", ".join(f"{name} {v:g}" for name, v in options.items() if v is not None)
 
 
-def nothing_fits(bounds: CostBounds, tried: int, example: str) -> ConfigurationError:
+def nothing_fits(bounds: CostBounds, least: str) -> ConfigurationError:
     """Return the error for bounds that no network keeps to."""
     return ConfigurationError(
-        f"No network of {tried:,} random ones keeps to {bounds.told()}; the smallest of them has "
-        f"{example}: give a bound that it keeps to, or a smaller space."
+        f"No network of the space keeps to {bounds.told()}; the cheapest that was found has "
+        f"{least}: give a bound that it keeps to, or a smaller space."
     )
+
+
+def refuse_bounds_of(method: str, bounds: CostBounds) -> None:
+    """Refuse bounds with a method that does not draw architectures one by one.
+
+    Raises
+    ------
+    UsageError
+        If the method is mixed-bo.
+    """
+    if method == "mixed-bo" and not bounds.are_none:
+        raise UsageError(
+            f"{bounds.told()} is for methods that draw architectures; --method mixed-bo chooses "
+            "among thousands of candidates at once. Choose another method, or leave it out."
+        )
