@@ -11,6 +11,7 @@ from agebo_hpc.errors import LaunchError, UsageError
 from agebo_hpc.run.notation import read_class_weights
 from agebo_hpc.run.options import OPTIONS, RECIPE_OPTIONS, SearchOptions
 from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
+from agebo_hpc.space.cost import CostBounds, refuse_bounds_of
 
 if TYPE_CHECKING:
     # Every rank reads a request; few of the others load these.
@@ -43,6 +44,7 @@ class SearchRequest(SearchOptions):
                 f"--ahead is {self.ahead}, but with --synchronous nothing is proposed before the "
                 "whole batch has ended; leave out one of them."
             )
+        refuse_bounds_of(self.method, self.bounds(0.0))
 
     def _check_processes(self) -> None:
         if self.processes is not None and max(self.processes) > self.max_processes:
@@ -103,6 +105,11 @@ class SearchRequest(SearchOptions):
             mutation=self.mutation,  # type: ignore[arg-type]
             bayesian=BayesianSettings(self.kappa, self.lie, self.trees, surrogate=self.surrogate),
         )
+
+    def bounds(self, speed: float) -> CostBounds:
+        """Return the bounds on networks, on a machine of this speed."""
+        given = self.max_parameters, self.max_flops, self.min_rows_per_second
+        return CostBounds(*given, speed)
 
     def load_problem(self) -> Problem:
         """Return the problem with this request's changes.

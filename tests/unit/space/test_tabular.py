@@ -118,6 +118,6 @@ def test_the_default_of_the_preset_is_the_recipe_by_hand():
     problem = preset("tabular")
     assert problem.hyperparameters.defaults == {
         **{"batch_size": 256, "learning_rate": 0.003, "num_processes": 1},
-        **{"dropout": 0.1, "sigma": 0.3},
+        **{"dropout": 0.1, "sigma": 0.3, "weight_decay": 0.0, "label_smoothing": 0.0},
     }
     assert (problem.recipe.schedule, problem.recipe.epochs) == ("cosine", 24)
