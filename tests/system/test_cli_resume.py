@@ -40,7 +40,11 @@ def test_the_same_command_again_goes_on_and_a_new_goal_is_remembered(run, agebo)
 
 @pytest.mark.parametrize(
     ("option", "before", "now"),
-    [("--population", "100", "50"), ("--kappa", "0.001", "1.96"), ("--epochs", "None", "7")],
+    [
+        ("--population", "100", "50"),
+        ("--kappa", "0.001", "1.96"),
+        ("--epochs", "the preset's, 20 in v1", "7"),
+    ],
 )
 def test_an_option_that_differs_is_refused_with_both_values(run, option, before, now):
     done = run(option, now, "--max-evals", "5", "--resume")
