@@ -8,6 +8,7 @@ import pytest
 from pages import DOCS
 
 import agebo_hpc
+from agebo_hpc import errors
 
 REFERENCE = DOCS / "reference"
 DIRECTIVE = re.compile(r"^\.\. auto(?:class|function|data):: ([\w.]+)", re.MULTILINE)
@@ -31,6 +32,12 @@ def test_the_overview_of_the_reference_names_them_all():
     pages = {page.stem for page in REFERENCE.glob("*.rst")} - {"index"}
     assert sorted(set(listed) - pages) == sorted(set(agebo_hpc.__all__) - {"__version__"})
     assert pages <= set(listed)
+
+
+def test_every_error_is_in_the_reference():
+    members = (REFERENCE / "errors.rst").read_text().split(":members:")[1].split("\n   :")[0]
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert set(re.findall(r"\w+", members)) == classes
 
 
 def test_public_names_are_listed_for_completion():
