@@ -1,7 +1,8 @@
 """One generator for each purpose of each evaluation.
 
 Every random draw of a search comes from a generator that is seeded from the search's seed and
-the evaluation's id, so it does not matter which rank draws, when, or in which life of the search.
+the evaluation's id, so it does not matter which rank draws, when, or in which session of the
+search.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def high_threshold(
 
 
 def high_performers(
-    frame: pd.DataFrame, threshold: float, lives: Sequence[Interval] | None = None
+    frame: pd.DataFrame, threshold: float, sessions: Sequence[Interval] | None = None
 ) -> pd.DataFrame:
     """List when each architecture first went above a threshold.
 
@@ -43,7 +43,7 @@ def high_performers(
         History of one run, as `agebo_hpc.read_history` gives it.
     threshold
         See `high_threshold`; an objective equal to it is not above.
-    lives
+    sessions
         See `agebo_hpc.analysis.tables.trajectory`.
 
     Returns
@@ -57,12 +57,12 @@ def high_performers(
     rows = scored(frame).sort_values(["ended", "evaluation_id"])
     rows = rows.assign(number=np.arange(1, len(rows) + 1))
     high = rows[rows["objective"] > threshold].drop_duplicates("architecture")
-    if lives is None:
-        lives = [(frame["submitted"].min(), frame["ended"].max())]
+    if sessions is None:
+        sessions = [(frame["submitted"].min(), frame["ended"].max())]
     return pd.DataFrame(
         {
             "evaluation_id": high["evaluation_id"].to_numpy(),
-            "seconds": search_seconds(high["ended"].to_numpy(), lives),
+            "seconds": search_seconds(high["ended"].to_numpy(), sessions),
             "number": high["number"].to_numpy(),
             "objective": high["objective"].to_numpy(),
             "unique": np.arange(1, len(high) + 1),

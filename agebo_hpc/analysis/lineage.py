@@ -49,7 +49,7 @@ class Evolution:
             return None
 
     def is_of_all(self, changed: Collection[str]) -> bool:
-        """Tell whether it was the same in all lives, after the names of what was changed."""
+        """Tell whether it was the same in all sessions, after the names of what was changed."""
         return not {"search.population_size", "search.sample_size"} & set(changed)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from agebo_hpc.analysis.tables import require_columns, search_seconds
 
 Capacity = tuple[float, float, int]
-"""Start and end of a life, seconds since 1970, and its slots."""
+"""Start and end of a session, seconds since 1970, and its slots."""
 
 
 def occupation(frame: pd.DataFrame, capacity: Sequence[Capacity]) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def occupation(frame: pd.DataFrame, capacity: Sequence[Capacity]) -> pd.DataFram
     frame
         History of one run, as `agebo_hpc.read_history` gives it.
     capacity
-        Start, end and number of slots of each life.
+        Start, end and number of slots of each session.
 
     Returns
     -------
@@ -31,10 +31,10 @@ def occupation(frame: pd.DataFrame, capacity: Sequence[Capacity]) -> pd.DataFram
     """
     columns = ["ranks", "evaluation_id", "num_processes", "status", "started", "ended"]
     require_columns(frame, columns)
-    lives = [(start, end) for start, end, _ in capacity]
+    sessions = [(start, end) for start, end, _ in capacity]
     rows = frame[columns].assign(
-        start=search_seconds(frame["started"].to_numpy(), lives),
-        end=search_seconds(frame["ended"].to_numpy(), lives),
+        start=search_seconds(frame["started"].to_numpy(), sessions),
+        end=search_seconds(frame["ended"].to_numpy(), sessions),
     )
     rows = rows.explode("ranks").dropna(subset=["ranks"])
     rows = rows.rename(columns={"ranks": "rank", "num_processes": "n"})
@@ -78,7 +78,7 @@ def utilisation(
     frame
         History of one run, as `agebo_hpc.read_history` gives it.
     capacity
-        Start, end and number of slots of each life.
+        Start, end and number of slots of each session.
     num_bins
         How many spans, >= 1.
 
@@ -89,17 +89,17 @@ def utilisation(
         (mean), ``busy_share``; no rows where no time has passed.
     """
     require_columns(frame, ["num_processes", "started", "ended"])
-    lives = [(start, end) for start, end, _ in capacity]
-    total = sum(max(0.0, end - start) for start, end in lives)
+    sessions = [(start, end) for start, end, _ in capacity]
+    total = sum(max(0.0, end - start) for start, end in sessions)
     edges = np.linspace(0.0, total, num_bins + 1 if total > 0 else 1)
-    starts = search_seconds(frame["started"].to_numpy(), lives)
-    ends = search_seconds(frame["ended"].to_numpy(), lives)
+    starts = search_seconds(frame["started"].to_numpy(), sessions)
+    ends = search_seconds(frame["ended"].to_numpy(), sessions)
     busy = _slot_seconds(edges, starts, ends, frame["num_processes"].to_numpy(dtype=float))
-    # A life lies in the search's time where the lives before it end.
-    life_ends = np.cumsum([max(0.0, end - start) for start, end in lives])
-    life_starts = np.concatenate([[0.0], life_ends[:-1]])
+    # A session lies in the search's time where the sessions before it end.
+    session_ends = np.cumsum([max(0.0, end - start) for start, end in sessions])
+    session_starts = np.concatenate([[0.0], session_ends[:-1]])
     slots = np.asarray([slots for _, _, slots in capacity], dtype=float)
-    there = _slot_seconds(edges, life_starts, life_ends, slots)
+    there = _slot_seconds(edges, session_starts, session_ends, slots)
     width = np.diff(edges)
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""A run as the analysis sees it: its history, its lives, how its architectures are said."""
+"""A run as the analysis sees it: its history, its sessions, how its architectures are said."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from agebo_hpc.analysis.tables import Interval, decisions_text, scored, status_c
 from agebo_hpc.errors import ConfigurationError, DataError
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Evaluation
+from agebo_hpc.storage.past_session import PastSession
 from agebo_hpc.storage.reader import read_replay
-from agebo_hpc.storage.replay import Life
 from agebo_hpc.storage.rows import columns_of, frame_of
 from agebo_hpc.storage.run_directory import RunDirectory
 
@@ -36,14 +36,14 @@ class Run:
         One row for each finished evaluation.
     pending
         Submitted and not finished evaluations, by id.
-    lives
+    sessions
         Every run of the program on this directory.
     told
         How many results the search had been told when it proposed an evaluation, by id.
     parents
         Id of each evaluation's parent by its own; those that the journal names.
     changed
-        Names in the configuration that a later life changed.
+        Names in the configuration that a later session changed.
     """
 
     path: Path
@@ -52,20 +52,20 @@ class Run:
     status: dict[str, Any] | None
     history: pd.DataFrame
     pending: dict[int, Evaluation]
-    lives: list[Life]
+    sessions: list[PastSession]
     told: dict[int, int]
     parents: dict[int, int] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
 
     @property
     def intervals(self) -> list[Interval] | None:
-        """Start and last sign of each life; None if no life was recorded."""
-        return [(life.started, life.last_seen) for life in self.lives] or None
+        """Start and last sign of each session; None if no session was recorded."""
+        return [(session.started, session.last_seen) for session in self.sessions] or None
 
     @property
     def num_slots(self) -> int:
-        """Slots of the last life, 1 if no life was recorded."""
-        return self.lives[-1].num_slots if self.lives else 1
+        """Slots of the last session, 1 if no session was recorded."""
+        return self.sessions[-1].num_slots if self.sessions else 1
 
     def section(self, name: str) -> dict[str, Any]:
         """Return a table of the configuration; empty if it has none of this name."""
@@ -74,9 +74,12 @@ class Run:
 
     @property
     def capacity(self) -> list[tuple[float, float, int]]:
-        """Start, last sign and slots of each life; what finished tells, if none was recorded."""
-        if self.lives:
-            return [(life.started, life.last_seen, life.num_slots) for life in self.lives]
+        """Start, last sign and slots of each session; if none was recorded, results tell."""
+        if self.sessions:
+            return [
+                (session.started, session.last_seen, session.num_slots)
+                for session in self.sessions
+            ]
         return [(self.history["submitted"].min(), self.history["ended"].max(), 1)]
 
     @property
@@ -131,7 +134,7 @@ def read_run(path: str | Path) -> Run:
         status=directory.read_status(),
         history=frame_of(columns_of(replay.results)),
         pending=replay.pending,
-        lives=replay.lives,
+        sessions=replay.sessions,
         told=replay.told,
         parents=replay.parents,
         changed=replay.changed,

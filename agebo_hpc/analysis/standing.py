@@ -38,10 +38,10 @@ def standing(run: Run) -> dict[str, Any]:
         sign of life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
         ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``,
         ``architecture``, ``decisions``), ``num_slots``, ``busy_share``,
-        ``evaluations_per_hour``, ``seconds`` searched over all lives, ``seconds_left``,
-        ``lives``, ``data_parallel`` (of the latest life), ``exit_code``.
+        ``evaluations_per_hour``, ``seconds`` searched over all sessions, ``seconds_left``,
+        ``lives``, ``data_parallel`` (of the latest session), ``exit_code``.
     """
-    seconds = sum(life.seconds for life in run.lives)
+    seconds = sum(session.seconds for session in run.sessions)
     state, sign = _state(run)
     finished, counts = len(run.history), status_counts(run.history)
     if state == "complete" and finished and not counts.get("done"):
@@ -57,12 +57,12 @@ def standing(run: Run) -> dict[str, Any]:
         "pending": len(run.pending),
         "max_evals": run.section("search").get("max_evals"),
         "best": _best(run),
-        "num_slots": run.num_slots if run.lives else None,
+        "num_slots": run.num_slots if run.sessions else None,
         "busy_share": share if np.isfinite(share) else None,
         "evaluations_per_hour": 3600 * finished / seconds if seconds > 0 else None,
         "seconds": seconds,
         "seconds_left": _seconds_left(run.status) if state == "running" else None,
-        "lives": len(run.lives),
+        "lives": len(run.sessions),
         "data_parallel": (run.status or {}).get("data_parallel"),
         "exit_code": (run.status or {}).get("exit_code"),
     }
@@ -77,8 +77,8 @@ def may_go_on(run: Run) -> bool:
 
 
 def _weighted(run: Run) -> list[tuple[float, float]]:
-    """Slot-seconds of each life, as intervals: the lives may have had different slots."""
-    return [(0.0, life.num_slots * life.seconds) for life in run.lives]
+    """Slot-seconds of each session, as intervals: the sessions may have had different slots."""
+    return [(0.0, session.num_slots * session.seconds) for session in run.sessions]
 
 
 def _best(run: Run) -> dict[str, Any] | None:
@@ -103,17 +103,17 @@ def _plain(value: Any) -> Any:
 
 def _state(run: Run) -> tuple[str, float]:
     """Return the state and the time of the last sign of life."""
-    if not run.lives:
+    if not run.sessions:
         return "not started", _status_time(run.status)
-    life = run.lives[-1]
-    reported = run.status if _status_time(run.status) >= life.started - 1 else None
-    sign = max(life.last_seen, _status_time(reported))
+    session = run.sessions[-1]
+    reported = run.status if _status_time(run.status) >= session.started - 1 else None
+    sign = max(session.last_seen, _status_time(reported))
     recorded = str((reported or {}).get("state", "running"))
     if recorded in ENDED:
         return recorded, sign
-    if life.end is not None:
+    if session.end is not None:
         # The status follows when all is saved.
-        reason = str(life.end.get("reason"))
+        reason = str(session.end.get("reason"))
         return (reason if reason in ENDED else "stopped"), sign
     if _is_alive(reported, sign):
         return recorded, sign

@@ -1,6 +1,6 @@
 """Tables computed from a history frame (see `agebo_hpc.storage.reader.read_history`).
 
-Pure functions: no files, no drawing. Times are seconds since 1970, intervals of lives are pairs
+Pure functions: no files, no drawing. Times are seconds since 1970, intervals of sessions are pairs
 of such times.
 """
 
@@ -45,15 +45,15 @@ def scored(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["status"] == "done") & np.isfinite(frame["objective"])]
 
 
-def search_seconds(times: np.ndarray, lives: Sequence[Interval]) -> np.ndarray:
-    """Convert points in time into seconds of search: the time between two lives does not count.
+def search_seconds(times: np.ndarray, sessions: Sequence[Interval]) -> np.ndarray:
+    """Convert points in time into seconds of search: the time between two sessions does not count.
 
     Parameters
     ----------
     times : ndarray of shape (n,), float64
         Seconds since 1970.
-    lives
-        Start and end of each life, in order.
+    sessions
+        Start and end of each session, in order.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def search_seconds(times: np.ndarray, lives: Sequence[Interval]) -> np.ndarray:
         Seconds, >= 0.
     """
     seconds = np.zeros(len(times))
-    for start, end in lives:
+    for start, end in sessions:
         seconds += np.clip(times, start, max(start, end)) - start
     return seconds
 
@@ -71,15 +71,15 @@ def best_so_far(objectives: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(objectives) if len(objectives) else objectives
 
 
-def trajectory(frame: pd.DataFrame, lives: Sequence[Interval] | None = None) -> pd.DataFrame:
+def trajectory(frame: pd.DataFrame, sessions: Sequence[Interval] | None = None) -> pd.DataFrame:
     """Return what was reached when: the best so far after each evaluation.
 
     Parameters
     ----------
     frame
         History of one run, as `agebo_hpc.read_history` gives it.
-    lives
-        Start and end of each life of the search; None: one life from the first submission on.
+    sessions
+        Start and end of each session of the search; None: one from the first submission on.
 
     Returns
     -------
@@ -89,12 +89,12 @@ def trajectory(frame: pd.DataFrame, lives: Sequence[Interval] | None = None) -> 
     """
     require_columns(frame, ["evaluation_id", "objective", "submitted", "ended"])
     rows = scored(frame).sort_values(["ended", "evaluation_id"])
-    if lives is None:
-        lives = [(frame["submitted"].min(), frame["ended"].max())]
+    if sessions is None:
+        sessions = [(frame["submitted"].min(), frame["ended"].max())]
     return pd.DataFrame(
         {
             "evaluation_id": rows["evaluation_id"].to_numpy(),
-            "seconds": search_seconds(rows["ended"].to_numpy(), lives),
+            "seconds": search_seconds(rows["ended"].to_numpy(), sessions),
             "number": np.arange(1, len(rows) + 1),
             "objective": rows["objective"].to_numpy(),
             "best_so_far": best_so_far(rows["objective"].to_numpy()),
@@ -158,7 +158,7 @@ def status_counts(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def busy_share(
-    frame: pd.DataFrame, num_slots: int, lives: Sequence[Interval] | None = None
+    frame: pd.DataFrame, num_slots: int, sessions: Sequence[Interval] | None = None
 ) -> float:
     """Return the share of the slots' time in which finished evaluations used them.
 
@@ -171,7 +171,7 @@ def busy_share(
         History of one run, as `agebo_hpc.read_history` gives it.
     num_slots
         Slots that could train at once, >= 1.
-    lives
+    sessions
         See `trajectory`.
 
     Returns
@@ -182,10 +182,10 @@ def busy_share(
     if frame.empty:
         return float("nan")
     require_columns(frame, ["num_processes", "submitted", "started", "ended"])
-    if lives is None:
-        lives = [(frame["submitted"].min(), frame["ended"].max())]
+    if sessions is None:
+        sessions = [(frame["submitted"].min(), frame["ended"].max())]
     used = (frame["num_processes"] * (frame["ended"] - frame["started"])).sum()
-    return _share(float(used), num_slots * sum(end - start for start, end in lives))
+    return _share(float(used), num_slots * sum(end - start for start, end in sessions))
 
 
 def _share(used: float, capacity: float) -> float:

@@ -155,7 +155,7 @@ def _duration(seconds: float) -> str:
 
 
 def _lives(stands: dict[str, Any]) -> str:
-    return "1 life" if stands["lives"] == 1 else f"{stands['lives']} lives"
+    return "1 session" if stands["lives"] == 1 else f"{stands['lives']} sessions"
 
 
 @click.command()

@@ -17,7 +17,7 @@ from agebo_hpc.training.ways import NAMES as WAYS
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
-    from agebo_hpc.execution.mpi.rank_group import Team
+    from agebo_hpc.execution.mpi.rank_group import RankGroup
     from agebo_hpc.models.bundle import Model
     from agebo_hpc.models.choice import Chosen, RetrainOptions
 
@@ -85,31 +85,31 @@ def retrain(
     Prints its scores on the validation and the test part; the test part is used here only.
     Under mpirun all ranks train together: mpirun -n 4 agebo-hpc retrain RUN
     """
-    from agebo_hpc.execution.mpi.rank_group import join_team
+    from agebo_hpc.execution.mpi.rank_group import join_rank_group
     from agebo_hpc.models.choice import RetrainOptions, choose
     from agebo_hpc.versions import installed_versions
 
     changes["seeds"] = changes["seeds"] or ()
     options = RetrainOptions(**changes, versions=installed_versions())
-    team = join_team()
-    [chosen], place = team.first(
+    rank_group = join_rank_group()
+    [chosen], place = rank_group.first(
         lambda: _with_place([choose(run, options.rank)], out, "evaluation_{id}", force)
     )
-    dataset, options = _get_ready(team, chosen, options, threads)
+    dataset, options = _get_ready(rank_group, chosen, options, threads)
     from agebo_hpc.models.bundle import save_model
     from agebo_hpc.models.retraining import make_model, train_seeds
 
-    if not as_json and not team.rank:
+    if not as_json and not rank_group.rank:
         click.echo(
             f"Training evaluation {chosen.result.id} (rank {chosen.rank}, objective "
             f"{chosen.result.objective:.5g} in the search) on "
-            f"{dataset.name}{_together(team, options)} ..."
+            f"{dataset.name}{_together(rank_group, options)} ..."
         )
     began = time.perf_counter()
-    trainings = train_seeds(chosen, dataset, options, team.comm)
-    if team.rank:
+    trainings = train_seeds(chosen, dataset, options, rank_group.comm)
+    if rank_group.rank:
         return
-    model = make_model(chosen, dataset, options, trainings, team.size)
+    model = make_model(chosen, dataset, options, trainings, rank_group.size)
     save_model(model, place, force)
     _report_training(model, place, time.perf_counter() - began, as_json)
 
@@ -151,24 +151,28 @@ def ensemble(
     and the speed of the ensemble beside those of its best single network. Under mpirun all ranks
     train together.
     """
-    from agebo_hpc.execution.mpi.rank_group import join_team
+    from agebo_hpc.execution.mpi.rank_group import join_rank_group
     from agebo_hpc.models.choice import RetrainOptions, choose_best
     from agebo_hpc.versions import installed_versions
 
     options = RetrainOptions(**changes, versions=installed_versions())
-    team = join_team()
-    found, place = team.first(
+    rank_group = join_rank_group()
+    found, place = rank_group.first(
         lambda: _with_place(choose_best(run, size, "--size"), out, f"ensemble_{size}", force)
     )
-    dataset, options = _get_ready(team, found[0], options, threads)
+    dataset, options = _get_ready(rank_group, found[0], options, threads)
     from agebo_hpc.models.bundle import save_model
     from agebo_hpc.models.ensemble import make_ensemble, train_candidates
 
     began = time.perf_counter()
-    if not as_json and not team.rank:
-        click.echo(f"Training {size} networks on {dataset.name}{_together(team, options)} ...")
-    candidates = train_candidates(found, dataset, options, team.comm, team.size, score=False)
-    if team.rank:
+    if not as_json and not rank_group.rank:
+        click.echo(
+            f"Training {size} networks on {dataset.name}{_together(rank_group, options)} ..."
+        )
+    candidates = train_candidates(
+        found, dataset, options, rank_group.comm, rank_group.size, score=False
+    )
+    if rank_group.rank:
         return
     model = make_ensemble(candidates, dataset)
     save_model(model, place, force)
@@ -188,24 +192,26 @@ def _with_place(
 
 
 def _get_ready(
-    team: Team, chosen: Chosen, options: RetrainOptions, threads: int | None
+    rank_group: RankGroup, chosen: Chosen, options: RetrainOptions, threads: int | None
 ) -> tuple[DataSet, RetrainOptions]:
     """Open the data and set TensorFlow up on all ranks; options say how gradients are summed."""
     from agebo_hpc.models.choice import open_data
 
-    dataset = team.agree(lambda: open_data(chosen, options.data, team.local_rank == 0))
-    remark(dataset, team.rank)
+    dataset = rank_group.agree(lambda: open_data(chosen, options.data, rank_group.local_rank == 0))
+    remark(dataset, rank_group.rank)
     from agebo_hpc.training.runtime import configure_tensorflow
     from agebo_hpc.training.trainer import Slot
 
-    configure_tensorflow(Slot(threads or team.cores, team.local_rank, team.size > 1))
-    way = team.way(options.data_parallel or "auto").name
+    configure_tensorflow(
+        Slot(threads or rank_group.cores, rank_group.local_rank, rank_group.size > 1)
+    )
+    way = rank_group.way(options.data_parallel or "auto").name
     return dataset, replace(options, data_parallel=way)
 
 
-def _together(team: Team, options: RetrainOptions) -> str:
+def _together(rank_group: RankGroup, options: RetrainOptions) -> str:
     way = WAYS[str(options.data_parallel)]
-    return f" with {team.size} ranks, by {way}" if team.size > 1 else ""
+    return f" with {rank_group.size} ranks, by {way}" if rank_group.size > 1 else ""
 
 
 def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> None:

@@ -33,13 +33,13 @@ def search(data: str | None, resume: bool, force: bool, trust: bool, **options: 
     """
     from agebo_hpc.run.compose import run_search
     from agebo_hpc.run.request import SearchRequest
-    from agebo_hpc.run.session import Life
+    from agebo_hpc.run.session import Session
     from agebo_hpc.storage.run_directory import holds_search
 
     asked = given({"data": data, **options})
     if resume and holds_search(Path(asked["out"])):
         return _resume(asked.pop("out"), asked, force, trust)
-    return run_search(Life(SearchRequest(**{"data": None, **asked}), on_standard_error()))
+    return run_search(Session(SearchRequest(**{"data": None, **asked}), on_standard_error()))
 
 
 @click.command(cls=GroupedCommand)
@@ -53,11 +53,11 @@ def resume(run: str, force: bool, trust: bool, **options: Any) -> int:
 def _resume(run: str, asked: dict[str, Any], force: bool, trust: bool) -> int:
     from agebo_hpc.run.compose import run_search
     from agebo_hpc.run.resumption import LIMITS, resume_request
-    from agebo_hpc.run.session import Life
+    from agebo_hpc.run.session import Session
     from agebo_hpc.storage.run_directory import RunDirectory
 
     directory = RunDirectory.open(run)
     has_new_limit = any(asked.get(name) is not None for name in LIMITS)
     request = resume_request(directory, asked, force)
     reporter = on_standard_error()
-    return run_search(Life(request, reporter, directory, force, has_new_limit, trust))
+    return run_search(Session(request, reporter, directory, force, has_new_limit, trust))

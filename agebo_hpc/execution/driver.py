@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
-from agebo_hpc.execution.proposals import Bookkeeper
+from agebo_hpc.execution.proposals import Proposals
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 logger = logging.getLogger(__name__)
@@ -34,18 +34,18 @@ class Driver:
 
     Attributes
     ----------
-    bookkeeper
+    proposals
         Records results, tells the search and proposes.
     executor
         Runs evaluations.
     limits
         Decide when to stop.
     waiting
-        Evaluations to run before new ones: proposed in an earlier life, or lost.
+        Evaluations to run before new ones: proposed in an earlier session, or lost.
     ahead
         Proposals that are kept ready for slots that become free, >= 0.
     num_told
-        Evaluations finished, over all lives.
+        Evaluations finished, over all sessions.
     losses
         How often an evaluation's ranks have died, by id.
     synchronous
@@ -58,7 +58,7 @@ class Driver:
         slots had their next evaluation.
     """
 
-    bookkeeper: Bookkeeper
+    proposals: Proposals
     executor: Executor
     limits: Limits
     waiting: deque[Evaluation] = field(default_factory=deque)
@@ -112,10 +112,10 @@ class Driver:
         self.num_told += result.status.is_final
         self._num_cut += result.status is Status.CUT
         num_running = self.executor.num_running
-        self._fill(self.bookkeeper.num_open)
+        self._fill(self.proposals.num_open)
         if self.executor.num_running > num_running:
             self.refill_seconds.append(time.perf_counter() - arrived)
-        self.bookkeeper.finish([result])
+        self.proposals.finish([result])
         if result.status is Status.LOST:
             self.waiting.append(result.evaluation)
         self.on_change([result])
@@ -139,22 +139,22 @@ class Driver:
 
     def _take_proposal(self) -> bool:
         """Put the next proposal in line; False if there will be none."""
-        if not self.bookkeeper.num_open:
+        if not self.proposals.num_open:
             if not self.limits.may_ask():
                 return False
             self._request(1)
-        while self.bookkeeper.num_open and not self.limits.must_stop():
-            evaluation = self.bookkeeper.take(TICK_SECONDS)
+        while self.proposals.num_open and not self.limits.must_stop():
+            evaluation = self.proposals.take(TICK_SECONDS)
             if evaluation is not None:
                 self.waiting.append(evaluation)
                 return True
         return False
 
     def _request_ahead(self) -> None:
-        """Have as many proposals ready as are wanted; those of an earlier life are such.
+        """Have as many proposals ready as are wanted; those of an earlier session are such.
 
-        Towards the end of a life, when slots stay free, as many are made as if they were filled:
-        the next life then goes on as if there had been no end.
+        Towards the end of a session, when slots stay free, as many are made as if they were
+        filled: the next session then goes on as if there had been no end.
         """
         if not self._may_propose:
             return
@@ -166,13 +166,13 @@ class Driver:
     def _request(self, num_proposals: int) -> None:
         """Request proposals as far as evaluations are missing to the number asked for."""
         missing = self.limits.num_missing(self._num_begun)
-        self.bookkeeper.request(max(0, min(num_proposals, missing)))
+        self.proposals.request(max(0, min(num_proposals, missing)))
 
     @property
     def _num_begun(self) -> int:
-        """Evaluations over all lives that are finished, run, were cut, wait or are asked for."""
+        """Evaluations of all sessions that are finished, run, were cut, wait or are asked for."""
         here = self.executor.num_running + self._num_cut + len(self.waiting)
-        return self.num_told + here + self.bookkeeper.num_open
+        return self.num_told + here + self.proposals.num_open
 
     def _judge_loss(self, result: Result) -> Result:
         """Count a lost evaluation; one that is lost too often has failed."""
@@ -192,7 +192,7 @@ class Driver:
         self._max_processes = largest
         if largest < 1:
             raise LaunchError("No trainer rank is left. Resume the run with new ranks.")
-        self.bookkeeper.limit(largest)
+        self.proposals.limit(largest)
 
     def _set_aside(self, evaluation: Evaluation) -> None:
         logger.warning(

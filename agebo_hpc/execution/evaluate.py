@@ -57,7 +57,7 @@ class Ending:
     traceback: str = ""
 
 
-def run_guarded(
+def evaluate(
     trainer: Trainer,
     evaluation: Evaluation,
     seed: int,

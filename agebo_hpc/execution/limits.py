@@ -89,12 +89,12 @@ class StopFile:
 
 @dataclass(frozen=True)
 class Budget:
-    """Time for one life of a search.
+    """Time for one session of a search.
 
     Attributes
     ----------
     seconds
-        Seconds from the start of the life; None: there is no limit.
+        Seconds from the start of the session; None: there is no limit.
     completes
         Whether a search that has used it up is complete, and not only stopped.
     """
@@ -115,9 +115,9 @@ class Limits:
     Attributes
     ----------
     max_evals
-        Evaluations over all lives of the search; None: no limit.
+        Evaluations over all sessions of the search; None: no limit.
     walltime
-        Seconds of this life, from its start; None: no limit.
+        Seconds of this session, from its start; None: no limit.
     interrupt
         Tells whether a signal came.
     clock
@@ -128,8 +128,8 @@ class Limits:
         Number of trainable parameters of a configuration's network, > 0; helps to predict how
         long its training takes.
     drain
-        Tells why nothing more is to be started in this life; empty: no reason. It counts once
-        an evaluation has ended, so that every life of the search gets on.
+        Tells why nothing more is to be started in this session; empty: no reason. It counts once
+        an evaluation has ended, so that every session of the search gets on.
     """
 
     max_evals: int | None = None
@@ -148,12 +148,12 @@ class Limits:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of this life so far."""
+        """Seconds of this session so far."""
         return self.clock() - self.began
 
     @property
     def remaining(self) -> float:
-        """Seconds of this life left; infinite without a wall time."""
+        """Seconds of this session left; infinite without a wall time."""
         return math.inf if self.walltime is None else self.walltime - self.elapsed
 
     @property
@@ -175,7 +175,7 @@ class Limits:
         return bool(self.order) or self.remaining <= 0
 
     def may_ask(self) -> bool:
-        """Tell whether this life has use for a proposal: nothing ends it, and there is time."""
+        """Tell whether this session has use for a proposal: nothing ends it, and there is time."""
         is_over = self.must_stop() or bool(self.drain_reason)
         return not is_over and self._durations.shortest <= self.remaining
 
@@ -185,7 +185,7 @@ class Limits:
         Parameters
         ----------
         num_begun
-            Evaluations over all lives that are finished, run, or are proposed already.
+            Evaluations over all sessions that are finished, run, or are proposed already.
         """
         return UNLIMITED if self.max_evals is None else max(0, self.max_evals - num_begun)
 
@@ -206,7 +206,7 @@ class Limits:
         return chosen.num_processes, batch_size, self.size_of(chosen)
 
     def note_duration(self, result: Result) -> None:
-        """Learn how long an evaluation took, also one of an earlier life."""
+        """Learn how long an evaluation took, also one of an earlier session."""
         if result.status is Status.DONE and self.walltime is not None:
             seconds = result.ended - result.started
             self._durations.observe(self._features(result.evaluation), seconds)
@@ -244,7 +244,7 @@ def check_success(results: Sequence[Result], run: RunDirectory) -> None:
     Parameters
     ----------
     results
-        Results of all lives.
+        Results of all sessions.
     run
         The run directory, for the message.
 

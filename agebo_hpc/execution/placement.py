@@ -1,6 +1,6 @@
 """Which slots an evaluation gets: packed, aligned blocks inside worker groups.
 
-Pure bookkeeping. An evaluation of n processes takes n neighbouring slots of one group, at an
+Pure. An evaluation of n processes takes n neighbouring slots of one group, at an
 offset that is a multiple of n, so that blocks of 1, 2, 4 and 8 fit beside one another without
 holes; of all groups with such a block it takes the fullest. One that finds no free block reserves
 the block that has the fewest busy slots: nothing else starts there, so it waits for the

@@ -52,8 +52,8 @@ class Aside:
 Task = Result | Request | Limit | Aside
 
 
-class Bookkeeper(ABC):
-    """What the driver needs of a bookkeeper; local to the manager.
+class Proposals(ABC):
+    """Proposals on their way from the search to the driver; local to the manager.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Bookkeeper(ABC):
     recorder
         The history; nothing else writes it until `close`.
     num_told, num_proposed
-        Evaluations told and proposed in earlier lives.
+        Evaluations told and proposed in earlier sessions.
     on_recorded
         Called when results were recorded and told.
 
@@ -151,7 +151,7 @@ class Bookkeeper(ABC):
         self._ready.append(evaluation)
 
 
-class InlineBookkeeper(Bookkeeper):
+class InlineProposals(Proposals):
     """Works off at once what is handed over."""
 
     def take(self, seconds: float) -> Evaluation | None:
@@ -168,7 +168,7 @@ class InlineBookkeeper(Bookkeeper):
         self._work_off(tasks)
 
 
-class ThreadedBookkeeper(Bookkeeper):
+class ThreadedProposals(Proposals):
     """Works off in a thread of its own; an error there is raised at the next call."""
 
     def __init__(
@@ -184,7 +184,7 @@ class ThreadedBookkeeper(Bookkeeper):
         self._changed = threading.Condition()
         self._error: BaseException | None = None
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="proposals", daemon=True)
         self._thread.start()
 
     def take(self, seconds: float) -> Evaluation | None:

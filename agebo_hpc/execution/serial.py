@@ -8,10 +8,10 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from agebo_hpc.execution.evaluate import Ending, run_guarded
+from agebo_hpc.execution.evaluate import Ending, evaluate
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.processes.memory import own_memory
-from agebo_hpc.processes.memory_limit import MemoryGuard
+from agebo_hpc.processes.memory_limit import MemoryLimit
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 from agebo_hpc.training.trainer import Trainer
 
@@ -34,7 +34,7 @@ class SerialExecutor(Executor):
 
     def __init__(self, trainer: Trainer, seed: int, max_memory: float | None = None) -> None:
         self._trainer = trainer
-        self._guard = MemoryGuard(max_memory)
+        self._memory_limit = MemoryLimit(max_memory)
         self._seed = seed
         self._waiting: list[tuple[Evaluation, float]] = []
         self._cut: list[Result] = []
@@ -67,11 +67,11 @@ class SerialExecutor(Executor):
             return self._is_stopped or stop()
 
         self._training, self._is_stopped = evaluation.id, False
-        ending = run_guarded(self._trainer, evaluation, self._seed, None, rule)
+        ending = evaluate(self._trainer, evaluation, self._seed, None, rule)
         result = make_result(evaluation, ending, (submitted, started), (0,))
         self._training = None
         clean_after(self._trainer)
-        self._guard.observe(0, f"Process {os.getpid()}", own_memory())
+        self._memory_limit.observe(0, f"Process {os.getpid()}", own_memory())
         return [result]
 
     def stop(self, evaluation_id: int) -> None:
@@ -88,7 +88,7 @@ class SerialExecutor(Executor):
     @property
     def drain_reason(self) -> str:
         """That this process has more memory than allowed; empty where it has not."""
-        return self._guard.reason
+        return self._memory_limit.reason
 
     @property
     def num_running(self) -> int:

@@ -2,7 +2,7 @@
 
 A search is started as a user would start it. One that is complete is skipped, one that was cut
 short is resumed, so an experiment that was killed goes on by the same command. The searches are
-tied to this process and end when it dies.
+with_parent_death to this process and end when it dies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Protocol
 from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, LaunchError
 from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.processes.own_program import own_environment
-from agebo_hpc.processes.parent_death import tied
+from agebo_hpc.processes.parent_death import with_parent_death
 from agebo_hpc.run.progress import format_seconds
 
 POLL_SECONDS = 0.05
@@ -146,7 +146,7 @@ def _start(job: Job, threads: int | None) -> _Running:
         log.flush()
         try:
             process = subprocess.Popen(
-                tied(command),
+                with_parent_death(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -41,7 +41,7 @@ class Settings:
         ``exclusive``: a worker trains one network at a time, as the nodes of the first paper;
         ``packed``: as many as its slots hold.
     walltime
-        Seconds of search, over all lives; None: no limit.
+        Seconds of search, over all sessions; None: no limit.
     max_evals
         Evaluations; None: no limit.
     epochs

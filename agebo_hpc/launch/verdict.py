@@ -29,7 +29,7 @@ from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.run_directory import RunDirectory
 
 IDLE_LIVES = 3
-"""So many lives in a row that were killed without a new evaluation end a chain of jobs."""
+"""So many sessions in a row that were killed without a new evaluation end a chain of jobs."""
 
 KILLED = (6, 7, 9, 11, 15)
 """Codes of MPICH's launcher for ranks that a signal of that number killed; none of ours."""
@@ -109,14 +109,14 @@ def _by(code: int | None) -> str:
 
 
 def idle_lives(replay: Replay) -> int:
-    """Return how many lives at the end of a history were killed without a new evaluation.
+    """Return how many sessions at the end of a history were killed without a new evaluation.
 
     One in which a rank was killed counts too: the manager may have had time to say so.
     """
     count = 0
-    for life in reversed(replay.lives):
-        ended = [r for r in replay.results if life.started <= r.ended <= life.last_seen + 1]
-        in_order = life.end is not None and life.end.get("reason") != "failed"
+    for session in reversed(replay.sessions):
+        ended = [r for r in replay.results if session.started <= r.ended <= session.last_seen + 1]
+        in_order = session.end is not None and session.end.get("reason") != "failed"
         if in_order or ended:
             break
         count += 1

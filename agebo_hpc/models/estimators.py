@@ -28,7 +28,7 @@ from agebo_hpc.models.own_words import in_own_words
 from agebo_hpc.reporter import WarningReporter, on_standard_error
 
 if TYPE_CHECKING:
-    from agebo_hpc.execution.mpi.rank_group import Team
+    from agebo_hpc.execution.mpi.rank_group import RankGroup
     from agebo_hpc.models.bundle import Model
 
 TARGET = "target of the estimator"
@@ -84,18 +84,20 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _fit(self, frame: pd.DataFrame, y: NDArray[Any]) -> None:
-        from agebo_hpc.execution.mpi.rank_group import join_team
+        from agebo_hpc.execution.mpi.rank_group import join_rank_group
 
         self._check_parameters()
         frame = self._with_values(frame)
-        team = join_team()
-        seed = team.first(lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
+        rank_group = join_rank_group()
+        seed = rank_group.first(
+            lambda: int(check_random_state(self.random_state).randint(2**31 - 1))
+        )
         try:
             with TemporaryDirectory(prefix="agebo_hpc_", dir=self.directory) as own:
                 # All ranks work in the directory of the first.
-                home = Path(team.first(lambda: own))
-                self._search_and_train(frame.assign(**{TARGET: y}), home, seed, team)
-                team.agree(lambda: None)  # nobody leaves while another one reads
+                home = Path(rank_group.first(lambda: own))
+                self._search_and_train(frame.assign(**{TARGET: y}), home, seed, rank_group)
+                rank_group.agree(lambda: None)  # nobody leaves while another one reads
         except (DataError, UsageError) as error:
             raise ValueError(in_own_words(str(error), TARGET)) from error
         except (LaunchError, TooManyFailuresError) as error:
@@ -125,23 +127,25 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                 "include_validation=False."
             )
 
-    def _search_and_train(self, table: pd.DataFrame, home: Path, seed: int, team: Team) -> None:
+    def _search_and_train(
+        self, table: pd.DataFrame, home: Path, seed: int, rank_group: RankGroup
+    ) -> None:
         from agebo_hpc.data.dataset import open_dataset
         from agebo_hpc.run.compose import run_search
         from agebo_hpc.run.request import SearchRequest
-        from agebo_hpc.run.session import Life
+        from agebo_hpc.run.session import Session
         from agebo_hpc.space.configuration import Status
         from agebo_hpc.storage.reader import read_replay
         from agebo_hpc.storage.run_directory import RunDirectory
 
         data, run = home / "data.h5", home / "run"
-        team.first(lambda: self._prepare(table, data, seed))
+        rank_group.first(lambda: self._prepare(table, data, seed))
         request = SearchRequest(
             data=str(data),
             out=str(run),
             method=self.method,
             preset=self.preset,
-            executor="mpi" if team.size > 1 else "serial",
+            executor="mpi" if rank_group.size > 1 else "serial",
             max_evals=self.max_evals,
             max_time=self.time_budget,
             epochs=self.epochs,
@@ -150,21 +154,21 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
             data_parallel=self.data_parallel,
             seed=seed,
         )
-        if team.size == 1:
-            _start_tensorflow(self.threads or team.cores, team)
+        if rank_group.size == 1:
+            _start_tensorflow(self.threads or rank_group.cores, rank_group)
         reporter = on_standard_error() if self.verbose else WarningReporter()
         # Where all fail, one more is tried below before that is the end.
         with suppress(TooManyFailuresError):
-            team.agree(lambda: run_search(Life(request, reporter)))
-        ends = team.first(lambda: [result.status for result in read_replay(run).results])
+            rank_group.agree(lambda: run_search(Session(request, reporter)))
+        ends = rank_group.first(lambda: [result.status for result in read_replay(run).results])
         if Status.DONE not in ends:
             # The time was too short for one training, or all diverged: one more, in its time.
             one = replace(request, max_evals=1 + len(ends), max_time=None)
-            team.agree(lambda: run_search(Life(one, reporter, RunDirectory.open(run))))
+            rank_group.agree(lambda: run_search(Session(one, reporter, RunDirectory.open(run))))
         if "tensorflow" not in sys.modules:
-            _start_tensorflow(self.threads or team.cores, team)
-        dataset = team.agree(lambda: open_dataset(data))
-        self.model_ = self._train(run, dataset, team)
+            _start_tensorflow(self.threads or rank_group.cores, rank_group)
+        dataset = rank_group.agree(lambda: open_dataset(data))
+        self.model_ = self._train(run, dataset, rank_group)
 
     def _prepare(self, table: pd.DataFrame, data: Path, seed: int) -> None:
         """Write the prepared data set; of few rows a split may leave a part without variety."""
@@ -186,7 +190,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                 return
         raise reason
 
-    def _train(self, run: Path, dataset: Any, team: Team) -> Model:
+    def _train(self, run: Path, dataset: Any, rank_group: RankGroup) -> Model:
         from agebo_hpc.models.choice import RetrainOptions, choose_best
         from agebo_hpc.models.ensemble import make_ensemble, train_candidates
         from agebo_hpc.versions import installed_versions
@@ -194,16 +198,18 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         options = RetrainOptions(
             include_validation=self.include_validation,
             versions=installed_versions(),
-            data_parallel=team.way(self.data_parallel).name,
+            data_parallel=rank_group.way(self.data_parallel).name,
         )
         size = self.ensemble_size
-        found = team.first(lambda: choose_best(run, size, "ensemble_size"))
-        models = train_candidates(found, dataset, options, team.comm, team.size, score=False)
+        found = rank_group.first(lambda: choose_best(run, size, "ensemble_size"))
+        models = train_candidates(
+            found, dataset, options, rank_group.comm, rank_group.size, score=False
+        )
 
         def finish() -> Model:
             return models[0] if size == 1 else make_ensemble(models, dataset)
 
-        return team.first(finish)
+        return rank_group.first(finish)
 
     def _split(self, rows: int) -> tuple[float, float, float]:
         # Nothing looks at a test part here: it is as small as a prepared data set allows.
@@ -383,12 +389,12 @@ def _repeat_rare(codes: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.concatenate(rows)
 
 
-def _start_tensorflow(threads: int, team: Team) -> None:
+def _start_tensorflow(threads: int, rank_group: RankGroup) -> None:
     from agebo_hpc.training.runtime import configure_tensorflow
     from agebo_hpc.training.trainer import Slot
 
     try:
-        configure_tensorflow(Slot(threads, team.local_rank, team.size > 1))
+        configure_tensorflow(Slot(threads, rank_group.local_rank, rank_group.size > 1))
     except RuntimeError as error:
         raise ConfigurationError(
             "TensorFlow already uses other devices in this process; fit before TensorFlow is used."

@@ -2,7 +2,7 @@
 
 Trainings leave nothing behind that is known of. Should one do so all the same, a process that is
 killed for it costs its evaluation, or the whole job: the search rather ends in order before, and
-a new life begins with fresh processes.
+a new session begins with fresh processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GROWTH = 2.0
 """Without a limit given, a process may have so many times what it had at first in any case."""
 
 
-class MemoryGuard:
+class MemoryLimit:
     """Remembers the first process that has more memory than allowed.
 
     Parameters

@@ -1,6 +1,6 @@
 """Programs of this package in processes of their own, whatever is in the working directory.
 
-    python -P programs.py [--with-parent] MODULE ARGUMENT...
+    python -P own_program.py [--with-parent] MODULE ARGUMENT...
 
 runs a module of this package. ``python -m`` would look for modules in the working directory
 first: a file ``signal.py`` or ``json.py`` there would be taken for Python's own.

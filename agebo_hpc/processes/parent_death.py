@@ -1,6 +1,6 @@
 """Ending with the process that started this one, however that one dies.
 
-    python tether.py PARENT COMMAND...
+    python parent_death.py PARENT COMMAND...
 
 runs a command so. Linux only. Imports nothing of the package: it is run for every job step.
 """
@@ -34,7 +34,7 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, number)
 
 
-def tied(command: list[str]) -> list[str]:
+def with_parent_death(command: list[str]) -> list[str]:
     """Return the words that run a command so that it gets SIGTERM when this process ends."""
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(os.getpid()), *command]
 

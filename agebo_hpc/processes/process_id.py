@@ -10,8 +10,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a rank's process is.
+class ProcessId:
+    """Which process a rank is.
 
     Attributes
     ----------
@@ -19,35 +19,35 @@ class Place:
         Its host name.
     pid
         Its number there.
-    born
+    started
         Time at which it was started, in ticks of that host; a number that is used again differs in
         it.
     """
 
     host: str
     pid: int
-    born: str
+    started: str
 
     @classmethod
-    def here(cls) -> Place:
-        """Return the place of this process."""
+    def here(cls) -> ProcessId:
+        """Return the id of this process."""
         return cls.of(os.getpid())
 
     @classmethod
-    def of(cls, pid: int) -> Place:
-        """Return the place of a process on this host."""
-        return cls(socket.gethostname(), pid, _born(pid))
+    def of(cls, pid: int) -> ProcessId:
+        """Return the id of a process on this host."""
+        return cls(socket.gethostname(), pid, _start_time(pid))
 
     @property
-    def is_near(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the process is on this host."""
         return self.host == socket.gethostname()
 
-    def is_empty(self) -> bool:
+    def has_ended(self) -> bool:
         """Tell whether the process has ended. Only for one on this host."""
-        return self.born != _born(self.pid)
+        return self.started != _start_time(self.pid)
 
-    def is_free(self) -> bool:
+    def number_is_free(self) -> bool:
         """Tell, in a microsecond, whether no process has this number. Only on this host."""
         try:
             os.kill(self.pid, 0)
@@ -59,14 +59,14 @@ class Place:
 
     def kill(self) -> None:
         """Kill the process, stopped or not, if it is still there. Only for one on this host."""
-        if not self.is_empty():
+        if not self.has_ended():
             os.kill(self.pid, signal.SIGKILL)
 
     def __str__(self) -> str:
         return f"host {self.host} (process {self.pid})"
 
 
-def _born(pid: int) -> str:
+def _start_time(pid: int) -> str:
     """Return the start time of a process that runs; empty if there is none or only its remains."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""One life of a search: from a request to an exit code, with or without MPI."""
+"""One session of a search: from a request to an exit code, with or without MPI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agebo_hpc.errors import (
     RankDiedError,
     UsageError,
 )
-from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, Nursery
+from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, ForkServer
 from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.mpi.group_report import (
     group_lines,
@@ -43,7 +43,7 @@ from agebo_hpc.run.data_parallel import announce, check_isolation
 from agebo_hpc.run.plain_problem import problem_from_dict, problem_to_dict
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.run.resumption import check_problem
-from agebo_hpc.run.session import Life
+from agebo_hpc.run.session import Session
 from agebo_hpc.run.trust import check_owner
 from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
 from agebo_hpc.simulation.sleeping import SleepingTrainer
@@ -64,7 +64,7 @@ FIXED_START = 1_767_225_600.0
 """2026-01-01, 00:00 UTC: where the clock of a repeatable simulation starts."""
 
 
-def run_search(life: Life) -> int:
+def run_search(session: Session) -> int:
     """Run a search to its end and return the exit code.
 
     Collective over the world when MPI launched the process. Ranks other than the manager
@@ -75,45 +75,45 @@ def run_search(life: Life) -> int:
     AgeboError
         On the manager, or in the only process, for what the user can mend.
     """
-    executor = life.request.executor
+    executor = session.request.executor
     if executor == "auto":
         executor = "mpi" if launched_by_mpi() else "serial"
     elif executor != "mpi":
         check_alone(executor)
     # From here on: a signal that comes while libraries are still being loaded counts as well.
     with Interrupt() as interrupt:
-        return RUNNERS[executor](life, interrupt)
+        return RUNNERS[executor](session, interrupt)
 
 
-def _run_serial(life: Life, interrupt: Interrupt) -> int:
-    threads = life.request.threads_per_slot or available_cores()
+def _run_serial(session: Session, interrupt: Interrupt) -> int:
+    threads = session.request.threads_per_slot or available_cores()
     # A problem's file may import TensorFlow, which reads it then and never again.
     prepare_environment(threads)
-    problem = _checked_problem(life)
-    space = life.hyperparameters(problem, largest_group=1)
+    problem = _checked_problem(session)
+    space = session.hyperparameters(problem, largest_group=1)
     slot = Slot(threads)
-    if life.request.simulate is None:
+    if session.request.simulate is None:
         # Alone it needs neither, but what was asked for is there or is said not to be.
-        choose_way(life.request.data_parallel, here())
+        choose_way(session.request.data_parallel, here())
     with ExitStack() as stack:
-        if life.request.isolation == "child":
-            nursery = stack.enter_context(closing(Nursery(life.request)))
-            trainer: Trainer = ChildTrainer(nursery, slot, life.reporter)
+        if session.request.isolation == "child":
+            fork_server = stack.enter_context(closing(ForkServer(session.request)))
+            trainer: Trainer = ChildTrainer(fork_server, slot, session.reporter)
         else:
-            trainer = make_trainer(life.request, slot, problem)
-        executor = SerialExecutor(trainer, life.request.seed, life.request.max_memory)
-        return _manage(life, (problem, space), executor, 1, interrupt)
+            trainer = make_trainer(session.request, slot, problem)
+        executor = SerialExecutor(trainer, session.request.seed, session.request.max_memory)
+        return _manage(session, (problem, space), executor, 1, interrupt)
 
 
-def _run_simulated(life: Life, interrupt: Interrupt) -> int:
+def _run_simulated(session: Session, interrupt: Interrupt) -> int:
     from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
     from agebo_hpc.simulation.virtual_clock import VirtualClock
 
-    request = life.request
-    problem = _checked_problem(life)
+    request = session.request
+    problem = _checked_problem(session)
     if request.simulate is None or request.groups is None:
         raise UsageError("--executor simulated needs --simulate and --groups.")
-    space = life.hyperparameters(problem, largest_group=request.slots_per_group)
+    space = session.hyperparameters(problem, largest_group=request.slots_per_group)
     executor = SimulatedExecutor(
         parse_simulation(request.simulate),
         Machine(
@@ -123,31 +123,31 @@ def _run_simulated(life: Life, interrupt: Interrupt) -> int:
             request.message_latency,
             request.rank_lifetime,
         ),
-        VirtualClock(_virtual_start(life), request.manager_charge),
+        VirtualClock(_virtual_start(session), request.manager_charge),
         request.seed,
         problem.recipe.epochs,
         request.eval_timeout,
     )
-    return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
+    return _manage(session, (problem, space), executor, 1 + executor.num_slots, interrupt)
 
 
-def _run_steps(life: Life, interrupt: Interrupt) -> int:
+def _run_steps(session: Session, interrupt: Interrupt) -> int:
     from agebo_hpc.execution.steps.executor import StepsExecutor
     from agebo_hpc.execution.steps.launch import find_site
 
-    request = life.request
-    problem = _checked_problem(life)
+    request = session.request
+    problem = _checked_problem(session)
     _verify_data(request, problem)
     site = find_site(request.threads_per_slot)
-    # Each step has a short life: what the first process finds is for all of them.
+    # Each step has a short session: what the first process finds is for all of them.
     way = None if request.simulate else choose_way(request.data_parallel, here())
     told = request if way is None else replace(request, data_parallel=way.name)
     executor = StepsExecutor(told, problem, site)
-    space = life.hyperparameters(problem, executor.max_processes)
+    space = session.hyperparameters(problem, executor.max_processes)
     announce(executor, way, problem, space)
-    tell(life.reporter, executor.remarks)
+    tell(session.reporter, executor.remarks)
     with closing(executor):
-        return _manage(life, (problem, space), executor, 1 + executor.num_slots, interrupt)
+        return _manage(session, (problem, space), executor, 1 + executor.num_slots, interrupt)
 
 
 def _verify_data(request: SearchRequest, problem: Problem) -> None:
@@ -158,31 +158,31 @@ def _verify_data(request: SearchRequest, problem: Problem) -> None:
         open_dataset(str(problem.data)).verify(("train", "validation"))
 
 
-def _virtual_start(life: Life) -> float:
-    """Return the first moment of a life on a virtual clock, seconds since 1970.
+def _virtual_start(session: Session) -> float:
+    """Return the first moment of a session on a virtual clock, seconds since 1970.
 
     A search that is repeatable starts at a fixed moment; a resumed one goes on where it ended.
     """
-    start = time.time() if life.request.manager_charge else FIXED_START
-    if life.run is not None:
+    start = time.time() if session.request.manager_charge else FIXED_START
+    if session.run is not None:
         from agebo_hpc.storage.reader import read_replay
 
-        lives = read_replay(life.run.path).lives
-        start = max([start, *(earlier.last_seen for earlier in lives)])
+        sessions = read_replay(session.run.path).sessions
+        start = max([start, *(earlier.last_seen for earlier in sessions)])
     return start
 
 
-def _run_mpi(life: Life, interrupt: Interrupt) -> int:
-    request = life.request
+def _run_mpi(session: Session, interrupt: Interrupt) -> int:
+    request = session.request
     # MPI does not like to be forked from; the manager trains nothing.
     isolated = request.isolation == "child" and announced_rank() != MANAGER
-    nursery = Nursery(request) if isolated else None
+    fork_server = ForkServer(request) if isolated else None
     world = form_groups(join_world(), request.max_processes, request.span_nodes)
     if not world.is_manager:
-        return _serve(world, life, nursery)
+        return _serve(world, session, fork_server)
     from agebo_hpc.execution.mpi.executor import MPIExecutor
 
-    problem, space, way = _begin(world, life)
+    problem, space, way = _begin(world, session)
     exclusive = request.allocation == "exclusive"
     executor = MPIExecutor(
         world,
@@ -197,9 +197,9 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
         *(rank_lines(world, request.threads_per_slot) if request.show_ranks else ()),
     ]
     announce(executor, way, problem, space)
-    tell(life.reporter, executor.remarks)
+    tell(session.reporter, executor.remarks)
     try:
-        code = _manage(life, (problem, space), executor, world.comm.Get_size(), interrupt)
+        code = _manage(session, (problem, space), executor, world.comm.Get_size(), interrupt)
     except RankDiedError:
         # Whoever says goodbye now would wait for the dead.
         raise
@@ -212,20 +212,20 @@ def _run_mpi(life: Life, interrupt: Interrupt) -> int:
     return code
 
 
-def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace, Way | None]:
+def _begin(world: World, session: Session) -> tuple[Problem, HyperparameterSpace, Way | None]:
     """Return what is searched, and how, when every rank is ready for it. On the manager."""
     try:
-        way = None if life.request.simulate else world.way(life.request.data_parallel)
+        way = None if session.request.simulate else world.way(session.request.data_parallel)
         with uncollected():
-            problem = _checked_problem(life)
-        space = life.hyperparameters(problem, world.largest_group)
-        check_isolation(life.request, way, problem, space)
+            problem = _checked_problem(session)
+        space = session.hyperparameters(problem, world.largest_group)
+        check_isolation(session.request, way, problem, space)
     except AgeboError as error:
         tell_verdict(world, error)
         raise
     tell_verdict(world, None, problem_to_dict(problem))
     with uncollected():
-        _load_search(life, problem, space)
+        _load_search(session, problem, space)
     unready = hear_ready(world)
     tell_verdict(world, unready)
     if unready is not None:
@@ -233,22 +233,22 @@ def _begin(world: World, life: Life) -> tuple[Problem, HyperparameterSpace, Way 
     return problem, space, way
 
 
-def _load_search(life: Life, problem: Problem, space: HyperparameterSpace) -> None:
+def _load_search(session: Session, problem: Problem, space: HyperparameterSpace) -> None:
     """Load what only the manager needs, while the trainer ranks load what they need."""
     from agebo_hpc.run.manager import Manager  # noqa: F401
     from agebo_hpc.search.methods import make_search
 
-    settings = life.request.search_settings(num_initial=1)
-    make_search(life.request.method, problem.architecture, space, settings)
+    settings = session.request.search_settings(num_initial=1)
+    make_search(session.request.method, problem.architecture, space, settings)
 
 
-def _serve(world: World, life: Life, nursery: Nursery | None) -> int:
+def _serve(world: World, session: Session, fork_server: ForkServer | None) -> int:
     """Do a trainer rank's part, from its first check to its last training."""
-    request = life.request
+    request = session.request
     from agebo_hpc.execution.mpi.worker import ignore_stop_signals, serve
 
     ignore_stop_signals()
-    with leaving_without_manager(world, life.reporter):
+    with leaving_without_manager(world, session.reporter):
         trainer, slot, error = None, None, None
         with uncollected():
             try:
@@ -260,14 +260,14 @@ def _serve(world: World, life: Life, nursery: Nursery | None) -> int:
                 return EXIT_COMPLETE
             try:
                 if slot is not None:
-                    trainer = _trainer_of(slot, world, life, nursery, found)
+                    trainer = _trainer_of(slot, world, session, fork_server, found)
             except AgeboError as reason:
                 error = reason
         tell_ready(world, error)
         refusal, _ = hear_verdict(world)
         if refusal is None and trainer is not None:
             timeout = request.heartbeat_timeout
-            has_losses = serve(world, trainer, request.seed, timeout, life.reporter)
+            has_losses = serve(world, trainer, request.seed, timeout, session.reporter)
             leave(world, EXIT_COMPLETE, has_losses)
     return EXIT_COMPLETE
 
@@ -286,14 +286,14 @@ def _prepare(world: World, request: SearchRequest) -> Slot:
 
 
 def _trainer_of(
-    slot: Slot, world: World, life: Life, nursery: Nursery | None, found: Any
+    slot: Slot, world: World, session: Session, fork_server: ForkServer | None, found: Any
 ) -> Trainer:
     """Return a trainer rank's trainer for the problem that the manager found."""
-    request = life.request
+    request = session.request
     if request.isolation == "child":
         shared = world.neighbours if request.allocation == "exclusive" else ()
-        cores = [world.facts[rank].cores for rank in shared]
-        return ChildTrainer(nursery or Nursery(request), slot, life.reporter, cores)
+        cores = [world.rank_infos[rank].cores for rank in shared]
+        return ChildTrainer(fork_server or ForkServer(request), slot, session.reporter, cores)
     problem = None if found is None else problem_from_dict(found)
     return make_trainer(request, slot, problem, lean=True)
 
@@ -307,7 +307,7 @@ RUNNERS = {
 
 
 def _manage(
-    life: Life,
+    session: Session,
     found: tuple[Problem, HyperparameterSpace],
     executor: Executor,
     num_ranks: int,
@@ -316,7 +316,7 @@ def _manage(
     """Do the deciding rank's part; only this one loads search and history."""
     from agebo_hpc.run.manager import Manager
 
-    return Manager(life, *found, executor, num_ranks).run(interrupt)
+    return Manager(session, *found, executor, num_ranks).run(interrupt)
 
 
 def make_trainer(
@@ -354,28 +354,28 @@ def _limited(trainer: Trainer, seconds: float) -> Trainer:
     return TimeLimited(trainer, seconds) if seconds else trainer
 
 
-def _checked_problem(life: Life) -> Problem:
+def _checked_problem(session: Session) -> Problem:
     """Return the problem after a look at all that can be wrong before anything is written."""
     from agebo_hpc.run.configuration import data_facts
 
-    request = life.request
-    if life.run is None:
+    request = session.request
+    if session.run is None:
         check_free(Path(request.out))
-    if life.run is not None and not life.trust:
-        check_owner(life.run, request)
+    if session.run is not None and not session.trust:
+        check_owner(session.run, request)
     problem = request.load_problem()
     found = data_facts(problem).get("data_fingerprint", "")
-    if life.run is not None:
-        stored = life.run.config["problem"].get("data_fingerprint", "")
-        if stored != found and not life.force:
+    if session.run is not None:
+        stored = session.run.config["problem"].get("data_fingerprint", "")
+        if stored != found and not session.force:
             raise ConfigurationError(
                 f"The search was started on data with fingerprint {stored}; {problem.data} now "
                 f"has {found}. Restore the data set, start a new search, or add --force to go on "
                 "with other data."
             )
-        space = life.hyperparameters(problem, largest_group=1)
-        check_problem(life.run, problem, space, request, life.force)
-    _check_data(request, problem, life.reporter)
+        space = session.hyperparameters(problem, largest_group=1)
+        check_problem(session.run, problem, space, request, session.force)
+    _check_data(request, problem, session.reporter)
     return problem
 
 

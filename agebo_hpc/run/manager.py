@@ -1,4 +1,4 @@
-"""The deciding rank's part of one life of a search: history, search, driver, reports."""
+"""The deciding rank's part of one session of a search: history, search, driver, reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from agebo_hpc.execution.limits import (
     check_success,
     smallest_budget,
 )
-from agebo_hpc.execution.proposals import Bookkeeper, InlineBookkeeper, ThreadedBookkeeper
+from agebo_hpc.execution.proposals import InlineProposals, Proposals, ThreadedProposals
 from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.configuration import (
     parameter_counter,
@@ -44,7 +44,7 @@ from agebo_hpc.run.machine_speed import products_per_second
 from agebo_hpc.run.progress import ProgressLine, Tally, format_seconds, log_line
 from agebo_hpc.run.resumption import changed_configuration
 from agebo_hpc.run.run_log import best_line, header_lines, logging_to, showing_warnings
-from agebo_hpc.run.session import Life
+from agebo_hpc.run.session import Session
 from agebo_hpc.search.affordable import affordable_first
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.search import Search
@@ -59,19 +59,19 @@ logger = logging.getLogger(__name__)
 
 
 class Manager:
-    """The deciding rank's part of a life: history, search, driver, reports."""
+    """The deciding rank's part of a session: history, search, driver, reports."""
 
     def __init__(
         self,
-        life: Life,
+        session: Session,
         problem: Problem,
         space: HyperparameterSpace,
         executor: Executor,
         num_ranks: int,
     ) -> None:
-        self._request = life.request
-        self._reporter = life.reporter
-        self._has_new_limit = life.has_new_limit
+        self._request = session.request
+        self._reporter = session.reporter
+        self._has_new_limit = session.has_new_limit
         self._is_stopping = False
         self._executor = executor
         self._num_ranks = num_ranks
@@ -79,22 +79,22 @@ class Manager:
         self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
-        speed = self._speed(life, problem)
-        architectures = proposed_architectures(life.request, problem, speed)
-        config = run_configuration(life.request, problem, space, num_at_once, speed)
-        if life.run is None:
-            self._run = RunDirectory.create(life.request.out, config)
+        speed = self._speed(session, problem)
+        architectures = proposed_architectures(session.request, problem, speed)
+        config = run_configuration(session.request, problem, space, num_at_once, speed)
+        if session.run is None:
+            self._run = RunDirectory.create(session.request.out, config)
         else:
-            self._run = life.run
-            if life.request.ahead is None:
-                config["search"]["ahead"] = life.run.config["search"].get("ahead", 0)
-            config, self._changes = changed_configuration(life.run.config, config)
+            self._run = session.run
+            if session.request.ahead is None:
+                config["search"]["ahead"] = session.run.config["search"].get("ahead", 0)
+            config, self._changes = changed_configuration(session.run.config, config)
         self._config = config
         self._ahead = config["search"]["ahead"]
-        settings = life.request.search_settings(self._config["search"]["num_initial"])
+        settings = session.request.search_settings(self._config["search"]["num_initial"])
         first = self._config["problem"].get("first")
         self._search = make_search(
-            life.request.method,
+            session.request.method,
             architectures,
             space,
             settings,
@@ -102,9 +102,9 @@ class Manager:
         )
 
     @staticmethod
-    def _speed(life: Life, problem: Problem) -> float:
+    def _speed(session: Session, problem: Problem) -> float:
         """Return the machine's speed at the run's begin; measured where networks are trained."""
-        stored = {} if life.run is None else life.run.config.get("machine", {})
+        stored = {} if session.run is None else session.run.config.get("machine", {})
         if "products_per_second" in stored:
             return float(stored["products_per_second"])
         is_real = problem.data is not None and problem.trainer is None
@@ -116,7 +116,7 @@ class Manager:
             logging_to(self._run.log_path, self._reporter),
             closing(self._open_history()) as history,
         ):
-            self._budget = self._life_budget(history)
+            self._budget = self._session_budget(history)
             limits = Limits(
                 self._request.max_evals,
                 self._budget.seconds,
@@ -133,14 +133,14 @@ class Manager:
         with showing_warnings(self._reporter):
             return History.open(self._run, is_durable, self._executor.now)
 
-    def _life_budget(self, history: History) -> Budget:
-        """Return the time of this life: what was asked, or what the batch system leaves.
+    def _session_budget(self, history: History) -> Budget:
+        """Return the time of this session: what was asked, or what the batch system leaves.
 
         A search that was complete goes on for a limit that is given anew, and only then.
         """
         asked, in_all = self._request.walltime, self._request.max_time
         elapsed = history.elapsed
-        ended = history.lives[-1].end if history.lives else None
+        ended = history.sessions[-1].end if history.sessions else None
         if not self._has_new_limit and ended is not None and ended.get("reason") == "complete":
             return Budget(0.0, completes=True)
         has_goal = self._request.max_evals is not None or in_all is not None
@@ -161,7 +161,7 @@ class Manager:
             clock=self._executor.clock,
         )
         for result in history.results:
-            tally.add(result, earlier_life=True)
+            tally.add(result, earlier_session=True)
             limits.note_duration(result)
         self._begin(history)
         for evaluation, told in made_up_for:
@@ -177,16 +177,16 @@ class Manager:
                 # A launcher may kill before the epoch is over: what is saved is enough to go on.
                 self._is_stopping = True
                 stopping = self._status(tally, "stopping", EXIT_AGAIN)
-                bookkeeper.aside(lambda: self._run.write_status(stopping))
+                proposals.aside(lambda: self._run.write_status(stopping))
             if progress.is_due():
                 progress.update(self._executor.num_running)
                 if not self._is_stopping:
                     status = self._status(tally, "running")
-                    bookkeeper.aside(lambda: self._run.write_status(status))
+                    proposals.aside(lambda: self._run.write_status(status))
 
-        bookkeeper = self._make_bookkeeper(history)
+        proposals = self._make_proposals(history)
         driver = Driver(
-            bookkeeper,
+            proposals,
             self._executor,
             limits,
             waiting=deque(sorted(self._search.pending.values(), key=lambda e: e.id)),
@@ -217,14 +217,14 @@ class Manager:
             logger.info("%s", remark)
             _log_refills(driver)
             # In this order: what is noted after the last snapshot would be a reason for another.
-            history.life("end", {"reason": state})
+            history.session("end", {"reason": state})
             history.snapshot(self._search.state, force=True)
             self._run.write_status(self._status(tally, state, code))
         return code
 
-    def _make_bookkeeper(self, history: History) -> Bookkeeper:
+    def _make_proposals(self, history: History) -> Proposals:
         """Return one with a thread where trainings leave this process time for it."""
-        kind = ThreadedBookkeeper if self._executor.runs_elsewhere else InlineBookkeeper
+        kind = ThreadedProposals if self._executor.runs_elsewhere else InlineProposals
         snapshot = partial(history.snapshot, self._search.state)
         num_told, num_proposed = len(history.results), history.next_id
         return kind(self._search, history, num_told, snapshot, num_proposed)
@@ -234,7 +234,7 @@ class Manager:
         with ExitStack() as stack:
             if self._executor.runs_elsewhere:
                 stack.enter_context(_quick_thread_switches())
-            stack.callback(driver.bookkeeper.close)
+            stack.callback(driver.proposals.close)
             return driver.run()
 
     def _begin(self, history: History) -> None:
@@ -246,7 +246,7 @@ class Manager:
         }
         if self._executor.data_parallel:
             record["data_parallel"] = self._executor.data_parallel
-        history.life("start", record)
+        history.session("start", record)
         found = len(history.results)
         installed = {name: version for name, version in versions.items() if version}
         for line in header_lines(sys.argv, os.environ, installed, self._budget.seconds):
@@ -258,7 +258,7 @@ class Manager:
             self._request.seed,
             self._num_ranks,
             self._executor.num_slots,
-            f", {found} evaluations of earlier lives" if found else "",
+            f", {found} evaluations of earlier sessions" if found else "",
         )
         for remark in self._executor.remarks:
             logger.info("%s", remark)
@@ -266,13 +266,13 @@ class Manager:
             logger.warning("from here on %s is %s; it was %s", name, now, before)
 
     def _keep_to_groups(self) -> None:
-        """Propose nothing that is too large for the worker groups of this life."""
+        """Propose nothing that is too large for the worker groups of this session."""
         largest = self._executor.max_processes
         if max(self._space.processes) > largest:
             self._search.limit_processes(largest)
             logger.warning(
                 "evaluations of this search have up to %d processes; with at most %d in a worker "
-                "group this life proposes no larger ones",
+                "group this session proposes no larger ones",
                 max(self._space.processes),
                 largest,
             )

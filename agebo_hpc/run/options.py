@@ -281,7 +281,7 @@ class SearchOptions(TrainingOptions):
     )
     max_evals: int | None = option(
         None,
-        "The search is complete with so many evaluations, counted over all its lives.",
+        "The search is complete with so many evaluations, counted over all its sessions.",
         LIMITS,
         GOAL,
         least=1,
@@ -292,7 +292,7 @@ class SearchOptions(TrainingOptions):
     max_time: float | None = option(
         None,
         "The search is complete after so much search time, such as 12h, counted over all its "
-        "lives.",
+        "sessions.",
         LIMITS,
         GOAL,
         above=0,
@@ -302,7 +302,7 @@ class SearchOptions(TrainingOptions):
     )
     walltime: float | None = option(
         None,
-        "Length of this life, such as 90s, 15m, 3h or 03:00:00, from when all ranks are there; "
+        "Length of this session, such as 90s, 15m, 3h or 03:00:00, from when all ranks are there; "
         "evaluations that would not end in time are not started. With --max-evals or --max-time "
         "missing then, the code is 75, to be resumed; without both, the search is complete. In a "
         "batch job its end counts as well.",

@@ -20,19 +20,19 @@ class Tally:
     Attributes
     ----------
     num_slots
-        Number of slots of this life.
+        Number of slots of this session.
     max_evals
-        Limit over all lives, or None.
+        Limit over all sessions, or None.
     walltime
-        Limit of this life in seconds, or None.
+        Limit of this session in seconds, or None.
     done, failed
-        Evaluations finished over all lives.
+        Evaluations finished over all sessions.
     best
         The result with the largest objective, or None.
     busy_seconds
-        Sum over this life's evaluations of n times their duration.
+        Sum over this session's evaluations of n times their duration.
     finished_here, lost
-        Evaluations finished, and lost with their ranks, in this life.
+        Evaluations finished, and lost with their ranks, in this session.
     clock
         Returns the time in seconds; it never jumps back.
     """
@@ -51,9 +51,9 @@ class Tally:
     def __post_init__(self) -> None:
         self.began = self.clock()
 
-    def add(self, result: Result, *, earlier_life: bool = False) -> None:
+    def add(self, result: Result, *, earlier_session: bool = False) -> None:
         """Count a result."""
-        if not earlier_life:
+        if not earlier_session:
             self.busy_seconds += len(result.ranks) * (result.ended - result.started)
             self.finished_here += result.status.is_final
             self.lost += result.status is Status.LOST
@@ -66,7 +66,7 @@ class Tally:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of this life."""
+        """Seconds of this session."""
         return max(1e-9, self.clock() - self.began)
 
     @property

@@ -1,4 +1,4 @@
-"""What a later life of a search may change, and what it may not."""
+"""What a later session of a search may change, and what it may not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEEDED = (("search", "num_initial"), ("problem", "hyperparameters"), ("problem",
 def resume_request(
     run: RunDirectory, given: Mapping[str, Any], force: bool = False
 ) -> SearchRequest:
-    """Return the stored request of a run with what this life changes.
+    """Return the stored request of a run with what this session changes.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def resume_request(
     }
     for name, value in different.items():
         _check_change(run, name, (getattr(stored, name), value), force)
-    # A new goal without a wall time is not to be cut off by the wall time of an earlier life.
+    # A new goal without a wall time is not to be cut off by the wall time of an earlier session.
     no_walltime = (
         {"walltime": None} if any(known.get(name) for name in names_of(OnResume.GOAL)) else {}
     )
@@ -128,7 +128,7 @@ def check_problem(
     run: RunDirectory,
     problem: Problem,
     space: HyperparameterSpace,
-    life: SearchRequest,
+    session: SearchRequest,
     force: bool,
 ) -> None:
     """Compare a problem, which a file or a preset may say otherwise by now, with the run's.
@@ -141,8 +141,8 @@ def check_problem(
         The problem as it is now.
     space
         The hyperparameters of the run.
-    life
-        The request of this life.
+    session
+        The request of this session.
     force
         Whether what makes later evaluations differ from earlier ones may change.
 
@@ -157,7 +157,7 @@ def check_problem(
         now = now.with_processes(space.processes)
     spaces = (
         ("architecture", stored["architecture"], json.loads(problem.architecture.to_json())),
-        ("hyperparameters", space.to_dict(), now.with_fixed(life.fixed).to_dict()),
+        ("hyperparameters", space.to_dict(), now.with_fixed(session.fixed).to_dict()),
     )
     for name, before, after in spaces:
         if found := first_difference(_as_stored(before), _as_stored(after), name):
@@ -199,12 +199,12 @@ def changed_configuration(
     stored
         Content of ``config.toml``.
     now
-        What a new run with this life's request would have there.
+        What a new run with this session's request would have there.
 
     Returns
     -------
     tuple
-        What belongs to one life, to the ranks or to the spaces stays as it was stored.
+        What belongs to one session, to the ranks or to the spaces stays as it was stored.
     """
     changing = {
         "request": (*names_of(OnResume.GOAL, OnResume.FORCE), "data"),

@@ -1,4 +1,4 @@
-"""The text log of a run directory: where it goes, how a life begins and ends in it."""
+"""The text log of a run directory: where it goes, how a session begins and ends in it."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def header_lines(
     versions
         Versions of what is installed, by name.
     seconds
-        That this life has; None: no limit.
+        That this session has; None: no limit.
     """
     job = [f"{name} {environ[name]}" for name in JOB_VARIABLES if environ.get(name)]
     return [
@@ -148,7 +148,7 @@ def header_lines(
         *([f"job: {', '.join(job)}"] if job else []),
         *([f"closed: {', '.join(closed_at_start)}"] if closed_at_start else []),
         f"versions: {', '.join(f'{name} {version}' for name, version in versions.items())}",
-        f"time of this life: {'no limit' if seconds is None else format_seconds(seconds)}",
+        f"time of this session: {'no limit' if seconds is None else format_seconds(seconds)}",
     ]
 
 

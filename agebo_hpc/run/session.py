@@ -1,4 +1,4 @@
-"""What one life of a search works on."""
+"""What one session of a search works on."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Life:
-    """What one life of a search works on.
+class Session:
+    """What one session of a search works on.
 
     Attributes
     ----------
     request
-        Request of this life.
+        Request of this session.
     reporter
         Tells a person how it goes.
     run
@@ -31,7 +31,7 @@ class Life:
     force
         Whether a resumed search may go on with data that have changed.
     has_new_limit
-        Whether this life was given a limit of its own: one that was complete then goes on.
+        Whether this session was given a limit of its own: one that was complete then goes on.
     trust
         Whether the problem file of a resumed search may run although it is another user's.
     """
@@ -44,7 +44,7 @@ class Life:
     trust: bool = False
 
     def hyperparameters(self, problem: Problem, largest_group: int) -> HyperparameterSpace:
-        """Return the space of the search: that of its first life where it is resumed.
+        """Return the space of the search: that of its first session where it is resumed.
 
         Raises
         ------

@@ -34,7 +34,7 @@ class Search:
     def tell(self, results: Sequence[Result]) -> None:
         """Learn from finished evaluations, in the order given.
 
-        An evaluation that was never asked (of an earlier life) is learnt from all the same. One
+        An evaluation that was never asked (of an earlier session) is learnt from all the same. One
         that was cut or lost stays pending.
         """
         for result in results:
@@ -47,7 +47,7 @@ class Search:
             self._proposer.learn(result.id, result.evaluation.configuration, objective)
 
     def restore_pending(self, evaluations: Sequence[Evaluation]) -> None:
-        """Take over evaluations that were asked in an earlier life.
+        """Take over evaluations that were asked in an earlier session.
 
         Asks and tells that are repeated in their order, by this method and `tell`, give the
         same future as the original.

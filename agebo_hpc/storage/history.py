@@ -19,9 +19,9 @@ from agebo_hpc.files import write_atomically
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 from agebo_hpc.storage.checks import check_config, check_length
 from agebo_hpc.storage.journal import Journal
+from agebo_hpc.storage.past_session import PastSession
 from agebo_hpc.storage.replay import (
     FORMAT_VERSION,
-    Life,
     Replay,
     evaluation_from_dict,
     evaluation_to_dict,
@@ -63,7 +63,7 @@ class History:
     Attributes
     ----------
     elapsed
-        Seconds of search time over all former lives.
+        Seconds of search time over all former sessions.
     search_state
         The state of the search at the last snapshot that held one; None if there is none.
     covered
@@ -201,9 +201,9 @@ class History:
         return self._replay.losses
 
     @property
-    def lives(self) -> list[Life]:
+    def sessions(self) -> list[PastSession]:
         """Every run of the program on this directory."""
-        return self._replay.lives
+        return self._replay.sessions
 
     @property
     def next_id(self) -> int:
@@ -249,7 +249,7 @@ class History:
         results
             What came back.
         proposed
-            For each result, how many evaluations had been proposed before, over all lives, also
+            For each result, how many evaluations had been proposed before, over all sessions, also
             those that are not noted yet; None: not known.
 
         Raises
@@ -270,7 +270,7 @@ class History:
             self._replay.finish(result)
             self.since_state.extend(self.results[num_results:])
 
-    def life(self, event: str, record: Mapping[str, Any] | None = None) -> None:
+    def session(self, event: str, record: Mapping[str, Any] | None = None) -> None:
         """Note the start or the end of a run of the program; durable on return.
 
         Parameters
@@ -286,7 +286,7 @@ class History:
         if event not in ("start", "end"):
             raise ValueError(f"the event is {event!r}; allowed are 'start' and 'end'")
         if event == "end" and self._journal.closed:
-            logger.warning("The end of this life cannot be noted after a failed write.")
+            logger.warning("The end of this session cannot be noted after a failed write.")
             return
         now = self._journal.now()
         known = dict(record or {})
@@ -386,7 +386,7 @@ class History:
             covered_lines=self._covered_lines,
             journal_lines=self._journal.num_lines,
             configuration=self.run.config,
-            versions=self.lives[-1].start.get("versions", {}) if self.lives else {},
+            versions=self.sessions[-1].start.get("versions", {}) if self.sessions else {},
             pending=[evaluation_to_dict(evaluation) for evaluation in self.pending.values()],
         )
         write_atomically(self.run.history_path, to_bytes(snapshot))

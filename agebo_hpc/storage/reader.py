@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_replay(path: str | Path) -> Replay:
-    """Read what happened in a run so far: results, pending evaluations, lives. Local.
+    """Read what happened in a run so far: results, pending evaluations, sessions. Local.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the events of a journal add up to: results, pending evaluations, lives, elapsed time.
+"""What the events of a journal add up to: results, pending evaluations, sessions, elapsed time.
 
 The writer and the readers share this, so that both see the same history.
 """
@@ -12,37 +12,9 @@ from typing import Any
 
 from agebo_hpc.errors import DataError
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.storage.past_session import PastSession
 
 FORMAT_VERSION = 1
-
-
-@dataclass
-class Life:
-    """One run of the program on a run directory, from its start to its end or last sign.
-
-    Attributes
-    ----------
-    started, last_seen
-        Seconds since 1970, UTC.
-    start, end
-        What was recorded then; ``end`` is None while it runs or if it was killed.
-    """
-
-    started: float
-    last_seen: float
-    start: Mapping[str, Any]
-    end: Mapping[str, Any] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Seconds from the start to the end or the last sign of life, >= 0."""
-        return max(0.0, self.last_seen - self.started)
-
-    @property
-    def num_slots(self) -> int:
-        """Slots that could train: what was recorded as ``slots``, else the ranks but one."""
-        world = int(self.start.get("world_size", 1))
-        return int(self.start.get("slots", max(1, world - 1)))
 
 
 @dataclass
@@ -57,7 +29,7 @@ class Replay:
         Submitted and not finished, by id, in order of submission.
     finished
         Ids of the results.
-    lives
+    sessions
         Every run of the program.
     losses
         How often an evaluation was lost with its ranks, by id.
@@ -66,13 +38,13 @@ class Replay:
     parents
         Id of each evaluation's parent, or `NO_PARENT`, by its own; those that are known.
     changed
-        Names in the configuration that a later life changed, as in ``search.population_size``.
+        Names in the configuration that a later session changed, as in ``search.population_size``.
     """
 
     results: list[Result] = field(default_factory=list)
     pending: dict[int, Evaluation] = field(default_factory=dict)
     finished: set[int] = field(default_factory=set)
-    lives: list[Life] = field(default_factory=list)
+    sessions: list[PastSession] = field(default_factory=list)
     losses: Counter[int] = field(default_factory=Counter)
     told: dict[int, int] = field(default_factory=dict)
     parents: dict[int, int] = field(default_factory=dict)
@@ -113,7 +85,7 @@ class Replay:
             case "submitted":
                 held = evaluation_from_dict(event["evaluation"])
                 self.submit(held)
-                # A later life submits what was pending again; it was proposed in the earlier one.
+                # A later session submits what was pending again; it was proposed before.
                 self.told.setdefault(held.id, event.get("told", len(self.results)))
                 if "parent" in event:
                     self.parents.setdefault(held.id, event["parent"])
@@ -123,14 +95,14 @@ class Replay:
             case "config":
                 self.changed |= set(event.get("changes", ()))
             case "start":
-                self.lives.append(Life(event["time"], event["time"], event))
+                self.sessions.append(PastSession(event["time"], event["time"], event))
             case "end":
-                if self.lives:
-                    self.lives[-1].end = event
+                if self.sessions:
+                    self.sessions[-1].end = event
             case unknown:
                 raise ValueError(f"the event {unknown!r} is unknown")
-        if self.lives:
-            self.lives[-1].last_seen = event["time"]
+        if self.sessions:
+            self.sessions[-1].last_seen = event["time"]
         return held
 
     @staticmethod
@@ -173,8 +145,8 @@ class Replay:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of search time over all lives."""
-        return sum(life.seconds for life in self.lives)
+        """Seconds of search time over all sessions."""
+        return sum(session.seconds for session in self.sessions)
 
 
 def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:

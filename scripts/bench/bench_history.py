@@ -59,7 +59,7 @@ def measure(folder: Path, durable: bool, options: argparse.Namespace) -> dict[st
     rng = np.random.default_rng(0)
     run = RunDirectory.create(folder / str(durable), {"search": {"method": "agebo"}})
     history = History.open(run, durable)
-    history.life("start", {"slots": 8})
+    history.session("start", {"slots": 8})
     results, submissions = [], []
     for number in range(options.evaluations):
         result = make_result(number, options.epochs, rng)

@@ -17,7 +17,7 @@ from agebo_hpc.reporter import ListReporter
 from agebo_hpc.run.compose import make_trainer
 from agebo_hpc.run.manager import Manager
 from agebo_hpc.run.resumption import stored_request
-from agebo_hpc.run.session import Life
+from agebo_hpc.run.session import Session
 from agebo_hpc.space.configuration import Result
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
@@ -79,10 +79,10 @@ def run_unbroken(broken: Path, out: Path, simulate: str, num_slots: int) -> list
     run = RunDirectory.open(broken)
     request = replace(stored_request(run), out=str(out), simulate=simulate, executor="serial")
     problem = request.load_problem()
-    life = Life(request, ListReporter())
-    space = life.hyperparameters(problem, largest_group=1)
+    session = Session(request, ListReporter())
+    space = session.hyperparameters(problem, largest_group=1)
     order = [result.id for result in read_replay(broken).results]
     executor = ForcedOrder(make_trainer(request, Slot(1)), request.seed, num_slots, order)
     # It listens to no signals: this may be a thread.
-    Manager(life, problem, space, executor, 1 + num_slots).run(Interrupt())
+    Manager(session, problem, space, executor, 1 + num_slots).run(Interrupt())
     return read_replay(out).results

@@ -1,6 +1,6 @@
 """Damage the files of run directories at random, and look whether anything wrong is believed.
 
-Three searches are made: one that is complete, one that was killed in its second life, and one
+Three searches are made: one that is complete, one that was killed in its second session, and one
 that was killed before its first ``history.h5``. In each case one file of a copy is cut, changed
 or removed, or the journal and its copy both are, each in its own way; then ``status``, ``history``
 and ``resume`` look at it. Each of them either gives what the undamaged directory tells up to some
@@ -264,7 +264,7 @@ def check_resume(run: Path, expected: object, as_process: bool) -> tuple[str, st
     found = contents(run)
     if found == expected:
         return "resumed to the same end", ""
-    # A configuration from before the last change of the goal is complete with the first life.
+    # A configuration from before the last change of the goal is complete with the first session.
     if found == expected[:FIRST_LIFE]:
         return "resumed to the former goal", ""
     return "resumed", f"another end: {len(found)} evaluations, {found[-1:]}; {said[2][-300:]}"

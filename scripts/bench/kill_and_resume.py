@@ -94,7 +94,7 @@ class Plan:
         return f"lognormal:mean={mean},sigma=0.5"
 
     def command(self) -> list[str]:
-        """Return the command of a life; the same for the first and all later ones."""
+        """Return the command of a session; the same for the first and all later ones."""
         words = ["search", "--out", str(self.out), "--resume", "--executor", "mpi"]
         words += ["--simulate", self.simulation(self.options.mean), "--seed", str(self.seed)]
         words += ["--max-evals", str(self.options.evals), "--population", "10"]
@@ -200,8 +200,8 @@ def one_search(plan: Plan, report: Report) -> None:
 
 
 def one_life(plan: Plan, rng: np.random.Generator, report: Report) -> bool:
-    """Run one life; True if it ended by itself, complete."""
-    report.note("lives")
+    """Run one session; True if it ended by itself, complete."""
+    report.note("sessions")
     command = [str(RANKS), str(1 + plan.trainers), *plan.command()]
     with plan.out.with_name("output.txt").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -221,16 +221,16 @@ def one_life(plan: Plan, rng: np.random.Generator, report: Report) -> bool:
     if process.returncode not in (0, 75) and not target:
         tail = plan.out.with_name("output.txt").read_text(errors="replace")[-800:]
         report.note(
-            "lives that failed", 1, f"search {plan.seed}: code {process.returncode}\n{tail}"
+            "sessions that failed", 1, f"search {plan.seed}: code {process.returncode}\n{tail}"
         )
-        raise RuntimeError(f"a life of search {plan.seed} failed:\n{tail}")
+        raise RuntimeError(f"a session of search {plan.seed} failed:\n{tail}")
     return process.returncode == 0
 
 
 def kill_somebody(
     plan: Plan, process: subprocess.Popen[bytes], rng: np.random.Generator, report: Report
 ) -> str:
-    """Wait for a random moment and kill; return who was killed, empty if the life was over."""
+    """Wait for a random moment and kill; return who was killed, empty if the session was over."""
     moment = str(rng.choice(list(MOMENTS), p=list(MOMENTS.values())))
     target = TARGETS[rng.integers(len(TARGETS))]
     wait_for(moment, plan, process, rng, report)
@@ -251,7 +251,7 @@ def wait_for(
     rng: np.random.Generator,
     report: Report,
 ) -> None:
-    """Wait for a moment of a kind, or the end of the life."""
+    """Wait for a moment of a kind, or the end of the session."""
     before, began = len(written(plan.out)[0]), time.monotonic()
     if moment == "starting":
         time.sleep(float(rng.uniform(0.0, report.start_seconds)))
@@ -272,7 +272,7 @@ def wait_for(
 def wait_until(
     process: subprocess.Popen[bytes], is_so: Callable[[], bool], pause: float = 0.02
 ) -> None:
-    """Wait until something is so, or the life is over."""
+    """Wait until something is so, or the session is over."""
     while process.poll() is None and not is_so():
         time.sleep(pause)
 
@@ -361,7 +361,7 @@ def main() -> int:
 
 def tell(report: Report, seconds: float) -> int:
     """Print the table and the JSON object; return the exit code."""
-    plain = ("searches", "lives", "evaluations", "searches compared with an unbroken one")
+    plain = ("searches", "sessions", "evaluations", "searches compared with an unbroken one")
     wrong = (
         "acknowledged results lost",
         "results told before they were written",

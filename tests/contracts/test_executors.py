@@ -10,7 +10,7 @@ import pytest
 from contract_problem import EPOCHS, objective_of
 from executor_contract import SEED, ExecutorContract, GroupExecutorContract
 
-from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, Nursery
+from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, ForkServer
 from agebo_hpc.execution.mpi.executor import MPIExecutor
 from agebo_hpc.execution.mpi.protocol import Tag
 from agebo_hpc.execution.mpi.worker import serve
@@ -100,9 +100,9 @@ class TestIsolated(ExecutorContract):
             seed=SEED,
             threads_per_slot=1,
         )
-        nursery = Nursery(request)
-        yield ChildTrainer(nursery, Slot(1))
-        nursery.close()
+        fork_server = ForkServer(request)
+        yield ChildTrainer(fork_server, Slot(1))
+        fork_server.close()
 
     @pytest.fixture
     def runs(self, trainer):

@@ -95,14 +95,14 @@ executor = MPIExecutor(world)
 for number in range(2):
     chosen = dict(batch_size=32, learning_rate=0.1, num_processes=1)
     executor.submit(Evaluation(number, Configuration((1,), chosen)))
-look = executor._vigil.look
+look = executor._detector.look
 
 def find_dead():
-    executor._vigil.alive.discard(2)
-    executor._vigil.look = look
+    executor._detector.alive.discard(2)
+    executor._detector.look = look
     raise RankDiedError("Rank 2 died.")
 
-executor._vigil.look = find_dead
+executor._detector.look = find_dead
 found = []
 try:
     while True:

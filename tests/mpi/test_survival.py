@@ -108,7 +108,7 @@ def test_a_member_that_dies_while_a_communicator_is_made_leaves_nobody_waiting(
 import os, signal, sys
 from agebo_hpc.execution.mpi import communicators, executor
 executor.ANSWER_SECONDS = 3.0
-real = communicators.Membership.{where}
+real = communicators.Communicators.{where}
 
 def fatal(self, *args):
     start_ranks = args[-1] if {where!r} == "_create" else args[0].ranks
@@ -116,7 +116,7 @@ def fatal(self, *args):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(self, *args)
 
-communicators.Membership.{where} = fatal
+communicators.Communicators.{where} = fatal
 sys.argv[1:] = ["search", "--out", {str(tmp_path / "run")!r}, "--max-evals", "8",
                 "--processes", "1,2", "--problem", {f"{HERE / 'made_up.py'}:quick"!r}]
 from agebo_hpc.__main__ import main
@@ -127,7 +127,7 @@ main()
     assert done.returncode == 0, done.stderr
     assert the_dead(log) == dead
     assert lost(log)[0] == 0
-    # With one rank left, evaluation 0 is for a later life: it asks for two.
+    # With one rank left, evaluation 0 is for a later session: it asks for two.
     history = read_history(tmp_path / "run")
     assert len(history) == 8
     assert (0 in set(history["evaluation_id"])) == (len(dead) == 1)
@@ -229,7 +229,7 @@ def test_without_ulfm_the_job_ends_at_once_and_says_who_died_and_how_to_go_on(tm
     replay = read_replay(out)
     assert sorted(replay.pending)[:2] == [0, 1]
     # mpirun gives the manager a quarter of a second, which a busy machine may have used up.
-    if replay.lives[-1].end is not None:
+    if replay.sessions[-1].end is not None:
         assert the_dead(log) == {2}
         assert f"agebo-hpc resume {out}" in log + text
         assert sum(replay.losses.values()) == 1

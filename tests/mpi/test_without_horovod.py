@@ -54,7 +54,7 @@ def test_a_search_over_pairs_and_a_retraining_do_without(
         done = mpirun(3, words)
         assert done.returncode == 0, done.stderr
         assert f"data-parallel training by {found} (a" in done.stderr
-    assert [life.start["data_parallel"] for life in read_replay(run).lives] == [
+    assert [session.start["data_parallel"] for session in read_replay(run).sessions] == [
         "mpi",
         "horovod",
         "mpi",

@@ -25,7 +25,7 @@ from pathlib import Path
 PACKAGES = ("slurm-wlm", "slurm-wlm-torque", "munge", "libpmix-dev")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "qsub")
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
-TETHER = Path(__file__).parents[2] / "agebo_hpc" / "processes" / "parent_death.py"
+PARENT_DEATH = Path(__file__).parents[2] / "agebo_hpc" / "processes" / "parent_death.py"
 """Lets the daemons end with this process, also when it is killed."""
 NODES = ("n1", "n2")
 CORES = 8
@@ -299,7 +299,7 @@ class SlurmCluster:
         env = {**self.clean_environment(), "PATH": SYSTEM_PATH}
         with (self.top / f"{name}.err").open("wb") as errors:
             self._daemons[name] = subprocess.Popen(
-                [sys.executable, str(TETHER), str(os.getpid()), *command],
+                [sys.executable, str(PARENT_DEATH), str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,

@@ -46,8 +46,8 @@ def check_whole(env, count):
     """Check that every evaluation that was ever acknowledged is there, once."""
     history = read_history(run_of(env))
     replay = read_replay(run_of(env))
-    ends = [(life.end or {}).get("reason", "killed") for life in replay.lives]
-    sys.stdout.write(f"history: {len(history)} rows, lives: {len(ends)} {ends}\n")
+    ends = [(session.end or {}).get("reason", "killed") for session in replay.sessions]
+    sys.stdout.write(f"history: {len(history)} rows, sessions: {len(ends)} {ends}\n")
     assert sorted(history.evaluation_id) == list(range(count))
     assert (history.status == "done").all()
     events = read_journal(RunDirectory.open(run_of(env)).journal_path).events
@@ -129,19 +129,19 @@ def test_the_gpu_script_stops_where_there_are_no_gpus(cluster, desk, tiny_datase
 
 @pytest.mark.slurm
 def test_a_job_that_meets_its_limit_is_requeued_until_the_search_is_complete(cluster, desk):
-    # A life has 60 s at most, its four slots 240 s: 110 trainings of 5 s need three lives, however
-    # fast ranks start.
+    # A session has 60 s at most, its four slots 240 s: 110 trainings of 5 s need three sessions,
+    # however fast ranks start.
     place, env = desk
     number = cluster.submit("--time=2", CPU, *LONG, "--max-evals", "110", env=env, cwd=place)
     job = cluster.wait(number, ALL_LIVES)
     text = output_of(job)
     assert (job["JobState"], job["ExitCode"]) == ("COMPLETED", "0:0"), text
-    lives = read_replay(run_of(env)).lives
-    assert int(job["Restarts"]) >= 2 and len(lives) == int(job["Restarts"]) + 1
+    sessions = read_replay(run_of(env)).sessions
+    assert int(job["Restarts"]) >= 2 and len(sessions) == int(job["Restarts"]) + 1
     assert text.count("launcher ended with 75: the search stopped in order") == int(
         job["Restarts"]
     )
-    assert all(life.end is not None for life in lives)
+    assert all(session.end is not None for session in sessions)
     check_whole(env, 110)
 
 

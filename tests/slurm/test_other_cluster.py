@@ -127,7 +127,7 @@ def test_the_searches_of_an_array_are_independent_and_none_runs_again(other_clus
     assert len({tuple(read_history(run / str(t)).architecture[0]) for t in (1, 2, 3, 4)}) == 4
 
     # A second array of the chain ends what is left, and what was complete leaves at once.
-    lives = {task: len(read_replay(run / str(task)).lives) for task in (1, 2, 4)}
+    sessions = {task: len(read_replay(run / str(task)).sessions) for task in (1, 2, 4)}
     words = ["1", run, CPU, "--array=1-4", "--nodes=1", "--", *SEARCH, "--max-evals", "10"]
     done = other_cluster.run([CHAIN, *words], env=env, cwd=place)
     assert done.returncode == 0, done.stderr
@@ -135,7 +135,7 @@ def test_the_searches_of_an_array_are_independent_and_none_runs_again(other_clus
     for task in (1, 2, 3, 4):
         assert other_cluster.wait(f"{chained}_{task}", WAIT)["ExitCode"] == "0:0"
         assert sorted(finished(run / str(task))) == list(range(10))
-    assert lives == {task: len(read_replay(run / str(task)).lives) for task in (1, 2, 4)}
+    assert sessions == {task: len(read_replay(run / str(task)).sessions) for task in (1, 2, 4)}
     runs = [run / str(task) for task in (1, 2, 3, 4)]
     done = agebo("analyze", *runs, "--out", place / "figures", cwd=place)
     assert done.returncode == 0, done.stderr
@@ -158,7 +158,7 @@ def test_a_job_that_is_preempted_goes_on(other_cluster, desk, partition):
     text = output_of(job)
     assert (job["JobState"], job["ExitCode"], job["Restarts"]) == ("COMPLETED", "0:0", "1"), text
     assert sorted(finished(run)) == list(range(16)) and set(known) <= set(range(16))
-    first = read_replay(run).lives[0]
+    first = read_replay(run).sessions[0]
     if partition == "kind":
         assert first.end is not None and "the search stopped in order" in text
 

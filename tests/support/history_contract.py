@@ -133,13 +133,13 @@ class HistoryContract:
     def test_lives_are_kept_apart(self, place):
         for number in range(2):
             history = self.opened(place)
-            history.life("start", {"slots": 2, "world_size": 3, "versions": {}})
+            history.session("start", {"slots": 2, "world_size": 3, "versions": {}})
             history.submitted(evaluation(number))
             history.append(result(number))
-            history.life("end", {"reason": "done"})
+            history.session("end", {"reason": "done"})
             history.close()
         history = self.opened(place)
-        assert len(history.lives) == 2 and len(history.results) == 2
+        assert len(history.sessions) == 2 and len(history.results) == 2
         assert history.elapsed >= 0.0
         history.close()
 

@@ -331,8 +331,8 @@ def installed() -> Iterator[None]:
         yield
 
 
-class LoopbackPlace:
-    """Where a rank's process would be; who kills it lets the rank die.
+class LoopbackProcessId:
+    """Which process a rank would be; who kills it lets the rank die.
 
     Parameters
     ----------
@@ -353,13 +353,13 @@ class LoopbackPlace:
         return (str, (str(self),))
 
     @property
-    def is_near(self) -> bool:
+    def is_local(self) -> bool:
         return self.host == "near"
 
-    def is_empty(self) -> bool:
+    def has_ended(self) -> bool:
         return self.rank in self._world.dead
 
-    is_free = is_empty
+    number_is_free = has_ended
 
     def kill(self) -> None:
         self._world.die(self.rank)
@@ -391,10 +391,10 @@ def world_of(
     survives
         Whether the job goes on when a rank dies.
     """
-    from agebo_hpc.execution.mpi.rank_info import RankFacts
+    from agebo_hpc.execution.mpi.rank_info import RankInfo
     from agebo_hpc.execution.mpi.world import World
 
-    places = [LoopbackPlace(loop, i, (hosts or {}).get(i, "near")) for i in range(loop.size)]
+    places = [LoopbackProcessId(loop, i, (hosts or {}).get(i, "near")) for i in range(loop.size)]
     own = next((tuple(group) for group in groups if rank in group), None)
     channel = None if own is None else loop.channel_of(own)
     return World(
@@ -404,8 +404,8 @@ def world_of(
         threads=1,
         local_rank=max(0, rank - 1),
         control=loop.comm(rank, "control"),
-        places=tuple(places),
+        process_ids=tuple(places),
         survives=survives,
         num_nodes=len({place.host for place in places[1:]}),
-        facts=tuple(RankFacts(place.host, frozenset({0}), 1, "") for place in places),
+        rank_infos=tuple(RankInfo(place.host, frozenset({0}), 1, "") for place in places),
     )

@@ -26,7 +26,7 @@ def make_run(path: Path, count: int = 6) -> Path:
     """Make a run directory with some results, of which the third failed."""
     run = RunDirectory.create(path, {"search": {"max_evals": 10}})
     history = History.open(run)
-    history.life("start", {"slots": 1, "world_size": 2})
+    history.session("start", {"slots": 1, "world_size": 2})
     for number in range(count):
         values = {"batch_size": 32, "learning_rate": 0.01, "num_processes": 1}
         evaluation = Evaluation(number, Configuration((number, 1), values))
@@ -36,7 +36,7 @@ def make_run(path: Path, count: int = 6) -> Path:
         times = {"submitted": 1.0 * number, "started": 1.0 * number, "ended": number + 0.9}
         trace = "Traceback:\n  boom" if failed else ""
         history.append(Result(evaluation, status, objective, traceback=trace, **times))
-    history.life("end", {})
+    history.session("end", {})
     history.close()
     run.write_status({"state": "complete", "exit_code": 0})
     return path
@@ -115,10 +115,10 @@ def watch(run: Path, output: int) -> subprocess.Popen[bytes]:
 
 
 def running(path: Path) -> History:
-    """Start a life of this process, with one result."""
+    """Start a session of this process, with one result."""
     run = RunDirectory.create(path, {"search": {"max_evals": 10}})
     history = History.open(run)
-    history.life("start", {"slots": 1, "world_size": 2})
+    history.session("start", {"slots": 1, "world_size": 2})
     values = {"batch_size": 32, "learning_rate": 0.01, "num_processes": 1}
     evaluation = Evaluation(0, Configuration((0, 1), values))
     history.submitted(evaluation)
@@ -136,7 +136,7 @@ def test_watching_is_quiet_where_there_is_no_terminal_and_ends_with_the_search(
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(5)
     # In the order of a search: whoever looks in between learns the same.
-    history.life("end", {"reason": "complete"})
+    history.session("end", {"reason": "complete"})
     history.run.write_status({"state": "complete", "exit_code": 0})
     history.close()
     text = process.communicate(timeout=120)[0].decode()
@@ -152,7 +152,7 @@ def test_watching_on_a_terminal_shows_the_search_anew_until_it_ends(tmp_path: Pa
     seen = b""
     while seen.count(b"state        running") < 2:
         seen += os.read(mine, 65536)
-    history.life("end", {})
+    history.session("end", {})
     history.close()
     history.run.write_status({"state": "complete", "exit_code": 0})
     while b"state        complete" not in seen:

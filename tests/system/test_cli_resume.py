@@ -1,4 +1,4 @@
-"""What a later life of a search may change, and what it may not."""
+"""What a later session of a search may change, and what it may not."""
 
 import os
 import re
@@ -167,12 +167,14 @@ def test_a_problem_file_that_has_changed_is_refused_with_both_values(here, tmp_p
 def test_the_log_says_how_it_was_called_with_what_and_how_it_ended(run, agebo):
     done = agebo("resume", run.out, "--max-evals", "6", "--walltime", "1h", timeout=60)
     assert done.returncode == 0, done.stderr
-    lives = (run.out / "log.txt").read_text().split("command: ")
-    assert len(lives) == 3
-    first, second = lives[1:]
-    assert "search --out" in first and "numpy" in first and "time of this life: no limit" in first
+    sessions = (run.out / "log.txt").read_text().split("command: ")
+    assert len(sessions) == 3
+    first, second = sessions[1:]
+    assert (
+        "search --out" in first and "numpy" in first and "time of this session: no limit" in first
+    )
     assert f"resume {run.out} --max-evals 6 --walltime 1h" in second
-    assert "time of this life: 1 h 00 min" in second
+    assert "time of this session: 1 h 00 min" in second
     best = read_history(run.out)["objective"].max()
     assert f"objective {best:.5f}, " in second[second.index("best: evaluation") :]
     # Times of all machines and zones can be compared.

@@ -162,7 +162,7 @@ def test_a_job_that_is_deleted_or_run_again_loses_nothing(pbs):
     code, text = pbs.wait()
     assert code == 0, text
     assert pbs.finished() == list(range(24)), "lost, or done twice"
-    assert len(read_replay(pbs.place / "run").lives) == 3
+    assert len(read_replay(pbs.place / "run").sessions) == 3
 
 
 def test_a_chain_goes_on_where_a_job_met_its_limit(pbs):

@@ -56,7 +56,7 @@ def home(agebo, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(agebo, home):
-    """Return a search of three evaluations and one more in a second life."""
+    """Return a search of three evaluations and one more in a second session."""
     out = home / "run"
     done = agebo(
         "search", home / "gain.h5", "--out", out, "--preset", "combo-like", "--epochs", "3",

@@ -101,7 +101,7 @@ def test_a_signal_while_all_ranks_train_stops_the_job_with_the_code_to_run_it_ag
     (process if target == "mpirun" else manager_of(family)).send_signal(number)
     assert process.wait(SECONDS) == 75
     assert state_of(out) == ("stopped", 75)
-    assert [life.end["reason"] for life in read_replay(out).lives] == ["stopped"]
+    assert [session.end["reason"] for session in read_replay(out).sessions] == ["stopped"]
     check_saved(out)
 
 

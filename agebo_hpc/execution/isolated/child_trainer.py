@@ -37,20 +37,20 @@ LOOK_SECONDS = 0.02
 """Between two looks for stop orders while a child says nothing."""
 
 START_SECONDS = 300.0
-"""How long the nursery may take to load its libraries."""
+"""How long the fork server may take to load its libraries."""
 
 GRACE_SECONDS = 30.0
 """How much longer than an evaluation's time limit a child may take to see it itself, at most;
 else as long again."""
 
 CLOSE_SECONDS = 30.0
-"""How long the nursery may take to end."""
+"""How long the fork server may take to end."""
 
 GIVEN_UP = 61
 """Tag: a member tells the others of an evaluation that its child ended too early."""
 
 
-class Nursery:
+class ForkServer:
     """The process that children are forked from. It is started before MPI.
 
     Parameters
@@ -147,10 +147,10 @@ class Child:
         Channel to the child.
     """
 
-    def __init__(self, number: int, connection: Connection, nursery: Nursery) -> None:
+    def __init__(self, number: int, connection: Connection, fork_server: ForkServer) -> None:
         self.connection = connection
         self._number = number
-        self._nursery = nursery
+        self._fork_server = fork_server
         self._end: End | None = None
 
     def send(self, *message: Any) -> None:
@@ -187,7 +187,7 @@ class Child:
     def end(self) -> End:
         """Wait for the child's end, after its last message."""
         if self._end is None:
-            self._end = self._nursery.end_of_child()
+            self._end = self._fork_server.end_of_child()
             self.connection.close()
         return self._end
 
@@ -205,7 +205,7 @@ class ChildTrainer:
 
     Parameters
     ----------
-    nursery
+    fork_server
         That children are forked from.
     slot
         Slot of this rank.
@@ -223,12 +223,12 @@ class ChildTrainer:
 
     def __init__(
         self,
-        nursery: Nursery,
+        fork_server: ForkServer,
         slot: Slot,
         reporter: Reporter,
         shared: Sequence[frozenset[int]] = (),
     ) -> None:
-        self._nursery = nursery
+        self._fork_server = fork_server
         self._child: Child | None = None
         # With words to other members that may be under way still.
         self._outboxes: list[Outbox] = []
@@ -236,8 +236,8 @@ class ChildTrainer:
         self._num_shared = len(shared)
         # A launcher may have bound this rank to its slot: a member has those of others besides.
         self._cores = frozenset(core for cores in shared for core in cores)
-        self._limit = nursery.request.eval_timeout
-        nursery.await_start()
+        self._limit = fork_server.request.eval_timeout
+        fork_server.await_start()
         try:
             self._fork(None, slot)
         except TrainingError as error:
@@ -266,11 +266,11 @@ class ChildTrainer:
             child.end()
 
     def _fork(self, evaluation: Evaluation | None, slot: Slot) -> Child:
-        if not self._nursery.is_alive:
-            self._nursery = Nursery(self._nursery.request)
-            self._nursery.await_start()
+        if not self._fork_server.is_alive:
+            self._fork_server = ForkServer(self._fork_server.request)
+            self._fork_server.await_start()
         cores = self._cores or frozenset(os.sched_getaffinity(0))
-        child = self._child = self._nursery.fork(Order(evaluation, slot, cores))
+        child = self._child = self._fork_server.fork(Order(evaluation, slot, cores))
         child.hear()
         return child
 

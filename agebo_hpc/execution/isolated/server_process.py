@@ -1,6 +1,6 @@
 """The process that trainings in children are forked from; started before MPI.
 
-    nursery CONTROL
+    fork_server CONTROL
 
 It dies with its rank. It has imported TensorFlow and Horovod and run nothing, so a fork is cheap
 and sound. Its rank sends it an `Order` and one end of a channel, over the socket with the number

@@ -18,7 +18,7 @@ MEETING_SECONDS = 5e-4
 """Between two looks for a member's word: the others wait for it."""
 
 
-class Membership:
+class Communicators:
     """The worker group of a trainer rank.
 
     Parameters
@@ -38,7 +38,7 @@ class Membership:
     def repair(self) -> None:
         """Leave the dead out of the group's communicator. Collective over those that live.
 
-        Called by the attendants while the group starts nothing, so that trainings go on.
+        Called by the control threads while the group starts nothing, so that trainings go on.
         """
         if self._group is None:
             return

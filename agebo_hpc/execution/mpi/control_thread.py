@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 
-from agebo_hpc.execution.mpi.communicators import Membership
+from agebo_hpc.execution.mpi.communicators import Communicators
 from agebo_hpc.execution.mpi.handshake import leaving_without_manager
 from agebo_hpc.execution.mpi.heartbeats import LONGEST_BEAT, beat_seconds
 from agebo_hpc.execution.mpi.inbox import try_receive
@@ -16,21 +16,21 @@ from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.execution.mpi.protocol import MANAGER, Tag
 from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.processes.memory import own_memory
-from agebo_hpc.processes.process_id import Place
+from agebo_hpc.processes.process_id import ProcessId
 from agebo_hpc.reporter import Reporter
 
 LOOK_SECONDS = 0.1
 """Between two looks for messages."""
 
 
-class Attendant:
+class ControlThread:
     """Lives in a thread of its own from `start` to `stop`.
 
     Parameters
     ----------
     world
         Gives the communicator of control messages.
-    membership
+    communicators
         This rank's worker group.
     heartbeat_timeout
         Seconds; several heartbeats are sent in this time; 0: none.
@@ -41,19 +41,19 @@ class Attendant:
     def __init__(
         self,
         world: World,
-        membership: Membership,
+        communicators: Communicators,
         heartbeat_timeout: float,
         reporter: Reporter,
     ) -> None:
         self._reporter = reporter
         self._world = world
         self._control = world.control
-        self._membership = membership
+        self._communicators = communicators
         self._beat_seconds = beat_seconds(heartbeat_timeout) if heartbeat_timeout else LONGEST_BEAT
         self._beats = bool(heartbeat_timeout)
         self._outbox = Outbox(world.control)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="attendant", daemon=True)
+        self._thread = threading.Thread(target=self._live, name="control", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -80,10 +80,10 @@ class Attendant:
         while (received := try_receive(self._control, MANAGER, MPI.ANY_TAG)) is not None:
             message, status = received
             if status.Get_tag() == Tag.REPAIR:
-                self._membership.repair()
+                self._communicators.repair()
                 self._outbox.send(None, MANAGER, Tag.REPAIRED)
             elif status.Get_tag() == Tag.KILL:
-                place: Place = message
+                place: ProcessId = message
                 place.kill()
 
     def _beat(self) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 from agebo_hpc.errors import RankDiedError
 from agebo_hpc.execution.backoff import Backoff
 from agebo_hpc.execution.executor import Executor
-from agebo_hpc.execution.mpi.failure_detector import Vigil
+from agebo_hpc.execution.mpi.failure_detector import FailureDetector
 from agebo_hpc.execution.mpi.inbox import Inbox
 from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.execution.mpi.protocol import Start, Tag
 from agebo_hpc.execution.mpi.recovery import ANSWER_SECONDS, Recovery
 from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.execution.placement import Block, Placement
-from agebo_hpc.processes.memory_limit import MemoryGuard
+from agebo_hpc.processes.memory_limit import MemoryLimit
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 LOOK_SECONDS = 0.02
@@ -56,7 +56,7 @@ class MPIExecutor(Executor):
         heartbeat_timeout: float = 60.0,
         max_memory: float | None = None,
     ) -> None:
-        self._guard = MemoryGuard(max_memory, world.trainers_per_node)
+        self._memory_limit = MemoryLimit(max_memory, world.trainers_per_node)
         self._placement = Placement(world.groups, exclusive=exclusive)
         self._starts: dict[int, Start] = {}
         self._numbers: dict[int, int] = {}
@@ -67,7 +67,7 @@ class MPIExecutor(Executor):
         self._inbox = Inbox(world.comm)
         self._outbox = Outbox(world.comm)
         control = Outbox(world.control)
-        self._vigil = Vigil(world, control, heartbeat_timeout, self._guard)
+        self._detector = FailureDetector(world, control, heartbeat_timeout, self._memory_limit)
         self._recovery = Recovery(
             world.groups,
             call=lambda rank: self._outbox.send(None, rank, Tag.CALL),
@@ -149,12 +149,12 @@ class MPIExecutor(Executor):
     @property
     def drain_reason(self) -> str:
         """Which rank has more memory than allowed; empty where none has."""
-        return self._guard.reason
+        return self._memory_limit.reason
 
     @property
     def has_losses(self) -> bool:
         """Whether any rank died."""
-        return bool(self._vigil.obituaries)
+        return bool(self._detector.death_reports)
 
     def close(self) -> None:
         """End what runs at the end of its epoch, tell every trainer rank to quit; wait for it."""
@@ -167,24 +167,24 @@ class MPIExecutor(Executor):
                 raise self._end
             self._ready.clear()
             backoff.sleep()
-        self._vigil.expect_no_beats()
-        for rank in self._vigil.alive:
+        self._detector.expect_no_beats()
+        for rank in self._detector.alive:
             self._outbox.send(self.has_losses, rank, Tag.QUIT)
         self._let_go(CLOSE_SECONDS)
 
     def _let_go(self, seconds: float) -> None:
         """Wait until every rank has said goodbye; end those that never do."""
-        staying = set(self._vigil.alive)
+        staying = set(self._detector.alive)
         deadline, backoff = time.monotonic() + seconds, Backoff()
         while staying:
             received = self._inbox.receive()
             if received is not None:
                 staying -= {received[0]} if received[1] == Tag.BYE else set()
                 continue
-            staying -= set(self._vigil.look())
+            staying -= set(self._detector.look())
             if time.monotonic() > deadline:
                 for rank in staying:
-                    self._vigil.end(rank, "did not leave at the end")
+                    self._detector.end(rank, "did not leave at the end")
             backoff.sleep()
 
     def _start(self, evaluation_id: int, block: Block) -> None:
@@ -226,16 +226,16 @@ class MPIExecutor(Executor):
 
     def _look_after_ranks(self) -> None:
         try:
-            dead = self._vigil.look()
+            dead = self._detector.look()
         except RankDiedError as error:
             self._end_with(error)
             return
         for rank in dead:
-            self._bury(rank)
-        for rank in self._vigil.repaired():
+            self._remove_dead_rank(rank)
+        for rank in self._detector.repaired():
             self._recovery.repaired(rank)
         for rank in self._recovery.overdue():
-            self._vigil.end(rank, "did not leave a broken evaluation")
+            self._detector.end(rank, "did not leave a broken evaluation")
         now = time.monotonic()
         for evaluation_id in [i for i, due in self._doubtful.items() if now > due]:
             self._give_up(evaluation_id)
@@ -248,11 +248,11 @@ class MPIExecutor(Executor):
         """Let the job end, after it is known what the dead took part in."""
         self._end = error
         for start in list(self._starts.values()):
-            if not self._vigil.alive.issuperset(start.ranks):
+            if not self._detector.alive.issuperset(start.ranks):
                 self._forget(start.evaluation.id)
                 self._ready.append(self._unfinished(start, Status.LOST, str(error)))
 
-    def _bury(self, rank: int) -> None:
+    def _remove_dead_rank(self, rank: int) -> None:
         """Take a dead rank's slot away; what it took part in is lost."""
         self._placement.hold([rank])
         lost = [self._starts[i] for i in self._placement.remove([rank])]
@@ -260,7 +260,7 @@ class MPIExecutor(Executor):
         for start in lost:
             self._forget(start.evaluation.id)
             members += start.ranks
-            reason = self._vigil.obituaries[rank]
+            reason = self._detector.death_reports[rank]
             if not start.ranks:
                 reason += " No worker group is large enough for this evaluation any more."
             self._ready.append(self._unfinished(start, Status.LOST, reason))
@@ -287,7 +287,7 @@ class MPIExecutor(Executor):
             started=start.sent if start.ranks else time.time(),
             ended=time.time(),
             ranks=start.ranks,
-            host=self._vigil.host(start.ranks[0]) if start.ranks else "",
+            host=self._detector.host(start.ranks[0]) if start.ranks else "",
             traceback=reason,
         )
 

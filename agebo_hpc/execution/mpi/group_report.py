@@ -56,7 +56,7 @@ def idle_lines(world: World, choices: Collection[int], exclusive: bool) -> list[
         return []
     by_host: dict[str, list[str]] = {}
     for rank in unused:
-        by_host.setdefault(world.places[rank].host, []).append(str(rank))
+        by_host.setdefault(world.process_ids[rank].host, []).append(str(rank))
     where = "; ".join(f"{', '.join(ranks)} on {host}" for host, ranks in by_host.items())
     allowed = ", ".join(map(str, sorted(choices)))
     return [
@@ -78,15 +78,15 @@ def overlap_lines(world: World, threads_per_slot: int | None) -> list[str]:
     """
     lines = []
     for node, ranks in _trainers_by_node(world).items():
-        facts = [world.facts[rank] for rank in ranks]
-        cores = frozenset().union(*(fact.cores for fact in facts))
+        infos = [world.rank_infos[rank] for rank in ranks]
+        cores = frozenset().union(*(info.cores for info in infos))
         threads = threads_per_slot or world.threads_of(ranks[0])
         needed = threads * len(ranks)
         if needed > len(cores):
             lines.append(
                 f"warning: on {node} {len(ranks)} trainer ranks of {threads} "
                 f"thread{'s' * (threads > 1)} need {needed} cores and may use {len(cores)} of "
-                f"{facts[0].num_cores} ({span(cores)}): they slow one another. Start fewer ranks, "
+                f"{infos[0].num_cores} ({span(cores)}): they slow one another. Start fewer ranks, "
                 "give --threads-per-slot, or let the launcher bind less (mpirun --bind-to none, "
                 "srun --cpu-bind=none)."
             )
@@ -101,18 +101,18 @@ def rank_lines(world: World, threads: int | None) -> list[str]:
     group_of = {rank: i for i, group in enumerate(world.groups) for rank in group}
     by_node = _trainers_by_node(world)
     lines = []
-    for rank, (place, fact) in enumerate(zip(world.places, world.facts, strict=True)):
+    for rank, (place, info) in enumerate(zip(world.process_ids, world.rank_infos, strict=True)):
         where = f"rank {rank} on {place.host}"
-        if fact.node != place.host:
-            where += f", node {fact.node}"
+        if info.node != place.host:
+            where += f", node {info.node}"
         if rank in group_of:
-            local = by_node[fact.node].index(rank)
+            local = by_node[info.node].index(rank)
             own = threads or world.threads_of(rank)
             role = f"group {group_of[rank]}, local rank {local}, threads {own}"
-            cores = own_cores(fact.cores, local * own, own) if is_asked() else fact.cores
+            cores = own_cores(info.cores, local * own, own) if is_asked() else info.cores
         else:
-            role, cores = "manager", fact.cores
-        devices = f", devices {fact.devices}" if fact.devices else ""
+            role, cores = "manager", info.cores
+        devices = f", devices {info.devices}" if info.devices else ""
         lines.append(f"{where}: {role}, cores {span(cores)}{devices}")
     return lines
 
@@ -131,5 +131,5 @@ def span(cores: Iterable[int]) -> str:
 def _trainers_by_node(world: World) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for rank in sorted(rank for group in world.groups for rank in group):
-        found.setdefault(world.facts[rank].node, []).append(rank)
+        found.setdefault(world.rank_infos[rank].node, []).append(rank)
     return found

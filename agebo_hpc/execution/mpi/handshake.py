@@ -153,6 +153,6 @@ def leaving_without_manager(world: World, reporter: Reporter) -> Iterator[None]:
             raise
         reporter.say(
             f"agebo-hpc: rank {world.comm.Get_rank()} ends: the manager, rank {MANAGER} on "
-            f"{world.places[MANAGER]}, died. Go on with `agebo-hpc resume RUN`."
+            f"{world.process_ids[MANAGER]}, died. Go on with `agebo-hpc resume RUN`."
         )
         os._exit(EXIT_INTERNAL)

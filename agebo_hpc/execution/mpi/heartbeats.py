@@ -1,4 +1,4 @@
-"""Which ranks have not been heard of for too long. Pure bookkeeping of times.
+"""Which ranks have not been heard of for too long. Pure: times and numbers.
 
 Times are the receiver's own. A manager that was itself suspended, or held up by a slow disk,
 takes the gap off: only time in which it looked for messages counts as silence.
@@ -21,7 +21,7 @@ def beat_seconds(timeout: float) -> float:
     return min(LONGEST_BEAT, timeout / 5)
 
 
-class Pulse:
+class Heartbeats:
     """Keeps the time at which each rank was last heard of.
 
     Parameters

@@ -15,12 +15,12 @@ trainer -> manager   BYE      None: the answer to QUIT
 member  -> leader    MEET     (a start's number, when): this member is there
 leader  -> member    GO       (a start's number, when): all are
 
-On ``World.control``, taken by a trainer rank's attendant, a thread:
+On ``World.control``, taken by a trainer rank's control thread:
 
 trainer -> manager   BEAT     bytes of memory of this rank's own: it lives
 manager -> trainer   REPAIR   None: leave the dead out of your group's communicator
 trainer -> manager   REPAIRED None
-manager -> trainer   KILL     a `Place` on the trainer's host: end that process
+manager -> trainer   KILL     a `ProcessId` on the trainer's host: end that process
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from agebo_hpc.errors import AgeboError
-from agebo_hpc.execution.mpi.rank_info import RankFacts
+from agebo_hpc.execution.mpi.rank_info import RankInfo
 from agebo_hpc.execution.mpi.world import find_nodes, join_world, share_of_cores
 from agebo_hpc.job.cores import available_cores
 from agebo_hpc.job.launcher import announced_world, launched_by_mpi
@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Team:
+class RankGroup:
     """The ranks that train together and this rank's place among them.
 
     Attributes
@@ -96,8 +96,8 @@ def _attempt(work: Callable[[], Value]) -> tuple[Value | None, AgeboError | None
         return None, error
 
 
-def join_team() -> Team:
-    """Return the team of all ranks that were launched. Collective over the world.
+def join_rank_group() -> RankGroup:
+    """Return the group of all ranks that were launched. Collective over the world.
 
     Raises
     ------
@@ -106,16 +106,16 @@ def join_team() -> Team:
     """
     announced = announced_world()
     if not launched_by_mpi() or announced is None or announced[1] < 2:
-        return Team(None, 0, 1, 0, available_cores(), here())
+        return RankGroup(None, 0, 1, 0, available_cores(), here())
     comm = join_world()
     rank = comm.Get_rank()
-    facts = comm.allgather(RankFacts.here(find_nodes(comm)[rank]))
-    neighbours = [i for i, fact in enumerate(facts) if fact.node == facts[rank].node]
-    return Team(
+    infos = comm.allgather(RankInfo.here(find_nodes(comm)[rank]))
+    neighbours = [i for i, info in enumerate(infos) if info.node == infos[rank].node]
+    return RankGroup(
         comm,
         rank,
         comm.Get_size(),
         neighbours.index(rank),
-        share_of_cores(facts, rank, neighbours),
-        by_host((fact.node, fact.has_horovod) for fact in facts),
+        share_of_cores(infos, rank, neighbours),
+        by_host((info.node, info.has_horovod) for info in infos),
     )

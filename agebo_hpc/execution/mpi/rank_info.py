@@ -10,7 +10,7 @@ from agebo_hpc.training.ways import has_horovod
 
 
 @dataclass(frozen=True)
-class RankFacts:
+class RankInfo:
     """What one rank says of itself.
 
     Attributes
@@ -37,7 +37,7 @@ class RankFacts:
     has_horovod: bool = False
 
     @classmethod
-    def here(cls, node: str) -> RankFacts:
+    def here(cls, node: str) -> RankInfo:
         """Look at this process. Local."""
         return cls(
             node,

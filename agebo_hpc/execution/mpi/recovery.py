@@ -1,4 +1,4 @@
-"""How a worker group goes on after one of its ranks died. Pure bookkeeping.
+"""How a worker group goes on after one of its ranks died. Pure.
 
 The members that trained with the dead rank are called until all have left the broken
 evaluation; then all ranks that are left repair the group's communicator; then the group takes

@@ -1,4 +1,4 @@
-"""A trainer rank's life: wait for a start, train with the others named in it, send the result."""
+"""What a trainer rank does: wait for a start, train with the others in it, send the result."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from agebo_hpc.execution.backoff import Backoff
-from agebo_hpc.execution.evaluate import Ending, run_guarded
+from agebo_hpc.execution.evaluate import Ending, evaluate
 from agebo_hpc.execution.limits import Interrupt
-from agebo_hpc.execution.mpi.communicators import Membership
-from agebo_hpc.execution.mpi.control_thread import Attendant
+from agebo_hpc.execution.mpi.communicators import Communicators
+from agebo_hpc.execution.mpi.control_thread import ControlThread
 from agebo_hpc.execution.mpi.inbox import try_receive
 from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.execution.mpi.protocol import MANAGER, Start, Tag
@@ -53,21 +53,23 @@ def serve(
     reporter
         Tells that the manager died.
     """
-    membership = Membership(world)
-    attendant = Attendant(world, membership, heartbeat_timeout, reporter)
-    attendant.start()
+    communicators = Communicators(world)
+    control_thread = ControlThread(world, communicators, heartbeat_timeout, reporter)
+    control_thread.start()
     try:
-        return _Worker(world, membership, trainer, seed).serve()
+        return _Worker(world, communicators, trainer, seed).serve()
     finally:
-        attendant.stop()
+        control_thread.stop()
 
 
 class _Worker:
     """The main thread of a trainer rank."""
 
-    def __init__(self, world: World, membership: Membership, trainer: Trainer, seed: int) -> None:
+    def __init__(
+        self, world: World, communicators: Communicators, trainer: Trainer, seed: int
+    ) -> None:
         self._comm = world.comm
-        self._membership = membership
+        self._communicators = communicators
         self._trainer = trainer
         self._seed = seed
         self._rank = world.comm.Get_rank()
@@ -97,8 +99,8 @@ class _Worker:
         """Train one evaluation with its other members. Collective over the members."""
         started = time.time()
         try:
-            comm = self._membership.join(start)
-            ending = run_guarded(
+            comm = self._communicators.join(start)
+            ending = evaluate(
                 self._trainer, start.evaluation, self._seed, comm, self._orders(start)
             )
         except AbandonedError:
@@ -109,7 +111,7 @@ class _Worker:
             self._outbox.send((start.number, result), MANAGER, Tag.RESULT)
         # What takes time comes when the manager already knows.
         if ending.outcome.status in UNSOUND:
-            self._membership.part(start)
+            self._communicators.part(start)
         clean_after(self._trainer)
 
     def _orders(self, start: Start) -> _Orders:

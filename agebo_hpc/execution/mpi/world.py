@@ -12,12 +12,12 @@ from typing import Any
 from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.mpi.preflight import check_shared_memory
 from agebo_hpc.execution.mpi.protocol import MANAGER
-from agebo_hpc.execution.mpi.rank_info import RankFacts
+from agebo_hpc.execution.mpi.rank_info import RankInfo
 from agebo_hpc.execution.mpi.start import start_mpi
 from agebo_hpc.execution.mpi.ulfm import job_survives
 from agebo_hpc.job.launcher import check_world
 from agebo_hpc.job.nodes import THREADS_VARIABLE, expand_variable
-from agebo_hpc.processes.process_id import Place
+from agebo_hpc.processes.process_id import ProcessId
 from agebo_hpc.training.ways import Way, by_host, choose_way
 
 NODE_VARIABLE = "AGEBO_NODE_NAME"
@@ -44,13 +44,13 @@ class World:
         This rank's number among the trainer ranks of its node, from 0.
     control
         Communicator of all ranks for heartbeats and repairs: those never wait behind trainings.
-    places
-        Place of every rank: host and process.
+    process_ids
+        ProcessId of every rank: host and process.
     survives
         Whether the job goes on when a rank dies.
     num_nodes
         Nodes that have trainer ranks.
-    facts
+    rank_infos
         Facts of every rank: node, cores and devices.
     """
 
@@ -60,10 +60,10 @@ class World:
     threads: int
     local_rank: int
     control: Any
-    places: tuple[Place, ...]
+    process_ids: tuple[ProcessId, ...]
     survives: bool
     num_nodes: int
-    facts: tuple[RankFacts, ...] = ()
+    rank_infos: tuple[RankInfo, ...] = ()
 
     @property
     def is_manager(self) -> bool:
@@ -75,7 +75,9 @@ class World:
         """World ranks of this rank's worker group that are on its node, itself among them."""
         own = self.comm.Get_rank()
         group = next((group for group in self.groups if own in group), ())
-        return tuple(rank for rank in group if self.facts[rank].node == self.facts[own].node)
+        return tuple(
+            rank for rank in group if self.rank_infos[rank].node == self.rank_infos[own].node
+        )
 
     def way(self, asked: str) -> Way:
         """Return how trainings on several ranks sum gradients; all ranks find the same. Local.
@@ -90,17 +92,17 @@ class World:
         LaunchError
             If Horovod is asked for and a trainer rank lacks it.
         """
-        trainers = [fact for rank, fact in enumerate(self.facts) if rank != MANAGER]
-        return choose_way(asked, by_host((fact.node, fact.has_horovod) for fact in trainers))
+        trainers = [info for rank, info in enumerate(self.rank_infos) if rank != MANAGER]
+        return choose_way(asked, by_host((info.node, info.has_horovod) for info in trainers))
 
     @property
     def trainers_per_node(self) -> int:
         """Trainer ranks of the node that has most."""
-        return max(map(len, _trainers_by_node(self.facts).values()), default=1)
+        return max(map(len, _trainers_by_node(self.rank_infos).values()), default=1)
 
     def threads_of(self, rank: int) -> int:
         """Return the cores for a rank, as `threads` is for this one."""
-        return _threads(self.facts, rank, _trainers_by_node(self.facts))
+        return _threads(self.rank_infos, rank, _trainers_by_node(self.rank_infos))
 
     @property
     def largest_group(self) -> int:
@@ -215,8 +217,10 @@ def form_groups(comm: Any, max_processes: int, span_nodes: bool = False) -> Worl
 
     rank = comm.Get_rank()
     node = find_nodes(comm)[rank]
-    facts, places = zip(*comm.allgather((RankFacts.here(node), Place.here())), strict=True)
-    trainers = _trainers_by_node(facts)
+    rank_infos, process_ids = zip(
+        *comm.allgather((RankInfo.here(node), ProcessId.here())), strict=True
+    )
+    trainers = _trainers_by_node(rank_infos)
     groups = carve(list(trainers.values()), max_processes, span_nodes)
     color = next((i for i, group in enumerate(groups) if rank in group), MPI.UNDEFINED)
     group = comm.Split(color, 0 if color == MPI.UNDEFINED else groups[color].index(rank))
@@ -225,59 +229,61 @@ def form_groups(comm: Any, max_processes: int, span_nodes: bool = False) -> Worl
         comm=comm,
         group=None if group == MPI.COMM_NULL else group,
         groups=groups,
-        threads=_threads(facts, rank, trainers),
+        threads=_threads(rank_infos, rank, trainers),
         local_rank=neighbours.index(rank) if rank in neighbours else 0,
         control=comm.Dup(),
-        places=places,
+        process_ids=process_ids,
         survives=job_survives(),
         num_nodes=len(trainers),
-        facts=facts,
+        rank_infos=rank_infos,
     )
 
 
-def _trainers_by_node(facts: Sequence[RankFacts]) -> dict[str, list[int]]:
+def _trainers_by_node(rank_infos: Sequence[RankInfo]) -> dict[str, list[int]]:
     """Return node -> its trainer ranks; nodes in the order of their first one."""
     trainers: dict[str, list[int]] = {}
-    for rank, fact in enumerate(facts):
+    for rank, info in enumerate(rank_infos):
         if rank != MANAGER:
-            trainers.setdefault(fact.node, []).append(rank)
+            trainers.setdefault(info.node, []).append(rank)
     return trainers
 
 
-def _threads(facts: Sequence[RankFacts], rank: int, trainers: Mapping[str, Sequence[int]]) -> int:
+def _threads(
+    rank_infos: Sequence[RankInfo], rank: int, trainers: Mapping[str, Sequence[int]]
+) -> int:
     """Return the cores for a trainer rank: what the job's script says for its node, or its share.
 
     Parameters
     ----------
-    facts
+    rank_infos
         Facts of every rank.
     rank
         World rank whose share is asked for.
     trainers
         Node -> its trainer ranks, in the order of the nodes.
     """
-    node = facts[rank].node
+    node = rank_infos[rank].node
     given = expand_variable(THREADS_VARIABLE, len(trainers), os.environ)
     if given is not None and node in trainers:
         return given[list(trainers).index(node)]
-    return share_of_cores(facts, rank, trainers.get(node, ()))
+    return share_of_cores(rank_infos, rank, trainers.get(node, ()))
 
 
-def share_of_cores(facts: Sequence[RankFacts], rank: int, neighbours: Sequence[int]) -> int:
+def share_of_cores(rank_infos: Sequence[RankInfo], rank: int, neighbours: Sequence[int]) -> int:
     """Return a rank's cores divided by the ranks of its node that may run on them too, >= 1. Pure.
 
     Parameters
     ----------
-    facts
+    rank_infos
         Facts of every rank.
     rank
         World rank whose share is asked for.
     neighbours
         Ranks of its node that train, itself among them if it does.
     """
-    mine = facts[rank].cores
-    sharing = sum(not mine.isdisjoint(facts[neighbour].cores) for neighbour in neighbours)
-    granted = facts[rank].granted // max(1, len(neighbours))
+    mine = rank_infos[rank].cores
+    sharing = sum(not mine.isdisjoint(rank_infos[neighbour].cores) for neighbour in neighbours)
+    granted = rank_infos[rank].granted // max(1, len(neighbours))
     return max(1, min(len(mine) // max(1, sharing), granted))
 
 

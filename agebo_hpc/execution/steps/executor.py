@@ -37,7 +37,7 @@ from agebo_hpc.execution.steps.launch import (
     step_words,
 )
 from agebo_hpc.processes.own_program import own_program
-from agebo_hpc.processes.parent_death import tied
+from agebo_hpc.processes.parent_death import with_parent_death
 from agebo_hpc.run.plain_problem import problem_to_dict
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.configuration import Evaluation, Result, Status
@@ -207,7 +207,7 @@ class StepsExecutor(Executor):
     def _start(self, evaluation_id: int, block: Block) -> None:
         waiting = self._waiting.pop(evaluation_id)
         if not self._is_clean:
-            # Of a life that was killed: nobody reads them any more.
+            # Of a session that was killed: nobody reads them any more.
             shutil.rmtree(self._path, ignore_errors=True)
             self._is_clean = True
         self._num_started += 1
@@ -248,7 +248,7 @@ class StepsExecutor(Executor):
         with files.log.open("wb") as log:
             try:
                 return subprocess.Popen(
-                    tied(command),
+                    with_parent_death(command),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

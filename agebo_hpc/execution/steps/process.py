@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import AgeboError, LaunchError
-from agebo_hpc.execution.evaluate import run_guarded
+from agebo_hpc.execution.evaluate import evaluate
 from agebo_hpc.execution.mpi.preflight import check_shared_memory
 from agebo_hpc.execution.mpi.start import start_mpi
 from agebo_hpc.execution.serial import make_result
@@ -90,7 +90,7 @@ def take_part(files: StepFiles, size: int) -> None:
             files.say({"record": dict(record)})
         return files.is_stopped()
 
-    ending = run_guarded(trainer, order.evaluation, request.seed, comm, stop)
+    ending = evaluate(trainer, order.evaluation, request.seed, comm, stop)
     if rank == 0:
         times = (order.submitted, order.started)
         result = make_result(order.evaluation, ending, times, order.slots)

@@ -151,7 +151,7 @@ def _search_facts(run: RunDirectory, replay: Replay) -> dict[str, Any]:
     """Return what a search was asked to do, on how many slots, and how its evaluations ended."""
     return {
         **run.config["search"],
-        "slots": [life.num_slots for life in replay.lives],
+        "slots": [session.num_slots for session in replay.sessions],
         "ended": dict(Counter(str(result.status) for result in replay.results)),
     }
 

@@ -50,7 +50,7 @@ def make_frame() -> Callable[[Sequence[float | None]], pd.DataFrame]:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., RunDirectory]:
-    """Return a maker of run directories: objectives, name, whether the life is ended."""
+    """Return a maker of run directories: objectives, name, whether the session is ended."""
 
     def make(
         objectives: Sequence[float | None], name: str = "run", ended: bool | str = True
@@ -58,14 +58,14 @@ def make_run(tmp_path: Path) -> Callable[..., RunDirectory]:
         config = {"search": {"max_evals": 9}, "problem": {"architecture": SPACE}}
         run = RunDirectory.create(tmp_path / name, config)
         history = History.open(run)
-        history.life("start", {"slots": 2, "world_size": 3})
+        history.session("start", {"slots": 2, "world_size": 3})
         results = results_of([*objectives, 0.0])
         for result in results:
             history.submitted(result.evaluation)
         for result in results[:-1]:
             history.append(result)
         if ended:
-            history.life("end", {"reason": ended} if isinstance(ended, str) else {})
+            history.session("end", {"reason": ended} if isinstance(ended, str) else {})
         history.close()
         return run
 

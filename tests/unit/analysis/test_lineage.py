@@ -95,7 +95,7 @@ def test_parents_stay_right_where_a_resume_has_changed_the_population() -> None:
     table = lineage(frame, parents, None, evolution)
     assert set(table["origin"]) == {"random", "mutation"}
     assert (table["origin"] == "random").sum() <= POPULATION + 5
-    # The last life's population, taken for all, gives parents to what was drawn at random.
+    # The last session's population, taken for all, gives parents to what was drawn at random.
     drawn = table["origin"] == "random"
     again = lineage(frame, {}, told, evolution)
     assert (again.loc[drawn, "origin"] != "random").any()

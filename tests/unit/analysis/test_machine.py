@@ -39,8 +39,8 @@ def test_utilisation_adds_up_to_what_was_used(make_frame: Frame) -> None:
 
 
 def test_lives_with_other_slots_and_the_time_between_them(make_frame: Frame) -> None:
-    lives = [(1000.0, 1010.0, 4), (1010.5, 1030.5, 2)]
-    table = utilisation(make_frame([0.1, 0.2, 0.3]), lives, 3)
+    sessions = [(1000.0, 1010.0, 4), (1010.5, 1030.5, 2)]
+    table = utilisation(make_frame([0.1, 0.2, 0.3]), sessions, 3)
     assert list(table["slots"]) == [4, 2, 2]
     assert table["busy_share"].iloc[0] == pytest.approx(0.2)
     assert utilisation(make_frame([0.1]), [(5.0, 5.0, 1)]).empty

@@ -72,8 +72,8 @@ def test_architectures_are_described_where_a_description_is_given(make_frame: Ma
 def test_slots_are_busy_by_processes_times_seconds(make_frame: Make) -> None:
     # 1, 2 and 1 slots for 8 seconds each, of 2 slots for 30 seconds.
     assert tables.busy_share(make_frame([0.1, None, 0.3]), 2) == pytest.approx(32 / 60)
-    lives = [(1000.0, 1040.0)]
-    assert tables.busy_share(make_frame([0.1, None, 0.3]), 2, lives) == pytest.approx(32 / 80)
+    sessions = [(1000.0, 1040.0)]
+    assert tables.busy_share(make_frame([0.1, None, 0.3]), 2, sessions) == pytest.approx(32 / 80)
     assert np.isnan(tables.busy_share(make_frame([]), 2))
 
 

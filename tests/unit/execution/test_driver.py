@@ -9,7 +9,7 @@ import pytest
 from agebo_hpc.errors import TooManyFailuresError
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.limits import Interrupt, Limits
-from agebo_hpc.execution.proposals import InlineBookkeeper, ThreadedBookkeeper
+from agebo_hpc.execution.proposals import InlineProposals, ThreadedProposals
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
@@ -72,13 +72,13 @@ def search_with(recorder=None, method="agebo"):
     return search
 
 
-def driver(limits, surprise=None, kind=InlineBookkeeper, executor=None, **changes):
+def driver(limits, surprise=None, kind=InlineProposals, executor=None, **changes):
     recorder = Recorder()
     search = changes.pop("search", None) or search_with(recorder)
     executor = executor or SerialExecutor(Trainer(surprise), seed=1)
-    bookkeeper = kind(search, recorder, changes.get("num_told", 0))
+    proposals = kind(search, recorder, changes.get("num_told", 0))
     waiting = deque(sorted(search.pending.values(), key=lambda evaluation: evaluation.id))
-    return Driver(bookkeeper, executor, limits, waiting, **changes), recorder
+    return Driver(proposals, executor, limits, waiting, **changes), recorder
 
 
 def test_it_runs_exactly_as_many_evaluations_as_asked_for():
@@ -101,7 +101,7 @@ def test_evaluations_of_earlier_lives_count():
     assert len(recorder.results) == 2
 
 
-def test_pending_evaluations_of_an_earlier_life_come_first_and_are_not_submitted_again():
+def test_pending_evaluations_of_an_earlier_session_come_first_and_are_not_submitted_again():
     search = search_with()
     pending = search.ask(2)
     loop, recorder = driver(Limits(max_evals=4), search=search)
@@ -179,10 +179,10 @@ def simulated(groups, slots=1, exclusive=False):
     return SimulatedExecutor(Lognormal(sigma=1.0), machine, clock, seed=1)
 
 
-@pytest.mark.parametrize("kind", [InlineBookkeeper, ThreadedBookkeeper])
+@pytest.mark.parametrize("kind", [InlineProposals, ThreadedProposals])
 def test_a_synchronous_search_proposes_a_batch_when_all_of_the_one_before_is_learnt(kind):
     loop, recorder = driver(Limits(10), kind=kind, executor=simulated(4), synchronous=True)
-    with closing(loop.bookkeeper):
+    with closing(loop.proposals):
         assert loop.run()
     told = [recorder.told[i] for i in range(10)]
     assert told == [0, 0, 0, 0, 4, 4, 4, 4, 8, 8]

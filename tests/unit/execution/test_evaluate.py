@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agebo_hpc.errors import NonFiniteLossError
-from agebo_hpc.execution.evaluate import run_guarded
+from agebo_hpc.execution.evaluate import evaluate
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.storage.seal import to_json
 from agebo_hpc.training.trainer import Outcome
@@ -40,13 +40,13 @@ class Trainer:
         return self._answer
 
 
-def guarded(answer, in_prepare=False):
-    return run_guarded(Trainer(answer, in_prepare), EVALUATION, 1, None, lambda: False)
+def evaluated(answer, in_prepare=False):
+    return evaluate(Trainer(answer, in_prepare), EVALUATION, 1, None, lambda: False)
 
 
 def test_an_outcome_is_passed_on():
     outcome = Outcome(Status.DONE, 0.9)
-    ending = guarded(outcome)
+    ending = evaluated(outcome)
     assert ending.outcome is outcome
     assert ending.traceback == ""
 
@@ -67,7 +67,7 @@ def test_an_outcome_is_passed_on():
     ],
 )
 def test_only_a_finite_objective_is_done(objective, status, said):
-    ending = guarded(Outcome(Status.DONE, objective, ({"epoch": 1},)))
+    ending = evaluated(Outcome(Status.DONE, objective, ({"epoch": 1},)))
     assert (ending.outcome.status, ending.outcome.objective) == (status, None)
     assert said in ending.traceback
     assert ending.outcome.curve == ({"epoch": 1},)
@@ -77,7 +77,7 @@ def test_only_a_finite_objective_is_done(objective, status, said):
 
 @pytest.mark.parametrize("objective", [0.5, np.float32(0.5), np.array(0.5), Fraction(1, 2)])
 def test_an_objective_of_any_type_of_number_is_recorded_as_a_number(objective):
-    assert guarded(Outcome(Status.DONE, objective)).outcome.status is Status.DONE
+    assert evaluated(Outcome(Status.DONE, objective)).outcome.status is Status.DONE
     recorded = Result.from_dict(
         json.loads(to_json(Result(EVALUATION, Status.DONE, objective).to_dict()))
     )
@@ -94,7 +94,7 @@ def test_an_objective_of_any_type_of_number_is_recorded_as_a_number(objective):
     ],
 )
 def test_what_cannot_be_recorded_is_a_failure_of_its_evaluation(answer, said):
-    ending = guarded(answer)
+    ending = evaluated(answer)
     assert ending.outcome.status is Status.FAILED
     assert said in ending.traceback
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_recorded_is_a_failure_of_its_evaluation(answer, said):
 def test_an_exception_is_a_failed_outcome_with_traceback_member_and_host(
     error, status, in_prepare
 ):
-    ending = guarded(error, in_prepare)
+    ending = evaluated(error, in_prepare)
     assert ending.outcome.status is status
     assert ending.outcome.objective is None
     first, *_, last = ending.traceback.splitlines()
@@ -122,7 +122,7 @@ def test_an_exception_is_a_failed_outcome_with_traceback_member_and_host(
 
 def test_what_ends_the_process_is_not_held_up():
     with pytest.raises(KeyboardInterrupt):
-        guarded(KeyboardInterrupt())
+        evaluated(KeyboardInterrupt())
 
 
 class Members:
@@ -146,5 +146,5 @@ class Members:
 )
 def test_a_member_whose_time_is_over_decides_for_all(first, second, agreed):
     comm = Members([None, Outcome(second, 0.5)])
-    ending = run_guarded(Trainer(Outcome(first, 0.5)), EVALUATION, 1, comm, lambda: False)
+    ending = evaluate(Trainer(Outcome(first, 0.5)), EVALUATION, 1, comm, lambda: False)
     assert ending.outcome.status is agreed

@@ -11,7 +11,7 @@ from agebo_hpc.errors import AgeboError, LaunchError
 from agebo_hpc.execution.driver import MAX_LOSSES, Driver
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
-from agebo_hpc.execution.proposals import InlineBookkeeper, ThreadedBookkeeper
+from agebo_hpc.execution.proposals import InlineProposals, ThreadedProposals
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
@@ -19,7 +19,7 @@ from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
 
 SECONDS = 60.0
-KINDS = {"inline": InlineBookkeeper, "threaded": ThreadedBookkeeper}
+KINDS = {"inline": InlineProposals, "threaded": ThreadedProposals}
 
 
 class Recorder:
@@ -96,12 +96,12 @@ def make(method="agebo", w=4):
 
 def run(kind, executor, max_evals=40, ahead=2, recorder=None, **changes):
     recorder = recorder or Recorder()
-    bookkeeper = KINDS[kind](make(), recorder)
-    driver = Driver(bookkeeper, executor, Limits(max_evals), ahead=ahead, **changes)
+    proposals = KINDS[kind](make(), recorder)
+    driver = Driver(proposals, executor, Limits(max_evals), ahead=ahead, **changes)
     try:
         return driver.run(), driver, recorder
     finally:
-        bookkeeper.close()
+        proposals.close()
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 5])
@@ -134,7 +134,7 @@ def test_no_more_is_proposed_than_will_be_evaluated(kind):
     complete, driver, recorder = run(kind, slots, 10, ahead=4)
     assert complete
     assert sorted(recorder.told) == list(range(10))
-    assert driver.bookkeeper.num_open == 0
+    assert driver.proposals.num_open == 0
 
 
 class BusyDisk(Recorder):
@@ -153,42 +153,42 @@ class BusyDisk(Recorder):
 
 def test_results_that_come_while_the_disk_is_busy_share_one_sync():
     recorder = BusyDisk()
-    bookkeeper = ThreadedBookkeeper(make("random"), recorder)
-    bookkeeper.request(6)
-    first, *others = [bookkeeper.take(SECONDS) for _ in range(6)]
-    bookkeeper.finish([Result(first, Status.DONE, 1.0)])
+    proposals = ThreadedProposals(make("random"), recorder)
+    proposals.request(6)
+    first, *others = [proposals.take(SECONDS) for _ in range(6)]
+    proposals.finish([Result(first, Status.DONE, 1.0)])
     assert recorder.has_begun.wait(SECONDS)
     for evaluation in others:
-        bookkeeper.finish([Result(evaluation, Status.DONE, 1.0)])
+        proposals.finish([Result(evaluation, Status.DONE, 1.0)])
     recorder.may_end.set()
-    bookkeeper.close()
+    proposals.close()
     assert recorder.groups == [[0], [1, 2, 3, 4, 5]]
 
 
 def test_a_proposal_is_there_while_a_result_is_still_being_written():
     recorder = BusyDisk()
-    bookkeeper = ThreadedBookkeeper(make("random"), recorder)
-    bookkeeper.request(2)
-    first = bookkeeper.take(SECONDS)
-    bookkeeper.finish([Result(first, Status.DONE, 1.0)])
-    assert bookkeeper.take(SECONDS) is not None
+    proposals = ThreadedProposals(make("random"), recorder)
+    proposals.request(2)
+    first = proposals.take(SECONDS)
+    proposals.finish([Result(first, Status.DONE, 1.0)])
+    assert proposals.take(SECONDS) is not None
     assert recorder.has_begun.wait(SECONDS)
-    bookkeeper.request(1)
-    assert bookkeeper.take(0.01) is None
+    proposals.request(1)
+    assert proposals.take(0.01) is None
     recorder.may_end.set()
-    assert bookkeeper.take(SECONDS).id == 2
-    bookkeeper.close()
+    assert proposals.take(SECONDS).id == 2
+    proposals.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_result_is_recorded_with_the_number_of_proposals_before_it(kind):
     recorder = Recorder()
-    bookkeeper = KINDS[kind](make("random"), recorder, num_told=10, num_proposed=20)
-    bookkeeper.request(3)
+    proposals = KINDS[kind](make("random"), recorder, num_told=10, num_proposed=20)
+    proposals.request(3)
     for _ in range(3):
-        bookkeeper.finish([Result(bookkeeper.take(SECONDS), Status.DONE, 1.0)])
-        bookkeeper.request(1)
-    bookkeeper.close()
+        proposals.finish([Result(proposals.take(SECONDS), Status.DONE, 1.0)])
+        proposals.request(1)
+    proposals.close()
     assert recorder.proposed == [23, 24, 25]
 
 
@@ -247,7 +247,7 @@ def test_without_any_rank_the_search_ends_with_what_to_do(kind):
 def test_waiting_evaluations_come_before_new_ones():
     search = make()
     old = search.ask(3)
-    bookkeeper = InlineBookkeeper(search, Recorder())
+    proposals = InlineProposals(search, Recorder())
     slots = Slots(2)
-    assert Driver(bookkeeper, slots, Limits(5), deque(old), ahead=1).run()
+    assert Driver(proposals, slots, Limits(5), deque(old), ahead=1).run()
     assert slots.started[:3] == old

@@ -18,7 +18,7 @@ from agebo_hpc.experiments.separation import separation
 from agebo_hpc.experiments.settings import Settings
 from agebo_hpc.experiments.summary import markdown, number
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
-from agebo_hpc.storage.replay import Life
+from agebo_hpc.storage.past_session import PastSession
 from agebo_hpc.storage.rows import columns_of, frame_of
 
 SETTINGS = Settings(workers=2, max_processes=4, walltime=100.0)
@@ -43,8 +43,8 @@ def searched(objectives, problem="p", method="m", seed=1, learning_rate=0.01, n=
             )
         )
     history = frame_of(columns_of(results))
-    life = Life(0.0, max(100.0, 10.0 * len(objectives)), {"slots": 8}, {})
-    run = Run(Path("x"), "x", {}, None, history, {}, [life], {})
+    session = PastSession(0.0, max(100.0, 10.0 * len(objectives)), {"slots": 8}, {})
+    run = Run(Path("x"), "x", {}, None, history, {}, [session], {})
     planned = Planned(problem, method, seed, Path("x"), 2, (), ())
     return Searched(planned, run, trajectory(history, run.intervals))
 

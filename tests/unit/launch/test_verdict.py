@@ -8,7 +8,8 @@ import pytest
 from agebo_hpc.launch.verdict import IDLE_LIVES, idle_lives, judge, main
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.storage.history import History
-from agebo_hpc.storage.replay import Life, Replay
+from agebo_hpc.storage.past_session import PastSession
+from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.run_directory import RunDirectory
 
 BEGAN = 1_000_000.0
@@ -19,13 +20,13 @@ def status(state, code=None, after=10.0):
     return {"time": time, "state": state, "exit_code": code}
 
 
-def replay(*lives):
-    """Return a history of lives, each (ended in order, number of evaluations)."""
+def replay(*sessions):
+    """Return a history of sessions, each (ended in order, number of evaluations)."""
     found = Replay()
-    for number, (ended, evaluations) in enumerate(lives):
+    for number, (ended, evaluations) in enumerate(sessions):
         start = BEGAN + 100 * number
         end = {"reason": "stopped"} if ended else None
-        found.lives.append(Life(start, start + 50, {}, end))
+        found.sessions.append(PastSession(start, start + 50, {}, end))
         for i in range(evaluations):
             evaluation = Evaluation(i, Configuration((0,), {"num_processes": 1}))
             found.results.append(Result(evaluation, Status.DONE, 0.5, ended=start + 10))
@@ -46,8 +47,8 @@ def replay(*lives):
         (status("running"), 9, 75),  # killed, as MPICH's launcher says it
         (status("stopped", 75, after=-500), 9, 75),
         (status("stopped", 75), 0, 75),  # MPICH's launcher after a signal
-        (status("running"), 71, 71),  # a rank of this life says what is wrong
-        (status("stopped", 75, after=-500), 78, 78),  # of an older life: this one did not start
+        (status("running"), 71, 71),  # a rank of this session says what is wrong
+        (status("stopped", 75, after=-500), 78, 78),  # of an older session: this one did not start
         (status("stopped", 75, after=-500), 2, 2),
         (status("stopped", 75, after=-500), 137, 75),
         (None, 137, 75),
@@ -81,8 +82,8 @@ def test_a_rank_whose_death_the_manager_could_tell_of_is_no_end_in_order():
 
 def test_lives_in_which_a_rank_died_before_any_evaluation_end_a_chain_too():
     idle = replay((True, 5), *[(False, 0)] * IDLE_LIVES)
-    for life in idle.lives[2:]:
-        life.end = {"reason": "failed"}
+    for session in idle.sessions[2:]:
+        session.end = {"reason": "failed"}
     assert idle_lives(idle) == IDLE_LIVES
     assert judge(status("failed", 75), idle, since=BEGAN, code=137)[0] == 70
 
@@ -109,7 +110,7 @@ def test_it_is_said_in_one_line(tmp_path, capsys):
 def test_a_run_whose_configuration_is_lost_is_still_one(tmp_path, capsys):
     run = RunDirectory.create(tmp_path / "run", {"search": {"seed": 1}})
     with closing(History.open(run)) as history:
-        history.life("start", {"slots": 1})
+        history.session("start", {"slots": 1})
     run.config_path.unlink()
     assert main([str(run.path), "--since", "0", "--code", "137"]) == 0
     assert capsys.readouterr().out.startswith("75 the search was killed")

@@ -1,4 +1,4 @@
-"""A process whose memory passes a limit ends a life of the search in order."""
+"""A process whose memory passes a limit ends a session of the search in order."""
 
 import numpy as np
 import pytest
@@ -6,40 +6,40 @@ import pytest
 from agebo_hpc.execution.limits import Limits
 from agebo_hpc.processes import memory
 from agebo_hpc.processes.memory import node_memory, own_memory
-from agebo_hpc.processes.memory_limit import MemoryGuard
+from agebo_hpc.processes.memory_limit import MemoryLimit
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 GIB = 2**30
 
 
 def test_a_limit_that_is_given_counts_for_each_process():
-    guard = MemoryGuard(2.0)
-    guard.observe(1, "Rank 1", 2 * GIB)
-    guard.observe(2, "Rank 2", GIB)
-    assert guard.reason == ""
-    guard.observe(2, "Rank 2 on host x", 2 * GIB + 1)
-    assert guard.reason.startswith("Rank 2 on host x has 2.00 GiB")
-    assert "--max-memory" in guard.reason
-    guard.observe(1, "Rank 1", 9 * GIB)
-    assert guard.reason.startswith("Rank 2"), "the first one is named"
+    memory_limit = MemoryLimit(2.0)
+    memory_limit.observe(1, "Rank 1", 2 * GIB)
+    memory_limit.observe(2, "Rank 2", GIB)
+    assert memory_limit.reason == ""
+    memory_limit.observe(2, "Rank 2 on host x", 2 * GIB + 1)
+    assert memory_limit.reason.startswith("Rank 2 on host x has 2.00 GiB")
+    assert "--max-memory" in memory_limit.reason
+    memory_limit.observe(1, "Rank 1", 9 * GIB)
+    assert memory_limit.reason.startswith("Rank 2"), "the first one is named"
 
 
 def test_without_a_limit_a_process_has_its_share_of_the_node():
-    guard = MemoryGuard(None, processes=4, node_bytes=40 * GIB)
-    guard.observe(1, "Rank 1", GIB)
-    guard.observe(1, "Rank 1", 8 * GIB)
-    assert guard.reason == ""
-    guard.observe(1, "Rank 1", 8 * GIB + 1)
-    assert guard.reason
+    memory_limit = MemoryLimit(None, processes=4, node_bytes=40 * GIB)
+    memory_limit.observe(1, "Rank 1", GIB)
+    memory_limit.observe(1, "Rank 1", 8 * GIB)
+    assert memory_limit.reason == ""
+    memory_limit.observe(1, "Rank 1", 8 * GIB + 1)
+    assert memory_limit.reason
 
 
 def test_on_a_small_node_only_growth_counts():
-    guard = MemoryGuard(None, processes=8, node_bytes=4 * GIB)
-    guard.observe(1, "Rank 1", GIB)
-    guard.observe(1, "Rank 1", 2 * GIB)
-    assert guard.reason == ""
-    guard.observe(1, "Rank 1", 2 * GIB + 1)
-    assert guard.reason
+    memory_limit = MemoryLimit(None, processes=8, node_bytes=4 * GIB)
+    memory_limit.observe(1, "Rank 1", GIB)
+    memory_limit.observe(1, "Rank 1", 2 * GIB)
+    assert memory_limit.reason == ""
+    memory_limit.observe(1, "Rank 1", 2 * GIB + 1)
+    assert memory_limit.reason
 
 
 def test_the_memory_of_this_process_grows_with_what_it_fills():

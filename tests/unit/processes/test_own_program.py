@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from agebo_hpc.diagnostics.installation import probe
-from agebo_hpc.execution.isolated.child_trainer import Nursery
+from agebo_hpc.execution.isolated.child_trainer import ForkServer
 from agebo_hpc.execution.steps.launch import StepSite, step_environment
 from agebo_hpc.experiments import runner
 from agebo_hpc.processes.own_program import own_environment, own_program
-from agebo_hpc.processes.parent_death import _launcher, tied
+from agebo_hpc.processes.parent_death import _launcher, with_parent_death
 
 SHADOWS = ("signal", "json", "random", "socket", "types", "enum", "ctypes", "click", "numpy")
 
@@ -82,7 +82,7 @@ def test_no_process_that_we_start_gets_an_empty_entry(monkeypatch, added, tmp_pa
     monkeypatch.setattr(subprocess, "Popen", note)
     job = SimpleNamespace(command=["true"], log=tmp_path / "log.txt")
     for start in (
-        lambda: Nursery(None),
+        lambda: ForkServer(None),
         lambda: runner._start(job, None),
         lambda: probe("mpi", 1),
     ):
@@ -96,13 +96,16 @@ def test_no_process_that_we_start_gets_an_empty_entry(monkeypatch, added, tmp_pa
     assert all(entry for path in started for entry in path.split(os.pathsep)), started
 
 
-@pytest.mark.parametrize("words", [tied(["sleep", "60"]), None], ids=["tied", "own program"])
+@pytest.mark.parametrize(
+    "words", [with_parent_death(["sleep", "60"]), None], ids=["a command", "own program"]
+)
 def test_a_child_ends_with_its_parent(shadowed, words):
     if words is None:
         (shadowed / "lib").mkdir()
         (shadowed / "lib" / "agebo_slow.py").write_text("import time; time.sleep(60)")
         words = own_program("agebo_slow", with_parent=True)
-    code = "import subprocess, sys, time, os; from agebo_hpc.processes.parent_death import tied\n"
+    code = "import subprocess, sys, time, os\n"
+    code += "from agebo_hpc.processes.parent_death import with_parent_death as tied\n"
     code += "words = tied(['sleep', '60']) if sys.argv[1] == 'tied' else sys.argv[1:]\n"
     code += "child = subprocess.Popen(words); print(child.pid, flush=True); time.sleep(60)"
     told = ["tied"] if "sleep" in words else words

@@ -67,7 +67,7 @@ def test_on_a_terminal_one_line_is_written_again_and_again():
 
 def test_the_tally_counts_the_done_the_failed_and_the_best():
     tally = Tally(num_slots=2, max_evals=10)
-    tally.add(result(0, objective=0.3), earlier_life=True)
+    tally.add(result(0, objective=0.3), earlier_session=True)
     tally.add(result(1, objective=0.7))
     tally.add(result(2, objective=0.6))
     tally.add(result(3, Status.FAILED))

@@ -10,7 +10,7 @@ from agebo_hpc.errors import RankDiedError
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
-from agebo_hpc.execution.proposals import InlineBookkeeper
+from agebo_hpc.execution.proposals import InlineProposals
 from agebo_hpc.run.manager import restore
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
@@ -91,7 +91,7 @@ class Dying(Ordered):
         return super().collect(stop, seconds)
 
 
-class Lazy(InlineBookkeeper):
+class Lazy(InlineProposals):
     """Works off what was handed over only when a proposal is missing, all in one go."""
 
     def __init__(self, *arguments):
@@ -114,9 +114,9 @@ class Lazy(InlineBookkeeper):
 def go_on(
     run, on_recorded=lambda history, search: None, order=None, stop_after=None, dies_after=None
 ):
-    """Run a life of a search to its end; return what was found, in order of completion.
+    """Run a session of a search to its end; return what was found, in order of completion.
 
-    With `stop_after` it is told to stop after so many results of all lives; what runs then goes
+    With `stop_after` it is told to stop after so many results of all sessions; what runs then goes
     on as far as `order` has it. With `dies_after` a rank dies then.
     """
     space = v1_hyperparameters().with_processes([1])
@@ -126,13 +126,13 @@ def go_on(
         for evaluation, told in restore(search, history):
             history.submitted(evaluation, told)
         told, proposed = len(history.results), history.next_id
-        bookkeeper = Lazy(search, history, told, lambda: on_recorded(history, search), proposed)
+        proposals = Lazy(search, history, told, lambda: on_recorded(history, search), proposed)
         waiting = deque(sorted(search.pending.values(), key=lambda evaluation: evaluation.id))
         limits = Limits(EVALS)
         executor = Ordered(told, order)
         if dies_after is not None:
             executor = Dying(told, order, dies_after)
-        driver = Driver(bookkeeper, executor, limits, waiting, AHEAD, told)
+        driver = Driver(proposals, executor, limits, waiting, AHEAD, told)
 
         def on_change(results):
             if driver.num_told == stop_after:
@@ -144,7 +144,7 @@ def go_on(
         else:
             with pytest.raises(RankDiedError):
                 driver.run()
-        bookkeeper.close()
+        proposals.close()
         history.snapshot(search.state, force=True)
         return history.results
 

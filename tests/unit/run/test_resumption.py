@@ -1,4 +1,4 @@
-"""What has changed since an earlier life, and what only an earlier version did not know."""
+"""What has changed since an earlier session, and what only an earlier version did not know."""
 
 from copy import deepcopy
 from dataclasses import asdict, replace

@@ -44,7 +44,7 @@ def make_run(data, tmp_path):
         config = {"search": search, "problem": problem, "versions": {"numpy": "2"}}
         run = RunDirectory.create(tmp_path / name, config)
         history = History.open(run)
-        history.life("start", {"slots": 2, "world_size": 3})
+        history.session("start", {"slots": 2, "world_size": 3})
         for result in results(seed, number):
             history.submitted(result.evaluation)
             history.append(result)

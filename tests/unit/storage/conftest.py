@@ -58,7 +58,7 @@ def run(tmp_path: Path) -> RunDirectory:
 def filled(run: RunDirectory) -> RunDirectory:
     """A run with a snapshot after 3 results, 5 results, 2 pending evaluations, closed."""
     history = History.open(run)
-    history.life("start", {"slots": 2, "world_size": 3, "versions": {"agebo_hpc": "0"}})
+    history.session("start", {"slots": 2, "world_size": 3, "versions": {"agebo_hpc": "0"}})
     for number in range(7):
         history.submitted(evaluation(number))
     for number in range(5):

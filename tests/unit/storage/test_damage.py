@@ -165,7 +165,7 @@ def test_a_copy_of_another_search_is_not_mixed_in(filled: RunDirectory, tmp_path
     other = RunDirectory.create(tmp_path / "other", {"search": {"method": "age"}})
     history = History.open(other)
     for number in range(90):
-        history.life("start", {"slots": number})
+        history.session("start", {"slots": number})
     history.close()
     filled.copy_path.write_bytes(other.journal_path.read_bytes())
     with pytest.raises(DataError, match="not of one search"):
@@ -341,7 +341,7 @@ def test_a_full_disk_gives_an_error_and_the_result_is_not_acknowledged(
         history.append(make_result(5))
     # What a search does at its end must not hide the first error.
     assert not history.snapshot({}, force=True)
-    history.life("end", {})
+    history.session("end", {})
     history.close()
     assert filled.journal_path.read_bytes() == before
     assert reopen(filled)[:2] == ([0, 1, 2, 3, 4], [5, 6])
@@ -407,7 +407,7 @@ from agebo_hpc.storage.history import History
 from agebo_hpc.storage.run_directory import RunDirectory
 
 history = History.open(RunDirectory.open(sys.argv[1]))
-history.life("start", {"slots": 1})
+history.session("start", {"slots": 1})
 while True:
     number = next(iter(history.pending), history.next_id)
     values = {"batch_size": 32, "learning_rate": 0.1, "num_processes": 1}
@@ -421,14 +421,14 @@ while True:
 
 def test_every_acknowledged_result_survives_kill_nine(run: RunDirectory) -> None:
     acknowledged = -1
-    for life in range(4):
+    for session in range(4):
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(run.path)],
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert child.stdout is not None
-        for line, _ in zip(child.stdout, range(10 + 3 * life), strict=False):
+        for line, _ in zip(child.stdout, range(10 + 3 * session), strict=False):
             acknowledged = int(line)
         child.send_signal(signal.SIGKILL)
         acknowledged = max([acknowledged, *(int(n) for n in child.stdout if n.endswith(b"\n"))])
@@ -437,9 +437,9 @@ def test_every_acknowledged_result_survives_kill_nine(run: RunDirectory) -> None
         replay = read_replay(run.path)
         ids = [result.id for result in replay.results]
         assert ids == list(range(len(ids)))
-        assert len(ids) > acknowledged >= 10 * (life + 1) - 1
+        assert len(ids) > acknowledged >= 10 * (session + 1) - 1
         assert [r.objective for r in replay.results] == [number / 10 for number in ids]
-    assert len(replay.lives) == 4
+    assert len(replay.sessions) == 4
 
 
 def test_a_lost_configuration_is_damage_and_not_a_missing_run(filled: RunDirectory) -> None:

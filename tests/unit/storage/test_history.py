@@ -1,4 +1,4 @@
-"""The history: results and pending evaluations over several lives, and its snapshots."""
+"""The history: results and pending evaluations over several sessions, and its snapshots."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_parents_are_in_the_journal_and_journals_without_them_open(
     for number, parent in enumerate((NO_PARENT, 0, None)):
         history.submitted(replace(make_evaluation(number), parent=parent))
     history.append(make_result(1, Status.CUT))
-    # Pending in an earlier life, it is submitted again; its parent is not known any more.
+    # Pending in an earlier session, it is submitted again; its parent is not known any more.
     history.submitted(make_evaluation(1))
     history.close()
     assert read_replay(run.path).parents == {0: NO_PARENT, 1: 0}
@@ -214,7 +214,7 @@ def test_elapsed_time_counts_every_life_until_its_end_or_last_sign(
 ) -> None:
     now = [1000.0]
     history = History.open(run, now=lambda: now[0])
-    history.life("start", {"slots": 4})
+    history.session("start", {"slots": 4})
     history.submitted(make_evaluation(0))
     now[0] = 1030.0
     history.append(make_result(0))
@@ -223,15 +223,15 @@ def test_elapsed_time_counts_every_life_until_its_end_or_last_sign(
     now[0] = 9000.0
     history = History.open(run, now=lambda: now[0])
     assert history.elapsed == 30.0
-    history.life("start", {"world_size": 3})
+    history.session("start", {"world_size": 3})
     now[0] = 9012.0
-    history.life("end", {"reason": "complete"})
+    history.session("end", {"reason": "complete"})
     history.close()
     now[0] = 99999.0
     history = History.open(run, now=lambda: now[0])
     assert history.elapsed == 42.0
-    assert [life.num_slots for life in history.lives] == [4, 2]
-    assert [life.end is None for life in history.lives] == [True, False]
+    assert [session.num_slots for session in history.sessions] == [4, 2]
+    assert [session.end is None for session in history.sessions] == [True, False]
     history.close()
 
 
@@ -330,7 +330,7 @@ def test_proposals_that_were_due_before_a_result_are_missed_there(
     history = History.open(run)
     pending = [make_evaluation(number) for number in range(3)]
     assert history.since_state == [*pending, make_result(0), Missing(1, 1), make_result(1)]
-    # The next life makes up for it.
+    # The next session makes up for it.
     history.submitted(make_evaluation(3), told=1)
     history.close()
     history = History.open(run)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, Nursery
+from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, ForkServer
 from agebo_hpc.execution.isolated.server_process import End, await_end, report
 from agebo_hpc.reporter import ListReporter
 from agebo_hpc.run.request import SearchRequest
@@ -48,7 +48,7 @@ def started(code):
 def test_one_whose_rank_has_gone_meanwhile_ends_without_a_word():
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     words = ["-m", "agebo_hpc.execution.isolated.server_process", str(theirs.fileno())]
-    nursery = subprocess.Popen(
+    fork_server = subprocess.Popen(
         [sys.executable, *words],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -58,8 +58,8 @@ def test_one_whose_rank_has_gone_meanwhile_ends_without_a_word():
     ours.close()
     theirs.close()
     request = SearchRequest(data=None, out="run", threads_per_slot=1).to_dict()
-    _, said = nursery.communicate(pickle.dumps(request), timeout=120)
-    assert nursery.returncode == 0 and said == b""
+    _, said = fork_server.communicate(pickle.dumps(request), timeout=120)
+    assert fork_server.returncode == 0 and said == b""
 
 
 def test_a_childs_number_and_end_are_told(kernel):
@@ -107,11 +107,11 @@ def test_it_can_be_closed_while_a_child_waits_for_the_word_to_train():
     request = SearchRequest(
         data=None, out="run", problem=f"{DOOMED}:doomed", isolation="child", threads_per_slot=1
     )
-    nursery = Nursery(request)
-    trainer = ChildTrainer(nursery, Slot(1), ListReporter())
+    fork_server = ForkServer(request)
+    trainer = ChildTrainer(fork_server, Slot(1), ListReporter())
     trainer.prepare(Evaluation(7, Configuration((0,) * 9, {"num_processes": 1})), 0)
     [process] = psutil.Process().children()
     [child] = process.children()
-    nursery.close()
+    fork_server.close()
     assert not process.is_running() and not child.is_running()
-    assert not nursery.is_alive
+    assert not fork_server.is_alive

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from loopback import Loopback, world_of
 
-from agebo_hpc.execution.mpi.communicators import Membership
+from agebo_hpc.execution.mpi.communicators import Communicators
 from agebo_hpc.execution.mpi.protocol import Start, Tag
 from agebo_hpc.execution.mpi.ulfm import AbandonedError
 from agebo_hpc.space.configuration import Configuration, Evaluation
@@ -20,7 +20,7 @@ class Members:
 
     def __init__(self):
         self.loop = Loopback(4)
-        self.of = {rank: Membership(world_of(self.loop, [ALL], rank=rank)) for rank in ALL}
+        self.of = {rank: Communicators(world_of(self.loop, [ALL], rank=rank)) for rank in ALL}
 
     def start(self, *ranks, number=1):
         return Start(EVALUATION, ranks, 0.0, number)
@@ -65,7 +65,7 @@ def test_it_is_kept_for_the_next_evaluation_of_the_same_members_until_they_part(
 
 def test_blocks_of_one_group_form_at_the_same_time(members):
     loop = Loopback(5)
-    members.of = {r: Membership(world_of(loop, [(1, 2, 3, 4)], rank=r)) for r in (1, 2, 3, 4)}
+    members.of = {r: Communicators(world_of(loop, [(1, 2, 3, 4)], rank=r)) for r in (1, 2, 3, 4)}
     starts = {1: (1, 2), 2: (1, 2), 3: (3, 4), 4: (3, 4)}
     with ThreadPoolExecutor(4) as threads:
         joined = threads.map(

@@ -4,13 +4,13 @@ import pytest
 
 from agebo_hpc.execution.mpi.group_report import group_lines, idle_lines, unused_slots
 from agebo_hpc.execution.mpi.world import World
-from agebo_hpc.processes.process_id import Place
+from agebo_hpc.processes.process_id import ProcessId
 
 HOSTS = {0: "north", 1: "north", 2: "north", 3: "north", 4: "south"}
 
 
 def world(groups, num_nodes=1, survives=False):
-    places = tuple(Place(HOSTS[rank], 100 + rank, "") for rank in range(5))
+    places = tuple(ProcessId(HOSTS[rank], 100 + rank, "") for rank in range(5))
     return World(None, None, groups, 1, 0, None, places, survives, num_nodes)
 
 

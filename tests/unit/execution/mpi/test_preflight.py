@@ -7,18 +7,18 @@ import pytest
 from agebo_hpc.errors import ConfigurationError, LaunchError
 from agebo_hpc.execution.mpi.group_report import overlap_lines, rank_lines, span
 from agebo_hpc.execution.mpi.preflight import check_shared_memory, shared_memory_problem
-from agebo_hpc.execution.mpi.rank_info import RankFacts
+from agebo_hpc.execution.mpi.rank_info import RankInfo
 from agebo_hpc.execution.mpi.world import World, node_name, share_of_cores, tell_apart
 from agebo_hpc.job.launcher import announced_local_size
 from agebo_hpc.processes.affinity import keep_to_cores, own_cores
-from agebo_hpc.processes.process_id import Place
+from agebo_hpc.processes.process_id import ProcessId
 from agebo_hpc.training.environment import check_devices, device_number
 
 
-def world(*facts, groups):
+def world(*infos, groups):
     """Return a world of a manager and trainer ranks, each (node, cores)."""
-    found = tuple(RankFacts(node, frozenset(cores), 8, "") for node, cores in facts)
-    places = tuple(Place("host", 100 + i, 0) for i in range(len(found)))
+    found = tuple(RankInfo(node, frozenset(cores), 8, "") for node, cores in infos)
+    places = tuple(ProcessId("host", 100 + i, 0) for i in range(len(found)))
     return World(None, None, groups, 1, 0, None, places, False, 1, found)
 
 
@@ -28,21 +28,21 @@ def test_cores_are_written_as_ranges():
 
 
 def test_ranks_that_have_cores_of_their_own_do_not_overlap():
-    facts = [("a", range(8)), ("a", range(4)), ("a", range(4, 8))]
-    assert overlap_lines(world(*facts, groups=((1, 2),)), 4) == []
-    assert overlap_lines(world(*facts, groups=((1, 2),)), None) == []
+    infos = [("a", range(8)), ("a", range(4)), ("a", range(4, 8))]
+    assert overlap_lines(world(*infos, groups=((1, 2),)), 4) == []
+    assert overlap_lines(world(*infos, groups=((1, 2),)), None) == []
 
 
 def test_more_threads_than_cores_are_named_with_all_numbers():
-    facts = [("a", range(8)), ("a", [0]), ("a", [0]), ("b", range(8)), ("b", range(8))]
-    [line] = overlap_lines(world(*facts, groups=((1, 2), (3, 4))), None)
+    infos = [("a", range(8)), ("a", [0]), ("a", [0]), ("b", range(8)), ("b", range(8))]
+    [line] = overlap_lines(world(*infos, groups=((1, 2), (3, 4))), None)
     assert "on a 2 trainer ranks of 1 thread need 2 cores and may use 1 of 8 (0)" in line
     assert "--bind-to none" in line
 
 
 def test_each_rank_has_its_line():
-    facts = [("a", range(8)), ("a", range(4)), ("b", range(4))]
-    lines = rank_lines(world(*facts, groups=((1,), (2,))), 2)
+    infos = [("a", range(8)), ("a", range(4)), ("b", range(4))]
+    lines = rank_lines(world(*infos, groups=((1,), (2,))), 2)
     assert lines[0] == "rank 0 on host, node a: manager, cores 0-7"
     assert lines[2] == "rank 2 on host, node b: group 1, local rank 0, threads 2, cores 0-3"
 
@@ -117,8 +117,8 @@ def test_ranks_share_a_node_if_they_share_a_name_and_memory_or_a_kernel(places, 
 
 
 def test_nodes_that_differ_have_threads_of_their_own(monkeypatch):
-    facts = [("a", range(4)), ("a", range(4)), ("a", range(4)), ("b", range(2))]
-    found = world(*facts, groups=((1, 2), (3,)))
+    infos = [("a", range(4)), ("a", range(4)), ("a", range(4)), ("b", range(2))]
+    found = world(*infos, groups=((1, 2), (3,)))
     assert [found.threads_of(rank) for rank in (1, 2, 3)] == [2, 2, 2]
     # What the job was given there is less than what the ranks may run on.
     monkeypatch.setenv("AGEBO_NODE_THREADS", "2,1")
@@ -133,8 +133,8 @@ def test_nodes_that_differ_have_threads_of_their_own(monkeypatch):
 
 
 def test_what_a_control_group_grants_is_divided_among_the_ranks_of_a_node():
-    facts = tuple(RankFacts("a", frozenset(range(64)), 64, "", 4) for _ in range(3))
-    assert share_of_cores(facts, 1, (1, 2)) == 2
+    infos = tuple(RankInfo("a", frozenset(range(64)), 64, "", 4) for _ in range(3))
+    assert share_of_cores(infos, 1, (1, 2)) == 2
 
 
 def test_gpus_that_are_missing_are_named():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agebo_hpc.execution.mpi.heartbeats import Pulse, beat_seconds
+from agebo_hpc.execution.mpi.heartbeats import Heartbeats, beat_seconds
 from agebo_hpc.execution.mpi.recovery import Recovery
 
 
@@ -101,36 +101,36 @@ def test_ranks_that_do_not_answer_in_time_are_overdue(recovery, clock):
     assert recovery.overdue() == [1, 4]
 
 
-def listen(pulse, clock, seconds, speaking=()):
+def listen(heartbeats, clock, seconds, speaking=()):
     """Look ten times a second for so long, while some ranks send heartbeats."""
     silent = []
     for _ in range(round(10 * seconds)):
         clock.now += 0.1
         for rank in speaking:
-            pulse.heard(rank)
-        silent += pulse.silent()
+            heartbeats.heard(rank)
+        silent += heartbeats.silent()
     return sorted(set(silent))
 
 
 def test_a_rank_is_silent_after_the_timeout_and_no_other_one(clock):
-    pulse = Pulse((1, 2), 5.0, clock)
-    assert listen(pulse, clock, 4.5, speaking=(1,)) == []
-    assert listen(pulse, clock, 1.0, speaking=(1,)) == [2]
-    pulse.forget(2)
-    assert listen(pulse, clock, 1.0) == []
+    heartbeats = Heartbeats((1, 2), 5.0, clock)
+    assert listen(heartbeats, clock, 4.5, speaking=(1,)) == []
+    assert listen(heartbeats, clock, 1.0, speaking=(1,)) == [2]
+    heartbeats.forget(2)
+    assert listen(heartbeats, clock, 1.0) == []
 
 
 def test_a_manager_that_was_suspended_takes_nobody_for_hung(clock):
-    pulse = Pulse((1, 2), 5.0, clock)
+    heartbeats = Heartbeats((1, 2), 5.0, clock)
     clock.now += 3600.0
-    assert pulse.silent() == []
-    assert listen(pulse, clock, 3.5) == []
-    assert listen(pulse, clock, 1.0) == [1, 2]
+    assert heartbeats.silent() == []
+    assert listen(heartbeats, clock, 3.5) == []
+    assert listen(heartbeats, clock, 1.0) == [1, 2]
 
 
 def test_a_timeout_of_zero_takes_nobody_for_hung(clock):
-    pulse = Pulse((1,), 0.0, clock)
-    assert listen(pulse, clock, 100.0) == []
+    heartbeats = Heartbeats((1,), 0.0, clock)
+    assert listen(heartbeats, clock, 100.0) == []
 
 
 @pytest.mark.parametrize("timeout", [0.5, 2.0, 60.0, 3600.0])

@@ -55,7 +55,7 @@ def outcome(evaluation):
     return Result(evaluation, status, objective)
 
 
-class Life:
+class Session:
     """A search and all that happened to it, so that it can happen to another."""
 
     def __init__(self, method, space, few=FEW):
@@ -112,46 +112,46 @@ STEPS = st.lists(
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(before=STEPS, after=STEPS)
 def test_state_and_replay_give_the_future_of_the_unbroken_search(method, space, before, after):
-    life = Life(method, SPACES[space])
+    session = Session(method, SPACES[space])
     for num_asked, told in before:
-        life.ask(num_asked)
-        life.tell(told)
-    state, at = life.search.state(), len(life.events)
+        session.ask(num_asked)
+        session.tell(told)
+    state, at = session.search.state(), len(session.events)
     for num_asked, told in after:
-        life.ask(num_asked)
-        life.tell(told)
+        session.ask(num_asked)
+        session.tell(told)
     searches = [
-        life.search,
-        life.replay(life.build()),
-        life.replay(life.restored(state), at),
-        life.restored(life.search.state()),
+        session.search,
+        session.replay(session.build()),
+        session.replay(session.restored(state), at),
+        session.restored(session.search.state()),
     ]
     assert the_same_future(searches)
-    assert the_same_future([*searches, life.restored(searches[1].state())])
+    assert the_same_future([*searches, session.restored(searches[1].state())])
 
 
 def test_a_long_search_is_restored_across_dead_trees_and_old_candidates():
-    life = Life("agebo", SPACES["paper"])
+    session = Session("agebo", SPACES["paper"])
     rng = np.random.default_rng(0)
-    life.ask(8)
+    session.ask(8)
     states = {}
     for step in range(4 * ASKS_PER_POOL):
         if step % 37 == 20:
-            states[len(life.events)] = life.search.state()
-        life.tell([int(rng.integers(8))])
-        life.ask(1)
-    replayed = [life.replay(life.restored(state), at) for at, state in states.items()]
-    assert the_same_future([life.search, life.replay(life.build()), *replayed])
-    log = life.search.state()["proposer"]["hyperparameters"]["forest"]
+            states[len(session.events)] = session.search.state()
+        session.tell([int(rng.integers(8))])
+        session.ask(1)
+    replayed = [session.replay(session.restored(state), at) for at, state in states.items()]
+    assert the_same_future([session.search, session.replay(session.build()), *replayed])
+    log = session.search.state()["proposer"]["hyperparameters"]["forest"]
     assert len(log) < 100
 
 
 def test_restored_state_is_the_state():
-    life = Life("mixed-bo", SPACES["categories"])
-    life.ask(30)
-    life.tell(range(0, 60, 3))
-    life.ask(4)
-    assert life.restored(life.search.state()).state() == life.search.state()
+    session = Session("mixed-bo", SPACES["categories"])
+    session.ask(30)
+    session.tell(range(0, 60, 3))
+    session.ask(4)
+    assert session.restored(session.search.state()).state() == session.search.state()
 
 
 def grown(points, objectives, num_lies=0):
