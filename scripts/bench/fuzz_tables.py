@@ -187,14 +187,15 @@ def tables(draw: Any) -> Table:
 class Fixed(Model):
     """A model whose network is a fixed random one, in NumPy."""
 
-    def __init__(self, description: ModelDescription, num_features: int) -> None:
+    def __init__(self, description: ModelDescription, num_inputs: int) -> None:
         super().__init__(None, description)
         outputs = len(description.class_labels or [0])
-        self._kernel = np.random.default_rng(3).normal(size=(num_features, outputs))
+        self._kernel = np.random.default_rng(3).normal(size=(num_inputs, outputs))
 
     def outputs(self, x: Any) -> Outputs:
         """Return what the fixed network gives."""
-        raw = np.tanh(x.astype(np.float64)) @ self._kernel
+        # Codes are whole numbers of any size, and each must count.
+        raw = np.arcsinh(x.astype(np.float64)) @ self._kernel
         shares = np.exp(raw - raw.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         return Outputs(raw.astype(np.float32), shares.astype(np.float32))
@@ -263,7 +264,7 @@ def fixed(data: Path) -> Model:
     description = ModelDescription(
         dataset.task, {}, {}, {}, fitted.to_dict(), schema, {"path": str(data)}, {}
     )
-    return Fixed(description, dataset.num_features)
+    return Fixed(description, dataset.num_features + len(fitted.codes))
 
 
 def searched(data: Path, home: Path) -> Model | None:
