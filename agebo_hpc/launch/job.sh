@@ -68,10 +68,10 @@ agebo_slurm_job() { # what names this job alone: the number of an array's last t
 
 agebo_job_name() { # the job's name, which becomes a part of paths
     local name=${SLURM_JOB_NAME:-${PBS_JOBNAME:-${COBALT_JOBNAME:-agebo}}}
-    case $name in *[!A-Za-z0-9_.+-]* | [.-]*)
-        agebo_fail 2 "the job's name is '$name', which cannot be a part of a path; give one of letters, \
-digits, _ . + - with --job-name (qsub: -N), or set AGEBO_RUN." ;;
-    esac
+    if [[ $name == *[!A-Za-z0-9_.+-]* || $name == [.-]* || ${#name} -gt 100 ]]; then
+        agebo_fail 2 "the job's name is '${name//[[:cntrl:]]/?}', which cannot be a part of a path; give one of \
+at most 100 letters, digits, _ . + - with --job-name (qsub: -N), or set AGEBO_RUN."
+    fi
     echo "$name"
 }
 

@@ -258,6 +258,17 @@ def test_a_mistake_ends_the_job_with_its_code_and_is_not_tried_again(
 
 
 @pytest.mark.slurm
+@pytest.mark.parametrize("name", ["a b", "a/b", "n" * 250])
+def test_a_jobs_name_that_no_path_can_have_is_refused_where_it_is_read(cluster, desk, name):
+    place, env = desk
+    del env["AGEBO_RUN"]
+    number = cluster.submit(f"--job-name={name}", CPU, *SHORT, env=env, cwd=place)
+    job = cluster.wait(number, START)
+    assert job["ExitCode"] == "2:0", job
+    assert "cannot be a part of a path" in output_of(job)
+
+
+@pytest.mark.slurm
 def test_a_script_that_agebo_hpc_made_and_sent_runs(cluster, desk, agebo):
     place, env = desk
     words = ("--site", "slurm-cpu", "--nodes", "2", "--walltime", "10m", "--run", place / "run")

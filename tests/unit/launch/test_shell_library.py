@@ -324,10 +324,12 @@ def test_a_seed_that_is_no_number_is_refused_in_an_array(slurm, tmp_path):
         assert done.returncode == 2 and "--seed is" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["a b", "a/b", "../x", "-x", "ä", ".hidden", "a$b"])
+@pytest.mark.parametrize("name", ["a b", "a/b", "../x", "-x", "ä", ".hidden", "a$b", "n" * 101, "a\nb"])
 def test_a_jobs_name_that_cannot_be_a_part_of_a_path_is_refused(tmp_path, name):
     done = bash("agebo_job d.h5", tmp_path, SLURM_JOB_ID="7", SLURM_JOB_NAME=name)
-    assert done.returncode == 2 and f"the job's name is '{name}'" in done.stderr
+    shown = name.replace("\n", "?")
+    assert done.returncode == 2 and f"the job's name is '{shown}'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     code = "agebo_environment() { exit 9; }; agebo_job d.h5"
     named = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": name, "AGEBO_RUN": "run"}
     assert bash(code, tmp_path, **named).returncode == 9
