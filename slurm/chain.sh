@@ -14,11 +14,11 @@ set -euo pipefail
 }
 number=$1 run=$2 script=$3
 shift 3
-case $number in '' | *[!0-9]* | 0)
-    echo "chain.sh: NUMBER is $number; give a number of jobs, 1 or more." >&2
+[[ $number =~ ^0*[1-9][0-9]{0,3}$ ]] || {
+    echo "chain.sh: NUMBER is $number; give a number of jobs, 1 to 9999." >&2
     exit 2
-    ;;
-esac
+}
+number=$((10#$number))
 options=()
 for word in "$@"; do
     if [ "$word" = -- ]; then
@@ -38,6 +38,8 @@ for ((i = 1; i <= number; i++)); do
     words=(--parsable --kill-on-invalid-dep=yes)
     if [ -n "$before" ]; then words+=("--dependency=afternotok:$before"); fi
     before=$(sbatch "${words[@]}" "${options[@]}" "$script" "$@")
+    # A site may say more before it, and Slurm names the cluster behind it.
+    before=${before##*$'\n'}
     before=${before%%;*}
     echo "$before"
 done

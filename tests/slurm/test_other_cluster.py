@@ -141,6 +141,34 @@ def test_the_searches_of_an_array_are_independent_and_none_runs_again(other_clus
     assert done.returncode == 0, done.stderr
 
 
+def test_a_chain_of_arrays_goes_on_where_one_task_stopped_early(other_cluster, desk):
+    place, env = desk
+    run = Path(env["AGEBO_RUN"])
+    words = ["2", run, CPU, "--array=0-3:3%2", "--nodes=1", "--", *SEARCH, "--max-evals", "10"]
+    done = other_cluster.run([CHAIN, *words], env=env, cwd=place)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split()
+    wait_until(lambda: len(finished(run / "3")) >= 2, "task 3 does not begin")
+    other_cluster.run(["scancel", "--batch", "--signal=USR2", f"{first}_3"])
+    assert other_cluster.wait(f"{first}_3", WAIT)["ExitCode"] == "75:0"
+    assert other_cluster.wait(f"{first}_0", WAIT)["ExitCode"] == "0:0"
+    assert len(finished(run / "3")) < 10
+    for task in (0, 3):
+        assert other_cluster.wait(f"{second}_{task}", WAIT)["ExitCode"] == "0:0"
+        assert sorted(finished(run / str(task))) == list(range(10)), "lost, or done twice"
+        log = (run / str(task) / "log.txt").read_text()
+        assert " leaves " in log and "nobody says" not in log
+    lives = {task: len(read_replay(run / str(task)).lives) for task in (0, 3)}
+    assert lives == {0: 1, 3: 2}
+    # A task that is complete is not searched again, also when somebody requeues it.
+    assert other_cluster.run(["scontrol", "requeue", f"{second}_3"]).returncode == 0
+    wait_until(
+        lambda: other_cluster.job(f"{second}_3").get("Restarts") == "1", "it is not requeued"
+    )
+    assert other_cluster.wait(f"{second}_3", WAIT)["ExitCode"] == "0:0"
+    assert len(read_replay(run / "3").lives) == 2
+
+
 @pytest.mark.parametrize("partition", ["low", "kind"])
 def test_a_job_that_is_preempted_goes_on(other_cluster, desk, partition):
     place, env = desk

@@ -324,7 +324,9 @@ def test_a_seed_that_is_no_number_is_refused_in_an_array(slurm, tmp_path):
         assert done.returncode == 2 and "--seed is" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["a b", "a/b", "../x", "-x", "ä", ".hidden", "a$b", "n" * 101, "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["a b", "a/b", "../x", "-x", "ä", ".hidden", "a$b", "n" * 101, "a\nb"]
+)
 def test_a_jobs_name_that_cannot_be_a_part_of_a_path_is_refused(tmp_path, name):
     done = bash("agebo_job d.h5", tmp_path, SLURM_JOB_ID="7", SLURM_JOB_NAME=name)
     shown = name.replace("\n", "?")
@@ -434,3 +436,41 @@ def test_a_search_that_failed_is_tried_again_only_by_a_job_that_somebody_sent(
     done = bash(code, tmp_path, **{**slurm, **setting})
     assert done.returncode == returned, done
     assert ("submitted anew" in done.stdout) == (returned == 9)
+
+
+SBATCH = """
+printf '%s\\n' "$AGEBO_RUN" "$@" "end" >>"$HERE/asked"
+echo "This costs 96 core hours."
+echo "$((16 + $(grep -c '^end' "$HERE/asked")));cluster"
+"""
+
+
+def chain(tmp_path, *words):
+    stand_in(tmp_path, "sbatch", SBATCH)
+    return subprocess.run(
+        [ROOT / "slurm" / "chain.sh", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HERE": str(tmp_path)},
+        timeout=60,
+    )
+
+
+def test_each_job_of_a_chain_waits_for_the_one_before_and_keeps_its_words(tmp_path):
+    words = ("02", "my run", "a b.sbatch", "--array=0-6:3%1", "--", "t a.h5", "--", "x")
+    done = chain(tmp_path, *words)
+    assert (done.returncode, done.stdout) == (0, "17\n18\n"), done
+    first, second, _ = (tmp_path / "asked").read_text().split("end\n")
+    kept = ["--parsable", "--kill-on-invalid-dep=yes"]
+    rest = ["--array=0-6:3%1", "a b.sbatch", "t a.h5", "--", "x"]
+    run = str(tmp_path / "my run")
+    assert first.splitlines() == [run, *kept, *rest]
+    assert second.splitlines() == [run, *kept, "--dependency=afternotok:17", *rest]
+
+
+@pytest.mark.parametrize("number", ["", "0", "-1", "two", "1.5", "2 ", "9" * 20])
+def test_a_chain_of_no_number_of_jobs_is_refused_before_any_is_sent(tmp_path, number):
+    done = chain(tmp_path, number, "run", "a.sbatch")
+    assert done.returncode == 2 and "NUMBER is" in done.stderr
+    assert not (tmp_path / "asked").exists()
