@@ -222,7 +222,7 @@ def test_a_plugin_of_srun_that_the_mpi_does_not_know_ends_the_job_and_nothing_is
     words = ("--simulate", "lognormal:mean=0.3", "--processes", "1", "--max-evals", "4")
     job = cluster.wait(cluster.submit(CPU, *words, env=env, cwd=tmp_path), WAIT)
     text = output_of(job)
-    show(mpi, "srun", plugin, job["ExitCode"], *text.splitlines()[-6:], sep="\n")
+    show(mpi, "srun", plugin, job["ExitCode"], *text.splitlines()[-14:], sep="\n")
     assert job["JobState"] == "FAILED" and job["Restarts"] == "0", text
     assert not (tmp_path / "run" / "history.h5").exists()
 
