@@ -37,7 +37,7 @@ test-mpi-%: setup ## smoke test and MPI tests with % ranks, for example test-mpi
 	$(RUN) scripts/ranks.sh $* python -m agebo_hpc smoke
 	$(RUN) python -m pytest tests/mpi --ranks $* $(PYTEST_ARGS)
 
-test-slurm: setup ## real jobs on a private two-node Slurm, about 20 minutes; needs root and apt
+test-slurm: setup ## real jobs on private Slurm clusters, about an hour; needs root and apt
 	$(RUN) python -m pytest tests/slurm -m "slurm or not slurm" $(PYTEST_ARGS)
 
 lint: setup ## ruff (rules and format), mypy, bash -n, shellcheck

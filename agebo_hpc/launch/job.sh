@@ -24,7 +24,7 @@
 #   AGEBO_SHOW_RANKS        1: a line for each rank, with its cores and devices
 #   AGEBO_SIGNAL            what the scheduler sends to ask for an orderly end [USR2]
 #   AGEBO_FORWARD_SIGNAL    what is then sent to the launcher [USR2; hydra dies of it: TERM]
-#   AGEBO_WALLTIME          seconds that the job has, where the scheduler does not tell its end
+#   AGEBO_WALLTIME          seconds, or 03:00:00, that the job has, where the scheduler does not tell its end
 #   AGEBO_SEARCH            words of the search for schedulers that take none behind a script; words
 #                           with blanks in quotes. AGEBO_SEARCH_FILE: a file that holds them
 # A job of an array has a run directory AGEBO_RUN/TASK and a seed of its own: --seed, or 0, + TASK.

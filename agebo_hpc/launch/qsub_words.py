@@ -19,6 +19,8 @@ from agebo_hpc.job.commands import Ask, ask_scheduler
 from agebo_hpc.job.pbs import pbs_job
 
 GOALS = ("--max-evals", "--max-time")
+QUOTES = "\"'\\ "
+"""What may keep a comma in a value, and is gone when the value arrives."""
 CURE = (
     "`qsub -v` cuts a value at its first comma. Write the words into a file and name it: "
     "`qsub -v AGEBO_SEARCH_FILE=search.txt …`, or `export` the variable and `qsub -V`."
@@ -51,7 +53,7 @@ def cut_value(variables: str, environ: Mapping[str, str]) -> str | None:
         found = re.fullmatch(r"\s*([A-Za-z_]\w*)(?:=.*)?", piece, re.DOTALL)
         if found is not None:
             name = found[1]
-        elif name.startswith("AGEBO_") and piece not in environ.get(name, ""):
+        elif name.startswith("AGEBO_") and piece.strip(QUOTES) not in environ.get(name, ""):
             return name
     return None
 

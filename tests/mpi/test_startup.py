@@ -39,6 +39,39 @@ def test_ranks_keep_to_cores_of_their_own_when_asked(mpirun, tmp_path):
     assert len(core_of) < 2 or len(set.union(*core_of.values())) == 2
 
 
+ON_NODES = """
+import os, runpy, sys
+node, cores = {places}[int(os.environ["OMPI_COMM_WORLD_RANK"])]
+os.environ["AGEBO_NODE_NAME"] = node
+os.sched_setaffinity(0, cores)
+sys.argv = {words}
+runpy.run_module("agebo_hpc", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two nodes need two cores")
+def test_ranks_of_nodes_with_other_cpusets_are_bound_to_what_their_node_was_given(
+    mpirun, tmp_path
+):
+    one, two = sorted(os.sched_getaffinity(0))[:2]
+    wide, narrow = ("wide", {one, two}), ("narrow", {two})
+    words = ["agebo_hpc", "search", "--problem", f"{HERE / 'binding.py'}:core", "--show-ranks"]
+    words += ["--out", str(tmp_path / "run"), "--processes", "1", "--max-evals", "24"]
+    text = ON_NODES.format(places=[wide, wide, wide, narrow], words=words)
+    env = {"AGEBO_BIND": "cores", "OMP_NUM_THREADS": "1"}
+    done = mpirun(4, text, env=env)
+    assert done.returncode == 0, done.stderr
+    given = re.findall(r"rank (\d) .*node (\w+): .*local rank (\d), .*cores (\S+)", done.stderr)
+    bound = {1: one, 2: two, 3: two}
+    assert given == [
+        ("1", "wide", "0", str(one)),
+        ("2", "wide", "1", str(two)),
+        ("3", "narrow", "0", str(two)),
+    ]
+    for [rank], cores in read_history(tmp_path / "run").groupby("ranks").objective:
+        assert set(cores) == {bound[rank]}, "not what was printed"
+
+
 @pytest.fixture
 def small_place(tmp_path):
     """Return a file system of one MiB."""

@@ -54,6 +54,11 @@ def test_torque_keeps_it_as_a_line():
         ),
         ("AGEBO_SEARCH=t.h5,AGEBO_RUN=runs/one,HOME", {"AGEBO_SEARCH": "t.h5"}, None),
         ("OTHER=1,2", {"OTHER": "1"}, None),
+        ("AGEBO_SEARCH='t.h5 --n 1,2'", {"AGEBO_SEARCH": "t.h5 --n 1,2"}, None),
+        ("AGEBO_SEARCH='t.h5 --n 1,2',AGEBO_RUN=r", {"AGEBO_SEARCH": "t.h5 --n 1,2"}, None),
+        ('AGEBO_DEVICE_ORDER="3,2,1,0"', {"AGEBO_DEVICE_ORDER": "3,2,1,0"}, None),
+        ("AGEBO_SLOTS_PER_NODE=4\\,2", {"AGEBO_SLOTS_PER_NODE": "4,2"}, None),
+        ('AGEBO_DEVICE_ORDER="3,2,1,0"', {"AGEBO_DEVICE_ORDER": '"3'}, "AGEBO_DEVICE_ORDER"),
         ("AGEBO_SLOTS_PER_NODE=4,2", {"AGEBO_SLOTS_PER_NODE": "4,2"}, None),
     ],
 )
