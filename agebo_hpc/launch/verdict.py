@@ -21,6 +21,7 @@ from agebo_hpc.errors import (
     EXIT_AGAIN,
     EXIT_COMPLETE,
     EXIT_INTERNAL,
+    EXIT_LAUNCH,
     AgeboError,
     InputMissingError,
 )
@@ -66,6 +67,9 @@ def judge(
     if replay is None:
         if code in (None, EXIT_COMPLETE):
             return EXIT_INTERNAL, "no run directory was made and the launcher says nothing of it"
+        if code == 128 + signal.SIGTERM:
+            # What srun says when it ended the others of a rank that failed, whatever that said.
+            return EXIT_LAUNCH, "the ranks did not start together; the reason stands above"
         return code or EXIT_INTERNAL, "no run directory was made; the reason stands above"
     if status is not None and _written(status) >= since - 1:
         state, said = status.get("state"), status.get("exit_code")

@@ -223,7 +223,10 @@ def test_a_plugin_of_srun_that_the_mpi_does_not_know_ends_the_job_and_nothing_is
     job = cluster.wait(cluster.submit(CPU, *words, env=env, cwd=tmp_path), WAIT)
     text = output_of(job)
     show(mpi, "srun", plugin, job["ExitCode"], *text.splitlines()[-14:], sep="\n")
-    assert job["JobState"] == "FAILED" and job["Restarts"] == "0", text
+    # 1 where all ranks of Open MPI 4 failed by themselves before srun ended them.
+    assert job["ExitCode"] in ("71:0", "1:0") and job["Restarts"] == "0", text
+    assert "the reason stands above" in text.splitlines()[-2]
+    assert "MPI says the world has 1 rank" in text or "MPI_Init_thread" in text
     assert not (tmp_path / "run" / "history.h5").exists()
 
 

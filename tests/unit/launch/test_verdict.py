@@ -88,7 +88,7 @@ def test_lives_in_which_a_rank_died_before_any_evaluation_end_a_chain_too():
     assert judge(status("failed", 75), idle, since=BEGAN, code=137)[0] == 70
 
 
-@pytest.mark.parametrize(("code", "expected"), [(0, 70), (71, 71), (2, 2), (137, 137)])
+@pytest.mark.parametrize(("code", "expected"), [(0, 70), (71, 71), (2, 2), (137, 137), (143, 71)])
 def test_without_a_run_directory_the_launchers_code_stands(code, expected):
     assert judge(None, None, since=BEGAN, code=code)[0] == expected
 
