@@ -43,23 +43,45 @@ python_use_unqualified_type_names = True
 maximum_signature_line_length = 88
 numpydoc_show_class_members = False
 
-# Every name of this package that a signature or a docstring links to has its place in the
-# reference; those of other libraries are not looked up, which would need the network.
+# Every class of this package that a signature names has its place in the reference. What a
+# docstring says of an inner module is for readers of the source, and names of other libraries are
+# not looked up, which would need the network.
 nitpicky = True
-nitpick_ignore_regex = [(r"py:.*", r"(?!agebo_hpc\b).*"), (r"py:class", r"agebo_hpc\..*\.Value")]
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!agebo_hpc\b).*"),
+    (r"py:obj", r"agebo_hpc\.\w+\..*"),
+    (r"py:class", r"agebo_hpc\..*\.Value"),
+]
 
 
 def link_pages(app: Sphinx, tree: nodes.document, docname: str) -> None:
-    """Let links to the sources of pages, as GitHub follows them, lead to the built pages."""
+    """Let links to the sources of pages, as GitHub follows them, lead to the built pages.
+
+    A link whose text is the file's name is shown with the page's title.
+    """
     for reference in tree.findall(nodes.reference):
         target, _, part = reference.get("refuri", "").partition("#")
-        page = target.removeprefix("docs/").removesuffix(".rst")
-        page = ELSEWHERE.get(target.removeprefix("../"), page)
-        if target.endswith(".rst") or target.removeprefix("../") in ELSEWHERE:
-            if page not in app.env.found_docs:
-                raise ValueError(f"{docname} links to {target}, which is no page")
-            uri = app.builder.get_relative_uri(docname, page)
-            reference["refuri"] = f"{uri}#{part}" if part else uri
+        name = target.removeprefix("../")
+        if ":" in target or not (name.endswith(".rst") or name in ELSEWHERE):
+            continue
+        page = ELSEWHERE.get(name, name.removeprefix("docs/").removesuffix(".rst"))
+        if page not in app.env.found_docs:
+            raise ValueError(f"{docname} links to {target}, which is no page")
+        uri = app.builder.get_relative_uri(docname, page)
+        reference["refuri"] = f"{uri}#{part}" if part else uri
+        if reference.astext().endswith(".rst"):
+            reference[:] = [nodes.Text(app.env.titles[page].astext())]
+
+
+def readable_signature(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: Any
+) -> tuple[str | None, Any] | None:
+    """Leave out what is no Python: defaults that a data class makes, calls of a protocol."""
+    if signature is None:
+        return None
+    if getattr(obj, "_is_protocol", False):
+        return "", returns
+    return signature.replace("<factory>", "..."), returns
 
 
 ELSEWHERE = {
@@ -73,4 +95,5 @@ ELSEWHERE = {
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register what is added to Sphinx here."""
     app.connect("doctree-resolved", link_pages)
+    app.connect("autodoc-process-signature", readable_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

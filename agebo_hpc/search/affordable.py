@@ -28,9 +28,9 @@ class AffordableArchitectures(ArchitectureSpace):
     Attributes
     ----------
     graph_of
-        From an architecture to its network for the data set.
+        Function from an architecture to its network for the data set.
     bounds
-        Of the networks.
+        Bounds of what a network may cost.
     """
 
     graph_of: Callable[[Architecture], Graph]

@@ -31,11 +31,11 @@ class FirstByHand(Proposer[Configuration]):
     first
         Architecture of the first evaluation.
     space
-        Of the architectures.
+        Space of the architectures.
     hyperparameters
         Gives the first evaluation its own.
     seed, population_size
-        Of the search.
+        Seed of the search, >= 0, and the size of its population.
     """
 
     def __init__(

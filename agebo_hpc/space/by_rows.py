@@ -36,7 +36,7 @@ def hyperparameters_by_rows(
     space
         Tunes ``batch_size`` and, unless that is fixed, ``label_smoothing``.
     rows
-        Of the training part, >= 1.
+        Number of rows of the training part, >= 1.
     task
         ``"classification"`` or ``"regression"``.
     """

@@ -47,7 +47,7 @@ class Problem:
         epoch, whose weights are then kept. The recipe names the metric.
     trainer
         Called once on each trainer rank as ``trainer(problem, slot)``, where ``slot`` is an
-        `agebo_hpc.training.trainer.Slot`; returns the `Trainer`. None: the TensorFlow trainer.
+        `agebo_hpc.Slot`; returns the `agebo_hpc.Trainer`. None: the TensorFlow trainer.
     first
         Architecture of the first evaluation, which has the default hyperparameters; those after
         it begin near it. None: all begin at random.
@@ -93,7 +93,7 @@ class Problem:
         Parameters
         ----------
         rows
-            Of the training part, >= 1.
+            Number of rows of the training part, >= 1.
         task
             ``"classification"`` or ``"regression"``.
         """

@@ -94,6 +94,8 @@ class PreparedTraining(Protocol):
     def run(self, comm: Any | None, stop: StopRule) -> Outcome:
         """Train. Collective over `comm`.
 
+        An exception makes the evaluation a failed one; the rank goes on with the next.
+
         Parameters
         ----------
         comm
@@ -106,12 +108,25 @@ class PreparedTraining(Protocol):
 
 
 class Trainer(Protocol):
-    """Trains configurations, one after the other.
+    """Trains configurations, one after the other; lives as long as its rank.
 
-    A trainer may have a method ``clean()`` besides: what takes time after an evaluation and need
+    A trainer may also have a method ``clean()``, for what takes time after an evaluation and need
     not be done before its result is sent.
     """
 
     def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:
-        """Get ready to train an evaluation. Local."""
+        """Get ready to train an evaluation. Local: may raise on one rank alone.
+
+        Parameters
+        ----------
+        evaluation
+            What is to be trained; its configuration has the architecture and hyperparameters.
+        seed
+            Seed of the search, >= 0; draws should follow from it and the evaluation's id.
+
+        Returns
+        -------
+        PreparedTraining
+            What trains it when all members have prepared.
+        """
         ...

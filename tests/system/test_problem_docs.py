@@ -26,6 +26,20 @@ def test_the_problem_file_is_searched_by_the_command_beside_it(agebo, tiny_datas
     assert {len(architecture) for architecture in history["architecture"]} == {4 + 1 + 2 * 3}
 
 
+def test_the_trainer_of_your_own_is_searched_and_finds_a_good_regularisation(
+    agebo, tiny_dataset, tmp_path
+):
+    shutil.copy(tiny_dataset, tmp_path / "table.h5")
+    (tmp_path / "ridge.py").write_text("".join(blocks(PAGE, "ridge.py")))
+    [command] = commands(PAGE, "ridge")
+    done = agebo(*command.removeprefix("agebo-hpc ").split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    history = read_history(tmp_path / "run_ridge")
+    assert set(history["status"]) == {"done"} and len(history) == 12
+    assert history["alpha"].nunique() == 12 and history["num_parameters"].nunique() > 1
+    assert history["objective"].max() > 0.7
+
+
 def test_the_loop_runs_and_its_state_gives_the_same_future(tmp_path):
     (tmp_path / "loop.py").write_text("".join(blocks(PAGE, "loop.py")))
     environment = {"PYTHONPATH": str(PAGE.parents[1]), "PATH": ""}
