@@ -17,6 +17,7 @@ from agebo_hpc.execution.mpi.worker import serve
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.steps.executor import StepsExecutor
 from agebo_hpc.execution.steps.launch import StepNode, StepSite
+from agebo_hpc.reporter import ListReporter
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
 from agebo_hpc.simulation.simulation import Simulated
@@ -33,6 +34,13 @@ class TestSerial(ExecutorContract):
         return SerialExecutor(contract_problem.Trainer(), SEED)
 
 
+def live(loop, rank):
+    """Live a trainer rank's life, and say goodbye at its end."""
+    world = loopback.world_of(loop, PAIRS, rank=rank)
+    serve(world, contract_problem.Trainer(), SEED, 60.0, ListReporter())
+    loop.say(rank, Tag.BYE)
+
+
 class TestMPI(GroupExecutorContract):
     """The manager and four trainer ranks as threads of this process."""
 
@@ -40,30 +48,15 @@ class TestMPI(GroupExecutorContract):
     def runs(self):
         loop = loopback.Loopback(5)
         with loopback.installed():
-            workers = [
-                threading.Thread(
-                    target=serve,
-                    args=(
-                        loopback.world_of(loop, PAIRS, rank=rank),
-                        contract_problem.Trainer(),
-                        SEED,
-                        60.0,
-                    ),
-                    daemon=True,
-                )
-                for rank in range(1, 5)
-            ]
-            for worker in workers:
-                worker.start()
+            ranks = [threading.Thread(target=live, args=(loop, rank)) for rank in range(1, 5)]
+            for rank in ranks:
+                rank.start()
             runs = MPIExecutor(loopback.world_of(loop, PAIRS))
-            # They leave when they are told to; as processes they would say so.
-            for rank in range(1, 5):
-                loop.say(rank, Tag.BYE)
             yield runs
             runs.close()
-            for worker in workers:
-                worker.join(30)
-                assert not worker.is_alive()
+            for rank in ranks:
+                rank.join(30)
+            assert not loop.dead
 
 
 @dataclass
@@ -93,15 +86,15 @@ class TestIsolated(ExecutorContract):
     @staticmethod
     def trainer(tmp_path_factory):
         request = SearchRequest(
-            None,
-            str(tmp_path_factory.mktemp("isolated") / "run"),
+            data=None,
+            out=str(tmp_path_factory.mktemp("isolated") / "run"),
             problem=PROBLEM,
             isolation="child",
             seed=SEED,
             threads_per_slot=1,
         )
         fork_server = ForkServer(request)
-        yield ChildTrainer(fork_server, Slot(1))
+        yield ChildTrainer(fork_server, Slot(1), ListReporter())
         fork_server.close()
 
     @pytest.fixture
@@ -119,7 +112,7 @@ class TestSteps(ExecutorContract):
         launcher.write_text('#!/bin/sh\nshift 6\nexec "$@"\n')
         launcher.chmod(0o755)
         monkeypatch.setenv("PATH", os.pathsep.join([str(launcher.parent), os.environ["PATH"]]))
-        request = SearchRequest(None, str(tmp_path / "run"), problem=PROBLEM, seed=SEED)
+        request = SearchRequest(data=None, out=str(tmp_path / "run"), problem=PROBLEM, seed=SEED)
         site = StepSite((StepNode("node", 1, 1),), "mpiexec")
         runs = StepsExecutor(request, contract_problem.problem, site)
         yield runs

@@ -119,12 +119,6 @@ class ExecutorContract:
         assert len(results) <= runs.num_slots
         assert runs.num_running == 0
 
-    def test_it_can_be_closed_when_all_has_been_collected(self, runs):
-        runs.submit(evaluation(0))
-        self.drain(runs)
-        runs.close()
-        assert runs.num_running == 0
-
 
 class GroupExecutorContract(ExecutorContract):
     """For executors that have slots of several processes: `runs` has two groups of two."""
