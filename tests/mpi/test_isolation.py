@@ -88,13 +88,6 @@ def test_a_trainer_that_cannot_be_made_is_said_before_the_search_starts(agebo, t
     assert not (tmp_path / "run").exists()
 
 
-def test_problems_with_a_trainer_of_their_own_get_no_group_of_children(mpirun, tmp_path):
-    words = ["--problem", f"{PROBLEMS}:doomed", "--processes", "2", "--isolation", "child"]
-    done = mpirun(3, ["-m", "agebo_hpc", "search", "--out", tmp_path / "run", *words])
-    assert done.returncode == 78
-    assert "--processes 1" in done.stderr and "Traceback" not in done.stderr
-
-
 @pytest.mark.horovod
 def test_two_children_train_as_two_ranks_do_and_one_that_is_killed_takes_the_other(
     mpirun, tmp_path, tiny_dataset
@@ -121,28 +114,6 @@ def test_two_children_train_as_two_ranks_do_and_one_that_is_killed_takes_the_oth
         objectives[isolation] = history["objective"].tolist()
     # The sums of two ranks come out the same by MPI and by Gloo.
     assert objectives["child"] == pytest.approx(objectives["rank"], abs=1e-3)
-
-
-def test_a_word_of_an_earlier_evaluation_does_not_end_the_next_one(mpirun):
-    script = """
-import time
-from agebo_hpc.execution.isolated.child_trainer import is_given_up, tell_others
-from mpi4py import MPI
-comm = MPI.COMM_WORLD
-kept = [tell_others(comm, 3)]
-comm.Barrier()
-for _ in range(50):
-    assert not is_given_up(comm, 4)
-    time.sleep(0.002)
-comm.Barrier()
-kept.append(tell_others(comm, 4))
-deadline = time.monotonic() + 60
-while not is_given_up(comm, 4):
-    assert time.monotonic() < deadline
-comm.Barrier()
-"""
-    done = mpirun(2, script, timeout=120)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.horovod

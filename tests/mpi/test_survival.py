@@ -26,6 +26,9 @@ def has_ulfm():
     return found is not None and int(found[1]) >= 5
 
 
+# Each is a proof of its own kind; its neighbours in `make test` and the ranks that a test plays
+# (tests/unit/execution/mpi) would notice most of what breaks it.
+long = pytest.mark.long
 needs_ulfm = pytest.mark.skipif(not has_ulfm(), reason="user-level failure mitigation: Open MPI 5")
 
 
@@ -61,7 +64,14 @@ def check_survived(done, history, log, dead, evaluations=12):
 
 @needs_ulfm
 @pytest.mark.parametrize(
-    ("problem", "dead"), [("prepares", 2), ("leads", 1), ("follows", 2), ("sends", 1)]
+    ("problem", "dead"),
+    [
+        pytest.param("prepares", 2, marks=long),
+        ("leads", 1),
+        # As a pair forms anew, below.
+        pytest.param("follows", 2, marks=long),
+        ("sends", 1),
+    ],
 )
 def test_an_evaluation_whose_member_dies_is_lost_and_done_again_by_those_left(
     search, problem, dead
@@ -99,7 +109,9 @@ def test_a_rank_that_dies_while_it_is_idle_is_left_behind(search):
 
 
 @needs_ulfm
-@pytest.mark.parametrize(("where", "dead"), [("join", {2}), ("_create", {1, 2})])
+@pytest.mark.parametrize(
+    ("where", "dead"), [pytest.param("join", {2}, marks=long), ("_create", {1, 2})]
+)
 def test_a_member_that_dies_while_a_communicator_is_made_leaves_nobody_waiting(
     mpirun, tmp_path, where, dead
 ):
@@ -134,6 +146,7 @@ main()
 
 
 @needs_ulfm
+@long
 def test_a_rank_that_is_stopped_is_missed_ended_and_left_behind(search):
     options = ["--max-evals", "12", "--processes", "1,2", "--heartbeat-timeout", "8s"]
     done, history, log = search(4, "mortal.py:stops", *options)
@@ -142,8 +155,14 @@ def test_a_rank_that_is_stopped_is_missed_ended_and_left_behind(search):
 
 
 @needs_ulfm
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("problem", "dead"), [("trained_follower", 2), ("trained_leader", 1)])
+@pytest.mark.parametrize(
+    ("problem", "dead", "way"),
+    [
+        pytest.param(problem, dead, way, marks=[long] if (dead == 2) == (way == "mpi") else [])
+        for problem, dead in (("trained_follower", 2), ("trained_leader", 1))
+        for way in WAYS
+    ],
+)
 def test_the_survivors_of_a_training_are_let_go(search, tiny_dataset, problem, dead, way):
     options = ["--max-evals", "6", "--processes", "2", "--fix", "batch_size=32"]
     options += ["--data-parallel", way]

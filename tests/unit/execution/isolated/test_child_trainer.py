@@ -1,6 +1,8 @@
 """Words between the members of an evaluation whose trainings are in children."""
 
-from agebo_hpc.execution.isolated.child_trainer import GIVEN_UP, tell_others
+import loopback
+
+from agebo_hpc.execution.isolated.child_trainer import GIVEN_UP, is_given_up, tell_others
 
 
 class Request:
@@ -40,3 +42,15 @@ def test_a_word_to_the_others_is_kept_until_it_has_arrived():
     assert outbox.sweep() == 1
     members.sent[1][-1].has_arrived = True
     assert outbox.sweep() == 0
+
+
+def test_a_word_of_an_earlier_evaluation_does_not_end_the_next_one():
+    world = loopback.Loopback(3)
+    with loopback.installed():
+        tell_others(world.comm(1), 3)
+        assert not is_given_up(world.comm(0), 4)
+        tell_others(world.comm(1), 3)
+        tell_others(world.comm(2), 4)
+        assert is_given_up(world.comm(0), 4)
+        assert is_given_up(world.comm(1), 4)
+        assert not is_given_up(world.comm(2), 4)
