@@ -14,6 +14,7 @@ from agebo_hpc.search.affordable import affordable
 from agebo_hpc.simulation.registry import with_whole_path
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
+from agebo_hpc.space.cost import tell_shape
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
@@ -59,6 +60,16 @@ def network_decoder(problem: Problem) -> Callable[[Architecture], Graph] | None:
 
     shape = network_shape(open_dataset(problem.data), problem.architecture)
     return lambda architecture: problem.architecture.decode(architecture, *shape)
+
+
+def _shape(problem: Problem) -> dict[str, Any] | None:
+    """Return what of the data decides what networks cost, so that an analysis needs no data."""
+    if problem.data is None or problem.trainer is not None:
+        return None
+    from agebo_hpc.data.dataset import open_dataset
+    from agebo_hpc.data.numbers import network_shape
+
+    return tell_shape(*network_shape(open_dataset(problem.data), problem.architecture))
 
 
 def proposed_architectures(
@@ -169,6 +180,7 @@ def run_configuration(
             "hyperparameters": space.to_dict(),
             "recipe": asdict(problem.recipe),
             "first": None if problem.first is None else list(problem.first),
+            "shape": _shape(problem),
         },
         "machine": {"products_per_second": speed or None},
         "versions": installed_versions(),

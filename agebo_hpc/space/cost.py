@@ -8,10 +8,16 @@ within 8 % of the measured one; so one speed of the machine, that of its product
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import ConfigurationError, UsageError
+from agebo_hpc.space.embedding import CodeInput
 from agebo_hpc.space.graph import Graph
+
+if TYPE_CHECKING:
+    from agebo_hpc.space.architecture import ArchitectureSpace
 
 OF_AN_OUTPUT = 58.0
 OF_A_WAVE = 232.0
@@ -80,6 +86,42 @@ class CostBounds:
             "--min-rows-per-second": self.min_rows_per_second,
         }
         return ", ".join(f"{name} {v:g}" for name, v in options.items() if v is not None)
+
+
+def tell_shape(
+    widths: Sequence[int],
+    num_outputs: int,
+    numbers: Sequence[int],
+    codes: Sequence[CodeInput] = (),
+) -> dict[str, Any]:
+    """Say as plain data what of a data set decides what networks cost; `told_decoder` reads it."""
+    return {
+        "widths": list(widths),
+        "num_outputs": num_outputs,
+        "num_numbers": len(numbers),
+        "codes": [[c.size, c.is_number, len(c.features), c.are_means] for c in codes],
+    }
+
+
+def told_decoder(
+    space: ArchitectureSpace, shape: Mapping[str, Any]
+) -> Callable[[Sequence[int]], Graph]:
+    """Return what makes architectures networks of the same cost as those for the data set.
+
+    Parameters
+    ----------
+    space
+        Of the architectures.
+    shape
+        What `tell_shape` said.
+    """
+    place = shape["num_numbers"]
+    codes = []
+    for size, is_number, width, are_means in shape["codes"]:
+        codes.append(CodeInput(size, is_number, tuple(range(place, place + width)), are_means))
+        place += width
+    given = tuple(shape["widths"]), shape["num_outputs"], range(shape["num_numbers"]), codes
+    return lambda architecture: space.decode(architecture, *given)
 
 
 def nothing_fits(bounds: CostBounds, least: str) -> ConfigurationError:
