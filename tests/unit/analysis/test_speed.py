@@ -9,8 +9,8 @@ from agebo_hpc.analysis.figures.speed import speed_figure
 from agebo_hpc.analysis.report.details import details
 from agebo_hpc.analysis.runs import read_run
 from agebo_hpc.analysis.speed import speeds
-from agebo_hpc.data.preparation import prepare_dataset
 from agebo_hpc.data.numbers import network_shape
+from agebo_hpc.data.preparation import prepare_dataset
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.space.cost import CostBounds, tell_shape, told_decoder
 from agebo_hpc.space.problem import preset
