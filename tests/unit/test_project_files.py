@@ -104,6 +104,12 @@ def test_modules_and_tests_that_a_page_names_are_there(page):
         assert (ROOT / name).exists(), f"{page.name} names {name}"
 
 
+def test_the_architecture_page_names_every_room():
+    page = (ROOT / "docs" / "architecture.rst").read_text()
+    rooms = [place.parent.name for place in (ROOT / "agebo_hpc").glob("*/__init__.py")]
+    assert not [room for room in rooms if f"``{room}/``" not in page]
+
+
 def test_every_page_is_in_the_table_of_contents():
     listed = re.findall(r"^   ([\w/]+)$", FRONT.read_text(), re.MULTILINE)
     pages = sorted(page.stem for page in (ROOT / "docs").glob("*.rst") if page != FRONT)
