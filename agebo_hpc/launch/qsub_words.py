@@ -17,8 +17,10 @@ from typing import Any
 from agebo_hpc.errors import AgeboError, UsageError
 from agebo_hpc.job.commands import Ask, ask_scheduler
 from agebo_hpc.job.pbs import pbs_job
+from agebo_hpc.run.option import OnResume
+from agebo_hpc.run.options import OPTIONS, names_of
 
-GOALS = ("--max-evals", "--max-time")
+GOALS = tuple(OPTIONS[name].spelling for name in names_of(OnResume.GOAL))
 QUOTES = "\"'\\ "
 """What may keep a comma in a value, and is gone when the value arrives."""
 CURE = (

@@ -11,6 +11,7 @@ from typing import Any
 from agebo_hpc.errors import UsageError
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.search.affordable import affordable
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.simulation.registry import with_whole_path
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
@@ -133,6 +134,7 @@ def run_configuration(
     request: SearchRequest,
     problem: Problem,
     space: HyperparameterSpace,
+    settings: SearchSettings,
     num_at_once: int,
     speed: float = 0.0,
 ) -> dict[str, Any]:
@@ -144,12 +146,13 @@ def run_configuration(
         What was asked.
     space
         The hyperparameter space, with the choices of n that the worker groups can hold.
+    settings
+        Settings of the search method.
     num_at_once
         W, evaluations that can run at once, >= 1.
     speed
         Floating point operations of products that one core does in a second; 0: not measured.
     """
-    num_initial = initial_points(request, num_at_once)
     asked = request.to_dict()
     if request.data is not None:
         asked["data"] = str(Path(request.data).resolve())
@@ -162,13 +165,11 @@ def run_configuration(
         "request": asked,
         "search": {
             "method": request.method,
-            "seed": request.seed,
-            "num_initial": num_initial,
             "max_evals": request.max_evals,
             "ahead": proposals_ahead(request, num_at_once),
             # Left out where it is the usual: runs of before it are searches of the same kind.
             "synchronous": request.synchronous or None,
-            **asdict(request.search_settings(num_initial)),
+            **asdict(settings),
         },
         "problem": {
             "data": asked.get("data", problem.data),

@@ -35,6 +35,7 @@ from agebo_hpc.execution.limits import (
 from agebo_hpc.execution.proposals import InlineProposals, Proposals, ThreadedProposals
 from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.configuration import (
+    initial_points,
     parameter_counter,
     proposed_architectures,
     run_configuration,
@@ -81,7 +82,8 @@ class Manager:
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
         speed = self._speed(session, problem)
         architectures = proposed_architectures(session.request, problem, speed)
-        config = run_configuration(session.request, problem, space, num_at_once, speed)
+        settings = session.request.search_settings(_initial_points(session, num_at_once))
+        config = run_configuration(session.request, problem, space, settings, num_at_once, speed)
         if session.run is None:
             self._run = RunDirectory.create(session.request.out, config)
         else:
@@ -91,7 +93,6 @@ class Manager:
             config, self._changes = changed_configuration(session.run.config, config)
         self._config = config
         self._ahead = config["search"]["ahead"]
-        settings = session.request.search_settings(self._config["search"]["num_initial"])
         first = self._config["problem"].get("first")
         self._search = make_search(
             session.request.method,
@@ -332,6 +333,13 @@ class Manager:
             more = next((o for o, goal in goals.items() if goal is not None), "--walltime T")
             again = f": no evaluation was left to do; for more: {resume} {more}"
         return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
+
+
+def _initial_points(session: Session, num_at_once: int) -> int:
+    """Return how many random points the optimizer begins with, or began with."""
+    if session.run is None:
+        return initial_points(session.request, num_at_once)
+    return int(session.run.config["search"]["num_initial"])
 
 
 def _job_seconds(asked: float | None, reporter: Reporter) -> float | None:

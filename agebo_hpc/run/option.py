@@ -201,8 +201,11 @@ class Option:
             return
         if self.choices and not self.checked_later and value not in self.names:
             raise UsageError(f"{self.spelling} is {value}; choose among {', '.join(self.names)}.")
-        if self.kind is tuple and (not value or min(value) < 1):
-            raise self._wrong(",".join(map(str, value)), "numbers of at least 1, such as 1,2,4,8")
+        if self.kind is bool and not isinstance(value, bool):
+            raise self._wrong(value, "on or off")
+        if self.kind is tuple and not _are_counts(value):
+            given = ",".join(map(str, value)) if isinstance(value, Sequence) else value
+            raise self._wrong(given, "numbers of at least 1, such as 1,2,4,8")
         if self.kind in (int, float) and not self._holds(value):
             raise self._wrong(value, self.allowed)
 
@@ -236,6 +239,12 @@ class Option:
 
     def _wrong(self, value: Any, allowed: str) -> UsageError:
         return UsageError(f"{self.spelling} is {value}; give {allowed}.")
+
+
+def _are_counts(value: Any) -> bool:
+    if not isinstance(value, Sequence) or not value:
+        return False
+    return all(isinstance(each, Integral) and int(each) >= 1 for each in value)
 
 
 def option(default: Any, text: str, group: Group, on_resume: OnResume, **more: Any) -> Any:

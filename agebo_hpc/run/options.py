@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agebo_hpc.run.option import Group, OnResume, Option, option, options_of, required
+from agebo_hpc.run.simulation_options import SimulationOptions
 from agebo_hpc.run.training_options import TrainingOptions
 from agebo_hpc.search.settings import SURROGATES, BayesianSettings, SearchSettings
 from agebo_hpc.search.surrogates.objectives import LIES
@@ -18,7 +19,7 @@ ALLOCATIONS = ("packed", "exclusive")
 ISOLATIONS = ("rank", "child")
 
 SEARCH, SCHEDULING, MACHINE = Group.SEARCH, Group.SCHEDULING, Group.MACHINE
-LIMITS, OUTPUT, SIMULATION = Group.LIMITS, Group.OUTPUT, Group.SIMULATION
+LIMITS, OUTPUT = Group.LIMITS, Group.OUTPUT
 START, GOAL, FORCE, NEVER = OnResume.START, OnResume.GOAL, OnResume.FORCE, OnResume.NEVER
 
 
@@ -34,13 +35,8 @@ def _presets() -> Sequence[str]:
     return tuple(PRESETS)
 
 
-def _of_simulated(default: Any, text: str, **more: Any) -> Any:
-    """Return an option of the simulated executor."""
-    return option(default, text, SIMULATION, NEVER, for_simulation=True, **more)
-
-
 @dataclass(frozen=True)
-class SearchOptions(TrainingOptions):
+class SearchOptions(SimulationOptions, TrainingOptions):
     """What may be asked of a search. None: what is there decides.
 
     Every field is an option with a record of its own, see `OPTIONS`.
@@ -328,40 +324,6 @@ class SearchOptions(TrainingOptions):
         OUTPUT,
         START,
         is_kept=False,
-    )
-    simulate: str | None = option(
-        None,
-        "Train nothing: made-up trainings, such as lognormal:mean=60,sigma=0.5, or tabulated "
-        "ones: fcnet:FILE:DATASET, lcbench:DIR:DATASET or recorded:FILE. With --executor "
-        "simulated a virtual clock runs; with real ranks they sleep.",
-        SIMULATION,
-        NEVER,
-        metavar="NAME:KEY=VALUE,...",
-        unset="trainings are real",
-    )
-    groups: int | None = _of_simulated(
-        None, "Worker groups.", least=1, unit="groups", unset="must be given"
-    )
-    slots_per_group: int = _of_simulated(
-        1, "Trainer ranks in each; the largest n is limited by it.", least=1, unit="ranks"
-    )
-    message_latency: float = _of_simulated(
-        0.0005, "Time of a message, one way.", least=0, unit="s"
-    )
-    manager_charge: float = _of_simulated(
-        1.0,
-        "Virtual seconds for each second in which the manager works; 0 makes a simulation "
-        "repeatable.",
-        least=0,
-    )
-    rank_lifetime: float = _of_simulated(
-        0.0,
-        "Mean time after which a rank dies, such as 100h, exponentially distributed and drawn "
-        "from the seed. What ran there comes back as lost and is run again; the rank is not "
-        "replaced.",
-        least=0,
-        unit="s",
-        zero="never",
     )
 
 

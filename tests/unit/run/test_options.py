@@ -133,7 +133,12 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_it_and_what_is_allowed(
 
 @RECORDS
 def test_python_refuses_what_the_command_line_refuses(record):
-    wrong = {int: [0.5, True, -1], float: [math.nan, math.inf, -1.0], tuple: [(), (0,)]}
+    wrong = {
+        int: [0.5, True, -1, "3"],
+        float: [math.nan, math.inf, -1.0, "3"],
+        tuple: [(), (0,), ("1",), 2],
+        bool: ["yes", 1],
+    }
     for value in wrong.get(record.kind, ["nonsense"] if record.choices else []):
         if record.checked_later:
             continue
