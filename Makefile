@@ -28,7 +28,7 @@ demo: setup ## search a network for 327,346 flights with mpirun, retrain the bes
 	@$(RUN) scripts/demo.sh
 
 test: lint ## set-up, lint, then all tests
-	$(RUN) python -m pytest $(SHARED) $(PYTEST_ARGS)
+	$(RUN) python -m pytest $(SHARED) --durations 20 --durations-min 5 $(PYTEST_ARGS)
 
 test-long: setup-docs ## the long proofs: hundreds of kills, damages and random tables; up to two hours
 	$(RUN) python -m pytest -m long --timeout 7200 $(PYTEST_ARGS)

@@ -279,7 +279,8 @@ def test_where_no_death_is_survived_what_is_lost_comes_first_and_then_the_end():
         ranks.submit(number, n=2)
     ranks.loop.die(3)
     [result] = ranks.runs.collect(never, 1.0)
-    assert (result.id, result.status) == (1, Status.LOST)
+    assert (result.id, result.status, result.ranks) == (1, Status.LOST, (3, 4))
+    assert "Rank 3 on host near" in result.traceback
     assert ranks.runs.is_ending and not ranks.runs.has_room()
     with pytest.raises(RankDiedError, match=r"Rank 3 on host near .* resume the run"):
         ranks.runs.collect(never, 0.0)
