@@ -111,7 +111,7 @@ def told_decoder(
     Parameters
     ----------
     space
-        Of the architectures.
+        Space of the architectures.
     shape
         What `tell_shape` said.
     """

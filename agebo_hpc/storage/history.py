@@ -213,15 +213,15 @@ class History:
     def submitted(self, evaluation: Evaluation, told: int | None = None) -> None:
         """Note that an evaluation is on its way.
 
+        The note survives a kill of this process from the return on, and a crash of the machine
+        from the next durable event on: if it is lost then, so is the evaluation itself.
+
         Parameters
         ----------
         evaluation
             What was proposed.
         told
             How many results the search had been told then; None: all that are noted.
-
-        It survives a kill of this process from the return on, and one of the machine from the
-        next durable event on: if it is lost then, so is the evaluation itself.
 
         Raises
         ------

@@ -132,7 +132,7 @@ def cross_validate(features: Array, metric: Array, seconds: Array) -> dict[str, 
     -------
     dict
         For the last epoch's metric: ``metric_r2``, ``metric_mean_absolute_error``,
-        ``metric_rank_correlation`` (Spearman's). Of the seconds of the whole training:
+        ``metric_rank_correlation`` (Spearman's). For the seconds of the whole training:
         ``seconds_r2`` (of the logarithms), ``seconds_median_factor`` (half of the predictions are
         closer to the truth than this factor).
     """
