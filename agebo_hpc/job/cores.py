@@ -38,12 +38,13 @@ def quota(groups: Path = GROUPS, own: Path = OWN_GROUPS) -> float | None:
 def _directories(groups: Path, own: Path) -> Iterator[Path]:
     """Yield the groups that limit this process: its own ones and all above them."""
     for line in _read(own).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        _, colon, rest = line.partition(":")
+        controllers, second, path = rest.partition(":")
+        if not (colon and second) or (controllers and "cpu" not in controllers.split(",")):
             continue
-        top = groups / controllers if controllers else groups
-        if controllers and not top.is_dir():
-            top = groups / "cpu"
+        # Version 2 has no names of controllers, and a place of its own beside version 1.
+        tops = (groups / controllers, groups / "cpu") if controllers else (groups / "unified",)
+        top = next((place for place in tops if place.is_dir()), groups)
         inner = top / path.lstrip("/")
         # In a container the group's own path may not be there: then what it calls its top is.
         yield from (place for place in (inner, *inner.parents) if place.is_relative_to(top))

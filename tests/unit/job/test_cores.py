@@ -47,6 +47,21 @@ def test_version_1_has_two_files(groups, name):
     assert quota(*groups) == 3
 
 
+def test_version_2_may_have_a_place_beside_version_1(groups):
+    top, own = groups
+    own.write_text("1:name=systemd:/job\n0::/job:a\n")
+    write(top / "unified" / "job:a" / "cpu.max", "150000 100000\n")
+    assert quota(*groups) == 1.5
+
+
+@pytest.mark.parametrize("line", ["nonsense", "0:", "0::/../../elsewhere", ":"])
+def test_a_line_that_leads_nowhere_is_passed_by(groups, line):
+    top, own = groups
+    own.write_text(f"{line}\n0::/job\n")
+    write(top / "job" / "cpu.max", "50000 100000\n")
+    assert quota(*groups) == 0.5
+
+
 @pytest.mark.parametrize("text", ["max 100000", "", "0 0", "many few"])
 def test_where_nothing_is_granted_there_is_no_limit(groups, text):
     top, own = groups
