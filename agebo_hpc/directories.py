@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.files import destination, sync_directory
-from agebo_hpc.leftovers import OLD, hidden_beside, leftovers_of, remove, remove_leftovers
+from agebo_hpc.leftovers import (
+    OLD,
+    hidden_beside,
+    leftovers_of,
+    remove,
+    remove_leftovers,
+    signals_in_order,
+)
 
 _EXCHANGE = 2
 """Flag of renameat2(2)."""
@@ -48,17 +55,19 @@ def new_directory(path: str | Path, replace: bool = False) -> Iterator[Path]:
     put_back(place)
     remove_leftovers(place)
     beside = hidden_beside(place)
-    beside.mkdir()
-    try:
-        yield beside
-        _sync_tree(beside)
-        old = _move(beside, place, replace)
-    except BaseException:
-        remove(beside)
-        raise
-    sync_directory(place.parent)
-    if old is not None:
-        remove(old)
+    with signals_in_order():
+        try:
+            beside.mkdir()
+            yield beside
+            _sync_tree(beside)
+            old = _move(beside, place, replace)
+        except BaseException:
+            remove(beside)
+            raise
+        try:
+            sync_directory(place.parent)
+        finally:
+            _remove_surely(old)
 
 
 class NewFiles:
@@ -110,6 +119,17 @@ class NewFiles:
                     path.rmdir()
                 else:
                     path.unlink(missing_ok=True)
+
+
+def _remove_surely(old: Path | None) -> None:
+    """Remove what was replaced, also where that is interrupted once."""
+    if old is None:
+        return
+    try:
+        remove(old)
+    except BaseException:
+        remove(old)
+        raise
 
 
 def put_back(path: str | Path) -> None:

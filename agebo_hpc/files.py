@@ -21,7 +21,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.leftovers import hidden_beside, remove_leftovers
+from agebo_hpc.leftovers import hidden_beside, remove_leftovers, signals_in_order
 from agebo_hpc.streams import flush_streams
 
 _MAX_LINKS = 40
@@ -182,6 +182,15 @@ def _take_free_name(beside: Path, place: Path) -> None:
 
 @contextmanager
 def _beside(place: Path, take: Callable[[Path, Path], None] | None = None) -> Iterator[IO[bytes]]:
+    with signals_in_order(), _made_beside(place, take) as file:
+        yield file
+    sync_directory(place.parent)
+
+
+@contextmanager
+def _made_beside(
+    place: Path, take: Callable[[Path, Path], None] | None = None
+) -> Iterator[IO[bytes]]:
     beside = hidden_beside(place)
     # A new file under a name that nobody can guess: a link that was planted does nothing.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -205,7 +214,6 @@ def _beside(place: Path, take: Callable[[Path, Path], None] | None = None) -> It
         file.close()
     finally:
         os.close(descriptor)
-    sync_directory(place.parent)
 
 
 def _take_mode(descriptor: int, place: Path) -> None:

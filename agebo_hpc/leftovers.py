@@ -11,11 +11,13 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,6 +46,40 @@ def is_leftover(name: str) -> bool:
 
 def _short(name: str) -> str:
     return os.fsdecode(os.fsencode(name)[:_NAME_BYTES])
+
+
+class _Signalled(BaseException):
+    """A signal came that ends the process."""
+
+
+@contextmanager
+def signals_in_order() -> Iterator[None]:
+    """Let a signal that would end this process at once end the block first, then the process.
+
+    For blocks that leave nothing behind whatever ends them. The handler only raises; further
+    signals are passed over, and what others have said should become of a signal stays so. Does
+    nothing outside of the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        seen.append(number)
+        if len(seen) == 1:
+            raise _Signalled
+
+    ours = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    try:
+        for number in ours:
+            signal.signal(number, handle)
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+        if seen:
+            signal.raise_signal(seen[0])
 
 
 def leftovers_of(place: Path, ending: str = PART, elsewhere: float = math.inf) -> Iterator[Path]:

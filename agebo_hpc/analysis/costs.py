@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from agebo_hpc.analysis.tables import require_columns, scored
+from agebo_hpc.analysis.tables import SCORED, require_columns, scored
 
 
 def training_times(frame: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def failure_causes(frame: pd.DataFrame, num: int = 10) -> pd.DataFrame:
         (smallest id).
     """
     require_columns(frame, ["status", "traceback", "evaluation_id"])
-    failed = frame[frame["status"] != "done"]
+    failed = frame[~frame["status"].isin(SCORED)]
     causes = [
         text.strip().splitlines()[-1] if text.strip() else "" for text in failed["traceback"]
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from agebo_hpc.analysis.runs import Run
-from agebo_hpc.analysis.tables import best_so_far, hyperparameter_columns, scored
+from agebo_hpc.analysis.tables import SCORED, best_so_far, hyperparameter_columns, scored
 from agebo_hpc.directories import NewFiles
 from agebo_hpc.errors import ConfigurationError, UsageError
 from agebo_hpc.files import write_file
@@ -101,7 +101,7 @@ def event_bytes(run: Run, after: int = 0) -> bytes:
 def _events(run: Run, after: int) -> Iterable[Event]:
     history = run.history
     steps = np.arange(1, len(history) + 1)
-    failed = (history["status"] != "done").cumsum().to_numpy()
+    failed = (~history["status"].isin(SCORED)).cumsum().to_numpy()
     done = scored(history)
     best = dict(zip(done.index, best_so_far(done["objective"].to_numpy()), strict=True))
     names = [

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agebo_hpc.analysis.tables import require_columns
+from agebo_hpc.analysis.tables import SCORED, require_columns
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.configuration import NO_PARENT
 
@@ -120,7 +120,7 @@ class _Draws:
 
     def __init__(self, frame: pd.DataFrame, told: Mapping[int, int], evolution: Evolution) -> None:
         # NaN is what a failure has for an objective; only the others enter the population.
-        enters = ((frame["status"] == "done") & frame["objective"].notna()).to_numpy()
+        enters = (frame["status"].isin(SCORED) & frame["objective"].notna()).to_numpy()
         self._entered = np.concatenate([[0], np.cumsum(enters)])
         members = frame[enters]
         self._ids = members["evaluation_id"].to_numpy()
@@ -196,7 +196,7 @@ def population(
         ``generation`` (mean), ``unique`` architectures.
     """
     require_columns(frame, ["status", "objective", "architecture", "ended"])
-    enters = ((frame["status"] == "done") & frame["objective"].notna()).to_numpy()
+    enters = (frame["status"].isin(SCORED) & frame["objective"].notna()).to_numpy()
     entered = np.cumsum(enters)
     members = frame[enters]
     objectives = members["objective"].to_numpy()

@@ -14,6 +14,7 @@ import numpy as np
 
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import (
+    SCORED,
     busy_share,
     hyperparameter_columns,
     status_counts,
@@ -44,7 +45,7 @@ def standing(run: Run) -> dict[str, Any]:
     seconds = sum(session.seconds for session in run.sessions)
     state, sign = _state(run)
     finished, counts = len(run.history), status_counts(run.history)
-    if state == "complete" and finished and not counts.get("done"):
+    if state == "complete" and finished and not any(counts.get(name) for name in SCORED):
         # Earlier versions called it so.
         state = "failed"
     share = busy_share(run.history, 1, _weighted(run)) if finished else float("nan")

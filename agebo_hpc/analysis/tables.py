@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 
 from agebo_hpc.errors import DataError
+from agebo_hpc.space.configuration import Status
 
+SCORED = tuple(str(status) for status in Status if status.has_value)
+"""Statuses of evaluations that have an objective."""
 Interval = tuple[float, float]
 
 
@@ -42,7 +45,7 @@ def hyperparameter_columns(frame: pd.DataFrame) -> list[str]:
 def scored(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are done with a finite objective, in the same order."""
     require_columns(frame, ["status", "objective"])
-    return frame[(frame["status"] == "done") & np.isfinite(frame["objective"])]
+    return frame[frame["status"].isin(SCORED) & np.isfinite(frame["objective"])]
 
 
 def search_seconds(times: np.ndarray, sessions: Sequence[Interval]) -> np.ndarray:

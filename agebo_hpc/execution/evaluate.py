@@ -155,7 +155,7 @@ def _agree(outcomes: list[Outcome]) -> Ending:
     first = outcomes[0]
     if first.status is Status.CUT and any(o.status is Status.TIMED_OUT for o in outcomes):
         # The time was over for another member, which stopped this one.
-        first = replace(first, status=Status.TIMED_OUT)
+        first = replace(first, status=Status.TIMED_OUT, objective=None)
     if first.status is Status.DONE:
         status, _, reason = judge_objective(first.objective)
         if reason:

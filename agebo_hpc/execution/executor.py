@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from agebo_hpc.space.configuration import Evaluation, Result
+from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 Report = Callable[[int, Mapping[str, float]], None]
 """Called with an evaluation's id and the record of the epoch that it has just finished."""
@@ -14,6 +15,28 @@ Report = Callable[[int, Mapping[str, float]], None]
 
 def ignore_report(evaluation_id: int, record: Mapping[str, float]) -> None:
     """Do nothing with the report of an epoch."""
+
+
+def settled(result: Result, is_ordered: bool) -> Result:
+    """Return a result as an executor gives it away.
+
+    Parameters
+    ----------
+    result
+        As it came back from those who trained.
+    is_ordered
+        Whether this evaluation alone was ordered to end. If it was cut then it is stopped, with
+        the value that it has come to: the objective that its trainer gives, or else the
+        validation metric of its last epoch.
+    """
+    if result.status is not Status.CUT:
+        return result
+    value = result.objective
+    if value is None and result.curve:
+        value = result.curve[-1].get("validation_metric")
+    if is_ordered and value is not None:
+        return replace(result, status=Status.STOPPED, objective=value)
+    return replace(result, objective=None)
 
 
 class Executor(ABC):
@@ -26,7 +49,8 @@ class Executor(ABC):
     max_processes
         The largest n that an evaluation can have here, now: ranks that die make it smaller.
     on_report
-        Called from `collect` for each epoch that an evaluation finished, in order of arrival.
+        Called from `collect` for each epoch that an evaluation finished, once and in order,
+        before its result is returned. To be set before what it should hear of is submitted.
     runs_elsewhere
         Whether trainings run in other processes, so that this one has time to propose ahead.
     remarks
@@ -76,9 +100,10 @@ class Executor(ABC):
 
     @abstractmethod
     def stop(self, evaluation_id: int) -> None:
-        """Order one evaluation to end at the end of its epoch; it comes back as cut.
+        """Order one evaluation to end at the end of its epoch; it comes back as stopped.
 
-        Nothing happens where it is not running any more.
+        One that has not begun comes back as cut, for it has no value. Nothing happens where it
+        is not running any more.
         """
 
     @property

@@ -254,7 +254,7 @@ def check_success(results: Sequence[Result], run: RunDirectory) -> None:
         If there are evaluations that ended, and none of them well.
     """
     failures = [result for result in results if result.status.is_final]
-    if not failures or any(result.status is Status.DONE for result in failures):
+    if not failures or any(result.status.has_value for result in failures):
         return
     causes = [_last_line(result) for result in failures]
     kinds = [_cause(cause) for cause in causes]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from agebo_hpc.execution.evaluate import Ending, evaluate
-from agebo_hpc.execution.executor import Executor
+from agebo_hpc.execution.executor import Executor, settled
 from agebo_hpc.processes.memory import own_memory
 from agebo_hpc.processes.memory_limit import MemoryLimit
 from agebo_hpc.space.configuration import Evaluation, Result, Status
@@ -69,6 +69,7 @@ class SerialExecutor(Executor):
         self._training, self._is_stopped = evaluation.id, False
         ending = evaluate(self._trainer, evaluation, self._seed, None, rule)
         result = make_result(evaluation, ending, (submitted, started), (0,))
+        result = settled(result, self._is_stopped)
         self._training = None
         clean_after(self._trainer)
         self._memory_limit.observe(0, f"Process {os.getpid()}", own_memory())

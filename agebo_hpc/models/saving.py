@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from agebo_hpc.directories import new_directory
 from agebo_hpc.files import destination, new_file, writing
-from agebo_hpc.leftovers import hidden_beside, remove
+from agebo_hpc.leftovers import hidden_beside, remove, signals_in_order
 
 _NUMBERS = {
     errno.ENOSPC: "No space left on device",
@@ -79,11 +79,12 @@ def _scratch(out: Path) -> Iterator[Path]:
             yield Path(home)
         return
     beside = hidden_beside(place.path)
-    beside.mkdir(mode=0o700)
-    try:
-        yield beside
-    finally:
-        remove(beside)
+    with signals_in_order():
+        try:
+            beside.mkdir(mode=0o700)
+            yield beside
+        finally:
+            remove(beside)
 
 
 @contextmanager

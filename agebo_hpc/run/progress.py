@@ -57,7 +57,7 @@ class Tally:
             self.busy_seconds += len(result.ranks) * (result.ended - result.started)
             self.finished_here += result.status.is_final
             self.lost += result.status is Status.LOST
-        if result.status is Status.DONE:
+        if result.status.has_value:
             self.done += 1
             if self.best is None or (result.objective or 0) > (self.best.objective or 0):
                 self.best = result

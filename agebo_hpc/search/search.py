@@ -7,7 +7,7 @@ from typing import Any
 
 from agebo_hpc.search.proposers import Proposer
 from agebo_hpc.search.view import View
-from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result
 
 
 class Search:
@@ -43,7 +43,7 @@ class Search:
                 self.pending[result.id] = result.evaluation
                 continue
             self.pending.pop(result.id, None)
-            objective = result.objective if result.status is Status.DONE else None
+            objective = result.objective if result.status.has_value else None
             self._proposer.learn(result.id, result.evaluation.configuration, objective)
 
     def restore_pending(self, evaluations: Sequence[Evaluation]) -> None:

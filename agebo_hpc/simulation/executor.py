@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
-from agebo_hpc.execution.executor import Executor, ignore_report
+from agebo_hpc.execution.executor import Executor, ignore_report, settled
 from agebo_hpc.execution.placement import Block, Placement
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.simulation.simulation import Simulated, Simulation
@@ -61,6 +61,7 @@ class _Run:
 
     `ends` is when it ends there after `num_epochs` epochs, as things stand; `event` is the number
     of the event that says so to the manager, which has heard of `num_reported` epochs.
+    `is_ordered` tells whether it alone was ordered to stop.
     """
 
     evaluation: Evaluation
@@ -73,6 +74,7 @@ class _Run:
     event: int = -1
     status: Status = Status.DONE
     num_reported: int = 0
+    is_ordered: bool = False
 
 
 class SimulatedExecutor(Executor):
@@ -171,6 +173,7 @@ class SimulatedExecutor(Executor):
             self._start_waiting()
         elif evaluation_id in self._unstopped:
             del self._unstopped[evaluation_id]
+            self._runs[evaluation_id].is_ordered = True
             self._order_stop(self._runs[evaluation_id])
 
     @property
@@ -243,7 +246,7 @@ class SimulatedExecutor(Executor):
         return [self._result(run)]
 
     def _result(self, run: _Run) -> Result:
-        return Result(
+        result = Result(
             evaluation=run.evaluation,
             status=run.status,
             objective=run.simulated.objective if run.status is Status.DONE else None,
@@ -256,6 +259,7 @@ class SimulatedExecutor(Executor):
             host=HOST,
             num_parameters=run.simulated.num_parameters,
         )
+        return settled(result, run.is_ordered)
 
     def _forget(self, evaluation_id: int) -> None:
         del self._runs[evaluation_id]

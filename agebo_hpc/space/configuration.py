@@ -103,6 +103,8 @@ class Status(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     TIMED_OUT = "timed_out"
     """The evaluation's own time limit ended it."""
+    STOPPED = "stopped"
+    """An order to stop this evaluation alone ended it; it has the value of its last epoch."""
     CUT = "cut"
     """Stopped with the search; proposed again on resume, never told to the search."""
     LOST = "lost"
@@ -112,6 +114,11 @@ class Status(StrEnum):
     def is_final(self) -> bool:
         """Whether the evaluation has ended; one that was cut or lost is proposed again."""
         return self not in (Status.CUT, Status.LOST)
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the evaluation has an objective."""
+        return self in (Status.DONE, Status.STOPPED)
 
 
 def judge_objective(objective: Any) -> tuple[Status, float | None, str]:
@@ -157,9 +164,9 @@ class Result:
     status
         How it ended.
     objective
-        The number to make large, finite; None unless the status is done. A result that is said
-        to be done without such a number is non-finite or failed, wherever it comes from, see
-        `judge_objective`.
+        The number to make large, finite; None unless the status is done or stopped. A result that
+        is said to be so without such a number is non-finite or failed, wherever it comes from,
+        see `judge_objective`.
     curve
         One mapping for each epoch: ``epoch`` (from 1), ``loss``, ``validation_loss``,
         ``validation_metric``, ``learning_rate``, ``seconds``.
@@ -195,10 +202,10 @@ class Result:
     traceback: str = ""
 
     def __post_init__(self) -> None:
-        if self.status is not Status.DONE:
+        if not self.status.has_value:
             return
         status, objective, reason = judge_objective(self.objective)
-        judged = {"status": status, "objective": objective}
+        judged = {"status": status if reason else self.status, "objective": objective}
         for name, value in (*judged.items(), ("traceback", self.traceback or reason)):
             object.__setattr__(self, name, value)
 

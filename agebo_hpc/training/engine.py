@@ -32,11 +32,10 @@ from agebo_hpc.training.step import loss_and_gradient
 __all__ = [
     "STOP_REASONS",
     "VALIDATION_ROWS",
+    "AfterEpoch",
     "Rows",
-    "StopRule",
     "TrainedNetwork",
     "TrainingPlan",
-    "Watch",
     "evaluate_rows",
     "local_batches",
     "loss_and_gradient",
@@ -122,15 +121,12 @@ class TrainedNetwork:
 STOP_REASONS = ("timeout", "order")
 """Why a training may be ended before its last epoch; the first that any process has counts."""
 
-StopRule = Callable[[], str]
-"""Called by every process after each epoch; one of `STOP_REASONS`, or empty to go on."""
+AfterEpoch = Callable[[Mapping[str, float]], str]
+"""Called by every process once after each epoch, with the epoch's record, before the next one
+begins; returns one of `STOP_REASONS`, or nothing to go on."""
 
 
-Watch = Callable[[Mapping[str, float]], object]
-"""Called by every process with the record of each epoch; what it returns is passed over."""
-
-
-def never_stop() -> str:
+def never_stop(record: Mapping[str, float]) -> str:
     """Train all epochs."""
     return ""
 
@@ -140,8 +136,7 @@ def train_network(
     training: Source,
     validation: Source,
     group: Group,
-    stop: StopRule = never_stop,
-    watch: Watch = lambda record: None,
+    after_epoch: AfterEpoch = never_stop,
     programs: Programs | None = None,
 ) -> TrainedNetwork:
     """Train a network.
@@ -156,10 +151,9 @@ def train_network(
         All rows; each process uses its own shard of both.
     group
         The processes that train together.
-    stop
-        Asked after each epoch; training ends when any process has a reason.
-    watch
-        Gets the record of each epoch, before the next one begins.
+    after_epoch
+        Gets the record of each epoch; training ends with this epoch when any process has a
+        reason to.
     programs
         Compiled functions of earlier trainings; this one's are added. None: nothing is kept.
 
@@ -172,7 +166,7 @@ def train_network(
     """
     programs = Programs(most=0) if programs is None else programs
     running = _Training(plan, training, validation, group, programs)
-    trained = running.run(stop, watch)
+    trained = running.run(after_epoch)
     programs.keep(running.program)
     return trained
 
@@ -213,7 +207,7 @@ class _Training:
         self.program = programs.take(shapes, self._task, plan.recipe, start, group)
         self._optimizer = self.program.optimizer
 
-    def run(self, stop: StopRule, watch: Watch) -> TrainedNetwork:
+    def run(self, after_epoch: AfterEpoch) -> TrainedNetwork:
         hyperparameters = self._plan.hyperparameters
         schedule = LearningRateSchedule(
             hyperparameters["learning_rate"],
@@ -231,7 +225,7 @@ class _Training:
             local_loss = self._train_epoch(epoch, rates)
             clock.lap("first_epoch" if epoch == 0 else "train", began)
             validating = time.perf_counter()
-            loss, sums, reason = self._summarise(local_loss, stop())
+            loss, sums = self._summarise(local_loss)
             clock.lap("validate", validating)
             entry = {
                 "epoch": epoch + 1,
@@ -243,13 +237,13 @@ class _Training:
             }
             self._require_finite(entry)
             curve.append(entry)
-            watch(entry)
+            reason = after_epoch(entry)
             schedule.observe(epoch, entry["validation_loss"])
             best.observe(entry["validation_metric"], self._optimizer.parameters)
             if best.patience_exhausted or epoch + 1 == self._recipe.epochs:
                 break
-            if reason:
-                stopped = reason
+            stopped = self._agreed(reason)
+            if stopped:
                 break
         metric, parameters = best.choose(curve, self._optimizer.parameters)
         self._require_equal(parameters)
@@ -277,15 +271,19 @@ class _Training:
         key = tf.constant(rng.integers(2**62, size=2))
         return replace(TrainingStep.of(graph), key=key)
 
-    def _summarise(self, local_loss: float, reason: str) -> tuple[float, np.ndarray, str]:
-        """Average the epoch's loss, sum the validation, agree on stopping, in one message."""
-        flags = [float(reason == known) for known in STOP_REASONS]
+    def _summarise(self, local_loss: float) -> tuple[float, np.ndarray]:
+        """Average the epoch's loss and sum the validation, in one message."""
         shard = shard_of(self._validation.num_rows, self._group.rank, self._group.size)
         sums = self.program.validate(self._validation, shard)
-        vector = np.concatenate([[local_loss / self._group.size], flags, sums])
+        vector = np.concatenate([[local_loss / self._group.size], sums])
         loss, rest = np.split(self._group.sum(tf.constant(vector), "epoch").numpy(), [1])
-        agreed = [known for known, flag in zip(STOP_REASONS, rest, strict=False) if flag]
-        return float(loss[0]), rest[len(STOP_REASONS) :], agreed[0] if agreed else ""
+        return float(loss[0]), rest
+
+    def _agreed(self, reason: str) -> str:
+        """Return the first reason to stop that any process has; nothing if none has."""
+        flags = [float(reason == known) for known in STOP_REASONS]
+        sums = self._group.sum(tf.constant(flags, tf.float64), "stop").numpy()
+        return next((known for known, flag in zip(STOP_REASONS, sums, strict=True) if flag), "")
 
     def _require_finite(self, entry: Mapping[str, float]) -> None:
         for name in ("loss", "validation_loss"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -124,14 +125,15 @@ class _TensorFlowTraining:
 
         began = time.monotonic()
 
-        def reason() -> str:
+        def after_epoch(record: Mapping[str, float]) -> str:
+            is_ordered = stop(record)
             if self._eval_timeout and time.monotonic() - began > self._eval_timeout:
                 return "timeout"
-            return "order" if stop() else ""
+            return "order" if is_ordered else ""
 
         group = start_group(comm, self._way)
         try:
-            trained = train_network(self._plan, *self._rows, group, reason, stop, self._programs)
+            trained = train_network(self._plan, *self._rows, group, after_epoch, self._programs)
         finally:
             group.stop()
         return _outcome(trained, self._plan.graph.num_parameters)
@@ -141,7 +143,7 @@ def _outcome(trained: Any, num_parameters: int) -> Outcome:
     status = {"order": Status.CUT, "timeout": Status.TIMED_OUT}.get(trained.stopped, Status.DONE)
     return Outcome(
         status=status,
-        objective=trained.metric if status is Status.DONE else None,
+        objective=None if status is Status.TIMED_OUT else trained.metric,
         curve=tuple(trained.curve),
         times=trained.times,
         num_parameters=num_parameters,

@@ -53,7 +53,7 @@ class _Limited:
         rule = _Rule(stop, self.clock() + self.seconds, self.clock)
         outcome = self.training.run(comm, rule)
         if outcome.status is Status.CUT and rule.is_over_time:
-            return replace(outcome, status=Status.TIMED_OUT)
+            return replace(outcome, status=Status.TIMED_OUT, objective=None)
         return outcome
 
 

@@ -49,7 +49,8 @@ class Outcome:
     status
         How it ended.
     objective
-        None unless the status is done.
+        None unless the status is done; of one that is cut the value that it has come to, where
+        it is another than the last epoch's ``validation_metric``.
     curve
         One mapping for each epoch, see `Result`.
     times

@@ -152,14 +152,15 @@ class Training:
         moments = []
         self.calls = []
 
-        def watch(record) -> None:
+        def watch(record) -> str:
             began = time.perf_counter()
             if self._settings["reports"]:
                 stop(record)
             moments.append(time.perf_counter())
             self.calls.append(moments[-1] - began)
+            return ""
 
-        train_network(plan, rows, rows, SingleProcess(), watch=watch)
+        train_network(plan, rows, rows, SingleProcess(), watch)
         steady = moments[len(moments) // 10 :]
         return (steady[-1] - steady[0]) / (len(steady) - 1)
 

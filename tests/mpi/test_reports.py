@@ -60,12 +60,11 @@ def test_reports_come_in_order_and_a_stop_order_cuts_one_evaluation_only(mpirun,
     assert done.returncode == 0, done.stderr
     told, results = json.loads(out.read_text())
     of_first = [epoch for number, epoch in told if number == 0]
-    # A manager that the machine keeps waiting for seconds misses some.
-    assert of_first == sorted(set(of_first)) and len(of_first) > 5
+    assert of_first == list(range(1, 61))
     assert results["0"] == ["done", 60]
     # Epoch 3 was reported, the order came back while the next epochs ran.
     status, epochs = results["1"]
-    assert status == "cut"
+    assert status == "stopped"
     assert 3 <= epochs < 60
     # This one still waited for its slots.
     assert results["2"] == ["cut", 0]

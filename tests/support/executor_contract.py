@@ -80,10 +80,19 @@ class ExecutorContract:
         assert after.status is Status.DONE
 
     def test_one_that_runs_ends_at_the_end_of_its_epoch_when_it_is_stopped(self, runs):
-        runs.on_report = lambda number, record: runs.stop(number)
+        reported = []
+
+        def on_report(number, record):
+            reported.append(record["epoch"])
+            runs.stop(number)
+
+        runs.on_report = on_report
         runs.submit(evaluation(ENDLESS))
         [result] = self.drain(runs)
-        assert result.status is Status.CUT and result.objective is None
+        assert result.status is Status.STOPPED and result.status.is_final
+        # It has the value of its last epoch, and every epoch was reported before it came back.
+        assert result.objective == result.curve[-1]["validation_metric"]
+        assert reported == [record["epoch"] for record in result.curve]
         runs.on_report = lambda number, record: None
         runs.submit(evaluation(10 + ENDLESS - 1))
         [after] = self.drain(runs)
@@ -116,6 +125,7 @@ class ExecutorContract:
             runs.submit(evaluation(10 * number + ENDLESS))
         results = self.drain(runs, stop=lambda: bool(reported))
         assert results and {result.status for result in results} == {Status.CUT}
+        assert {result.objective for result in results} == {None}
         assert len(results) <= runs.num_slots
         assert runs.num_running == 0
 
@@ -141,4 +151,4 @@ class GroupExecutorContract(ExecutorContract):
     def test_one_on_two_processes_is_stopped_as_a_whole(self, runs):
         runs.on_report = lambda number, record: runs.stop(number)
         runs.submit(evaluation(ENDLESS, n=2))
-        assert [result.status for result in self.drain(runs)] == [Status.CUT]
+        assert [result.status for result in self.drain(runs)] == [Status.STOPPED]

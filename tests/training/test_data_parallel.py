@@ -187,10 +187,8 @@ def test_when_one_member_has_a_reason_to_stop_all_stop_after_the_same_epoch(foun
         2,
         """
 group = start_group(world)
-epochs = []
-def stop():
-    epochs.append(1)
-    return "order" if rank == 1 and len(epochs) == 2 else ""
+def stop(record):
+    return "order" if rank == 1 and record["epoch"] == 2 else ""
 trained = train_network(plan("classification", 2, epochs=6), rows(200, "classification", 0),
                         rows(50, "classification", 1), group, stop)
 group.stop()

@@ -6,6 +6,7 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, r2_score
 
 from agebo_hpc.errors import ConfigurationError, NonFiniteLossError, WeightsDifferError
+from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
@@ -190,17 +191,18 @@ def test_the_objective_of_the_best_epoch_comes_with_its_parameters():
 def test_a_reason_to_stop_ends_training_at_the_end_of_the_epoch(reason):
     asked = []
 
-    def stop():
-        asked.append(1)
-        return reason if len(asked) == 2 else ""
+    def stop(record):
+        asked.append(record["epoch"])
+        return reason if record["epoch"] == 2 else ""
 
     trained = train(plan(epochs=6), stop)
     assert trained.stopped == reason
     assert len(trained.curve) == 2
+    assert asked == [1, 2], "asked once after each epoch, and the answer counts at once"
 
 
 def test_a_reason_to_stop_in_the_last_epoch_leaves_the_training_complete():
-    trained = train(plan(epochs=1), lambda: "order")
+    trained = train(plan(epochs=1), lambda record: "order")
     assert not trained.stopped
 
 
@@ -248,8 +250,30 @@ def end_now(record=None):
 def test_a_stop_order_cuts_an_evaluation(trainer_of):
     outcome = trainer_of(epochs=5, warmup_epochs=1).prepare(EVALUATION, 1).run(None, end_now)
     assert outcome.status is Status.CUT
-    assert outcome.objective is None
     assert len(outcome.curve) == 1
+    assert outcome.objective == outcome.curve[-1]["validation_metric"]
+
+
+@pytest.mark.parametrize("objective", ["last", "best"])
+def test_an_order_on_the_report_of_an_epoch_ends_the_training_with_this_epoch(
+    tiny_dataset, objective
+):
+    recipe = Recipe(epochs=6, warmup_epochs=1)
+    problem = Problem(str(tiny_dataset), SPACE, recipe=recipe, objective=objective)
+    executor = SerialExecutor(TensorFlowTrainer(problem, Slot()), 1)
+    seen = []
+
+    def on_report(number, record):
+        seen.append(record["epoch"])
+        if record["epoch"] == 3:
+            executor.stop(number)
+
+    executor.on_report = on_report
+    executor.submit(EVALUATION)
+    [result] = executor.collect(lambda: False, 1.0)
+    assert (result.status, len(result.curve), seen) == (Status.STOPPED, 3, [1, 2, 3])
+    metrics = [record["validation_metric"] for record in result.curve]
+    assert result.objective == (metrics[-1] if objective == "last" else max(metrics))
 
 
 def test_the_time_limit_ends_an_evaluation_as_timed_out(trainer_of):

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -184,3 +185,58 @@ def test_what_was_made_stays_where_all_goes_well_and_a_file_is_no_directory(tmp_
     assert (tmp_path / "a" / "b" / "new").read_text() == "new"
     with pytest.raises(NotADirectoryError):
         NewFiles().directory(tmp_path / "a" / "b" / "new")
+
+
+WRITERS = {
+    "file": "with new_file(out) as file:\n    file.write(bytes(1000)); arrive()",
+    "directory": "with new_directory(out, True) as new:\n    (new / 'a').touch(); arrive()",
+    "own file": "os.fsync = lambda descriptor: arrive()\nwrite_atomically(out, b'new')",
+}
+SIGNALLED = """
+import os, signal, sys
+from pathlib import Path
+from agebo_hpc.directories import new_directory
+from agebo_hpc.files import new_file, write_atomically
+out = Path(sys.argv[1])
+def arrive():
+    for _ in range(2):
+        os.kill(os.getpid(), int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_that_ends_a_writer_leaves_nothing(tmp_path, writer, number):
+    out = tmp_path / "out"
+    if writer == "directory":
+        out.mkdir()
+        (out / "old").touch()
+    else:
+        out.write_text("old")
+    before = sorted(tmp_path.rglob("*"))
+    words = [sys.executable, "-c", SIGNALLED + WRITERS[writer], str(out), str(int(number))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == -number, done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+    assert writer == "directory" or out.read_text() == "old"
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda number, frame: None])
+def test_what_a_program_does_with_a_signal_stays_its_own(tmp_path, handler):
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with new_directory(tmp_path / "out") as new:
+            assert signal.getsignal(signal.SIGTERM) is handler
+            os.kill(os.getpid(), signal.SIGTERM)
+            (new / "whole").touch()
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "whole"]
+
+
+def test_a_directory_is_made_outside_of_the_main_thread_too(tmp_path):
+    thread = threading.Thread(target=make, args=(tmp_path / "out", "new"))
+    thread.start()
+    thread.join()
+    assert read(tmp_path / "out") == "new"

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from agebo_hpc.analysis.figures.style import GREY, RASTER_ABOVE, colour, new_figure, time_unit
+from agebo_hpc.analysis.tables import SCORED
 
 MAX_ROWS = 512
 """More slots than this cannot be told apart; that many, spread evenly, are drawn."""
@@ -54,7 +55,7 @@ def slots_figure(occupied: pd.DataFrame) -> Figure:
     places = dict(zip(shown, range(len(shown)), strict=True))
     middle = rows["rank"].map(places).to_numpy(dtype=float)
     start, end = rows["start"].to_numpy() / unit, rows["end"].to_numpy() / unit
-    done = (rows["status"] == "done").to_numpy()
+    done = rows["status"].isin(SCORED).to_numpy()
     numbers = sorted(rows["n"].unique())
     handles = []
     for position, number in enumerate(numbers):

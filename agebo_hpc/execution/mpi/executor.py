@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from agebo_hpc.errors import RankDiedError
 from agebo_hpc.execution.backoff import Backoff
-from agebo_hpc.execution.executor import Executor
+from agebo_hpc.execution.executor import Executor, ignore_report, settled
 from agebo_hpc.execution.mpi.failure_detector import FailureDetector
 from agebo_hpc.execution.mpi.inbox import Inbox
 from agebo_hpc.execution.mpi.outbox import Outbox
@@ -62,6 +63,9 @@ class MPIExecutor(Executor):
         self._numbers: dict[int, int] = {}
         self._num_started = 0
         self._stopped: set[int] = set()
+        # Those of them that were told to end alone.
+        self._ordered: set[int] = set()
+        self._num_reported: Counter[int] = Counter()
         self._ready: list[Result] = []
         self._doubtful: dict[int, float] = {}
         self._inbox = Inbox(world.comm)
@@ -126,6 +130,7 @@ class MPIExecutor(Executor):
         if start is None:
             return
         if start.ranks:
+            self._ordered.add(evaluation_id)
             self._order_stop(start)
             return
         self._forget_waiting(evaluation_id)
@@ -190,7 +195,11 @@ class MPIExecutor(Executor):
     def _start(self, evaluation_id: int, block: Block) -> None:
         self._num_started += 1
         start = replace(
-            self._starts[evaluation_id], ranks=block, number=self._num_started, sent=time.time()
+            self._starts[evaluation_id],
+            ranks=block,
+            number=self._num_started,
+            sent=time.time(),
+            reports=self.on_report is not ignore_report,
         )
         self._starts[evaluation_id] = start
         self._numbers[start.number] = evaluation_id
@@ -216,12 +225,17 @@ class MPIExecutor(Executor):
         if evaluation_id is None:
             return
         if tag == Tag.REPORT:
+            self._num_reported[evaluation_id] += 1
             self.on_report(evaluation_id, content)
         elif content.status is Status.LOST:
             self._doubtful[evaluation_id] = time.monotonic() + DOUBT_SECONDS
         else:
+            # Reports that were still waiting for their turn have been overtaken.
+            for record in content.curve[self._num_reported[evaluation_id] :]:
+                self.on_report(evaluation_id, record)
+            result = settled(content, evaluation_id in self._ordered)
             self._forget(evaluation_id)
-            self._ready.append(content)
+            self._ready.append(result)
             self._start_all(self._placement.release(content.id))
 
     def _look_after_ranks(self) -> None:
@@ -302,6 +316,8 @@ class MPIExecutor(Executor):
     def _forget(self, evaluation_id: int) -> None:
         self._numbers.pop(self._starts.pop(evaluation_id).number, None)
         self._stopped.discard(evaluation_id)
+        self._ordered.discard(evaluation_id)
+        self._num_reported.pop(evaluation_id, None)
         self._doubtful.pop(evaluation_id, None)
 
     def _forget_waiting(self, evaluation_id: int) -> None:

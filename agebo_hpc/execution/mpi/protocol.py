@@ -71,6 +71,8 @@ class Start:
         Tells this start from every other one, of the same evaluation too.
     sent
         Time at which the members were told, seconds since 1970.
+    reports
+        Whether the leader tells the manager of each epoch; with the result it hears of all.
     """
 
     evaluation: Evaluation
@@ -78,3 +80,4 @@ class Start:
     submitted: float
     number: int = 0
     sent: float = 0.0
+    reports: bool = True

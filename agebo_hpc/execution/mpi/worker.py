@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ UNSOUND = (Status.FAILED, Status.OUT_OF_MEMORY, Status.LOST)
 """After these the members may have left their communicator in the middle of different calls."""
 
 REPORTS_UNDER_WAY = 16
-"""So many reports may wait for the manager; further ones are dropped, training goes on."""
+"""So many reports may be under way to the manager; further ones wait, training goes on."""
 
 
 def ignore_stop_signals() -> None:
@@ -116,27 +117,31 @@ class _Worker:
 
     def _orders(self, start: Start) -> _Orders:
         is_leader = self._rank == start.ranks[0]
-        return _Orders(self._comm, start.number, self._outbox if is_leader else None)
+        return _Orders(self._comm, start, self._outbox if is_leader else None)
 
 
 class _Orders:
     """The rule by which a training stops: an order of the manager, which its leader hears.
 
-    Epochs' records go to the manager on the same occasion.
+    Epochs' records go to the manager on the same occasion, if it wants to hear of them; those
+    that are not sent before the result are part of it.
     """
 
-    def __init__(self, comm: Any, number: int, outbox: Outbox | None) -> None:
+    def __init__(self, comm: Any, start: Start, outbox: Outbox | None) -> None:
         self._comm = comm
-        self._number = number
+        self._number = start.number
+        self._reports = start.reports
         self._outbox = outbox
+        self._waiting: deque[Mapping[str, float]] = deque()
         self._is_ordered = False
 
     def __call__(self, record: Mapping[str, float] | None = None) -> bool:
         if self._outbox is None:
             return False
-        under_way = self._outbox.sweep()
-        if record is not None and under_way < REPORTS_UNDER_WAY:
-            self._outbox.send((self._number, dict(record)), MANAGER, Tag.REPORT)
+        if record is not None and self._reports:
+            self._waiting.append(dict(record))
+        while self._waiting and self._outbox.sweep() < REPORTS_UNDER_WAY:
+            self._outbox.send((self._number, self._waiting.popleft()), MANAGER, Tag.REPORT)
         while (received := try_receive(self._comm, MANAGER, Tag.STOP)) is not None:
             self._is_ordered |= received[0] == self._number
         return self._is_ordered

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from agebo_hpc.errors import LaunchError, error_of
 from agebo_hpc.execution.backoff import Backoff
-from agebo_hpc.execution.executor import Executor
+from agebo_hpc.execution.executor import Executor, settled
 from agebo_hpc.execution.exit_status import judge_end
 from agebo_hpc.execution.mpi.world import carve
 from agebo_hpc.execution.placement import Block, Placement
@@ -71,6 +71,8 @@ class _Step:
     clock: float
     begun: float | None = None
     offset: int = 0
+    is_ordered: bool = False
+    """Whether this evaluation alone was told to end."""
     overdue: str = ""
     """Why the step was told to end, if it was; it is killed at `kill_at`."""
     kill_at: float = 0.0
@@ -165,6 +167,7 @@ class StepsExecutor(Executor):
     def stop(self, evaluation_id: int) -> None:
         """Order one evaluation to end at the end of its epoch; one that waits is cut now."""
         if evaluation_id in self._steps:
+            self._steps[evaluation_id].is_ordered = True
             self._steps[evaluation_id].files.order_stop()
         elif evaluation_id in self._waiting:
             self._placement.withdraw(evaluation_id)
@@ -278,7 +281,8 @@ class StepsExecutor(Executor):
             self._end_if_overdue(step)
             return
         del self._steps[step.evaluation.id]
-        self._ready.append(step.files.read_result() or self._without_result(step, code))
+        result = step.files.read_result() or self._without_result(step, code)
+        self._ready.append(settled(result, step.is_ordered))
         # Whatever the launcher left behind on this node.
         _end(step.process, signal.SIGKILL)
         shutil.rmtree(step.files.path, ignore_errors=True)

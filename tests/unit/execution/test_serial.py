@@ -46,7 +46,7 @@ def test_every_epoch_is_reported_and_an_order_ends_one_evaluation_only():
         executor.submit(evaluation(number))
         results += executor.collect(lambda: False, 1.0)
     assert [(r.id, r.status, len(r.curve)) for r in results] == [
-        (0, Status.CUT, 4),
+        (0, Status.STOPPED, 4),
         (1, Status.DONE, 10),
     ]
     assert told == [(0, epoch) for epoch in range(1, 5)] + [(1, epoch) for epoch in range(1, 11)]
@@ -58,7 +58,7 @@ def test_an_order_for_an_evaluation_that_has_ended_does_not_stop_it_when_it_come
     executor.on_report = lambda number, record: executor.stop(number)
     executor.submit(evaluation(0))
     [first] = executor.collect(lambda: False, 1.0)
-    assert first.status is Status.CUT
+    assert first.status is Status.STOPPED
     executor.on_report = lambda number, record: None
     executor.stop(0)
     executor.submit(evaluation(0))

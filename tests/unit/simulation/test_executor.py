@@ -110,7 +110,7 @@ def test_one_that_finds_no_slots_waits_for_them():
     assert results[2].ranks == (1, 2)
 
 
-def test_a_stop_order_cuts_at_the_end_of_the_epoch_in_which_it_arrives():
+def test_a_stop_order_ends_one_at_the_end_of_the_epoch_in_which_it_arrives():
     runs = executor([40.0, 40.0], groups=2, latency=0.5, num_epochs=4)
     runs.submit(evaluation(0))
     runs.submit(evaluation(1))
@@ -118,7 +118,7 @@ def test_a_stop_order_cuts_at_the_end_of_the_epoch_in_which_it_arrives():
     runs.stop(0)
     results = drain(runs)
     assert [(r.id, r.status, r.objective) for r in results] == [
-        (0, Status.CUT, None),
+        (0, Status.STOPPED, 0.75),
         (1, Status.DONE, 1.0),
     ]
     assert results[0].ended == pytest.approx(1020.5)
@@ -174,7 +174,7 @@ def test_epochs_are_reported_in_order_and_a_report_may_stop_its_evaluation():
     # The order arrives at the very end of the second epoch and is seen there.
     assert [(r.id, r.status, len(r.curve)) for r in results] == [
         (1, Status.DONE, 4),
-        (0, Status.CUT, 2),
+        (0, Status.STOPPED, 2),
     ]
     assert seen[4][3] == 1.0
 

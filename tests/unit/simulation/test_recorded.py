@@ -224,7 +224,7 @@ def test_epochs_end_when_they_ended_and_a_stop_order_waits_for_that(simulation):
     clock.jump(1000.0 + ends[0] + 1e-6)
     executor.stop(0)
     [result] = executor.collect(lambda: False, math.inf)
-    assert (result.status, len(result.curve)) == (Status.CUT, 2)
+    assert (result.status, len(result.curve)) == (Status.STOPPED, 2)
     assert result.ended == pytest.approx(1000.0 + ends[1])
 
 

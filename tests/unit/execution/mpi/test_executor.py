@@ -63,10 +63,10 @@ class Ranks:
             self.heard(rank)
         return self.starts[number]
 
-    def finish(self, number, status=Status.DONE, whole=True):
+    def finish(self, number, status=Status.DONE, whole=True, curve=()):
         """Let the leader of an evaluation send its result."""
         start = self.start_of(number)
-        result = Result(start.evaluation, status, 0.5 if status is Status.DONE else None)
+        result = Result(start.evaluation, status, 0.5 if status is Status.DONE else None, curve)
         message = (start.number, result)
         return self.loop.say(start.ranks[0], Tag.RESULT, message, whole=whole)
 
@@ -310,7 +310,31 @@ def test_one_that_waits_is_cut_at_once_one_that_runs_is_told_once():
     assert ranks.heard(1) == [(Tag.STOP, number)]
     ranks.runs.stop(7)
     ranks.finish(0, Status.CUT)
-    assert ranks.collect() == [(0, "cut")]
+    assert ranks.collect() == [(0, "cut")], "no epoch ended: it has no value"
+
+
+def test_one_that_is_told_to_stop_has_the_value_of_its_last_epoch():
+    ranks = Ranks()
+    ranks.submit(0)
+    ranks.runs.stop(0)
+    ranks.finish(0, Status.CUT, curve=({"epoch": 1, "validation_metric": 0.25},))
+    [result] = ranks.runs.collect(bool, 0.0)
+    assert (result.status, result.objective) == (Status.STOPPED, 0.25)
+
+
+def test_no_report_is_lost_and_none_is_sent_where_nobody_listens():
+    ranks, seen = Ranks(), []
+    ranks.submit(0)
+    assert not ranks.start_of(0).reports
+    ranks.runs.on_report = lambda number, record: seen.append((number, record["epoch"]))
+    ranks.submit(1)
+    start = ranks.start_of(1)
+    assert start.reports
+    curve = tuple({"epoch": epoch} for epoch in range(1, 5))
+    ranks.loop.say(start.ranks[0], Tag.REPORT, (start.number, curve[0]))
+    ranks.finish(1, curve=curve)
+    ranks.collect()
+    assert seen == [(1, epoch) for epoch in range(1, 5)]
 
 
 def test_a_search_that_stops_forgets_what_waits_and_takes_what_ran():
