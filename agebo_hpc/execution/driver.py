@@ -74,6 +74,8 @@ class Driver:
         # Evaluations that run when all slots are taken; those that were cut.
         self._num_at_once = self._num_cut = 0
         self._may_propose = True
+        # Evaluations that would outlast this life; the next one begins with them.
+        self._too_long: list[Evaluation] = []
 
     def run(self) -> bool:
         """Run until complete or told to stop.
@@ -134,13 +136,16 @@ class Driver:
                 self._set_aside(self.waiting.popleft())
             elif self.limits.may_start(evaluation):
                 self.executor.submit(self.waiting.popleft())
-            else:
+            elif self.limits.must_stop():
                 return
+            else:
+                # It would outlast the wall time; a shorter one behind it may not.
+                self._too_long.append(self.waiting.popleft())
 
     def _take_proposal(self) -> bool:
         """Put the next proposal in line; False if there will be none."""
         if not self.proposals.num_open:
-            if not self.limits.may_ask():
+            if not self.limits.may_ask() or (self._too_long and self._num_wanted <= 0):
                 return False
             self._request(1)
         while self.proposals.num_open and not self.limits.must_stop():
@@ -160,8 +165,12 @@ class Driver:
             return
         if not self.executor.has_room() and not self.executor.is_ending:
             self._num_at_once = self.executor.num_running
-        in_hand = self._num_begun - self.num_told
-        self._request(self._num_at_once + self.ahead - in_hand)
+        self._request(self._num_wanted)
+
+    @property
+    def _num_wanted(self) -> int:
+        """Proposals that are missing to as many as fill the slots and are kept ready."""
+        return self._num_at_once + self.ahead - (self._num_begun - self.num_told)
 
     def _request(self, num_proposals: int) -> None:
         """Request proposals as far as evaluations are missing to the number asked for."""
@@ -171,7 +180,7 @@ class Driver:
     @property
     def _num_begun(self) -> int:
         """Evaluations of all sessions that are finished, run, were cut, wait or are asked for."""
-        here = self.executor.num_running + self._num_cut + len(self.waiting)
+        here = self.executor.num_running + self._num_cut + len(self.waiting) + len(self._too_long)
         return self.num_told + here + self.proposals.num_open
 
     def _judge_loss(self, result: Result) -> Result:

@@ -7,7 +7,8 @@ a new session begins with fresh processes.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 
 from agebo_hpc.processes.memory import node_memory
 
@@ -24,11 +25,10 @@ class MemoryLimit:
     Parameters
     ----------
     limit
-        Limit of one process, GiB, > 0; None: its share of the memory of this node.
-    processes
-        Trainer processes on a node, >= 1.
-    node_bytes
-        Memory of a node; None: that of this one.
+        Limit of one process, GiB, > 0; None: its share of its node's memory.
+    shares
+        Bytes of its node's memory that fall to each process, by its key; for one that is not
+        among them all of this node's.
 
     Attributes
     ----------
@@ -37,11 +37,11 @@ class MemoryLimit:
     """
 
     def __init__(
-        self, limit: float | None, processes: int = 1, node_bytes: int | None = None
+        self, limit: float | None, shares: Mapping[Hashable, float] = MappingProxyType({})
     ) -> None:
         self.reason = ""
         self._limit = None if limit is None else limit * 2**30
-        self._share = LARGEST_SHARE * (node_bytes or node_memory()) / processes
+        self._shares = shares
         self._first: dict[Hashable, int] = {}
 
     def observe(self, process: Hashable, where: str, memory: int) -> None:
@@ -57,7 +57,8 @@ class MemoryLimit:
         first = self._first.setdefault(process, memory)
         limit = self._limit
         if limit is None:
-            limit = max(self._share, GROWTH * first)
+            share = self._shares.get(process) or node_memory()
+            limit = max(LARGEST_SHARE * share, GROWTH * first)
         if memory > limit and not self.reason:
             self.reason = (
                 f"{where} has {memory / 2**30:.2f} GiB of memory of its own, more than "

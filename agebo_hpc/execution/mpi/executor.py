@@ -57,7 +57,7 @@ class MPIExecutor(Executor):
         heartbeat_timeout: float = 60.0,
         max_memory: float | None = None,
     ) -> None:
-        self._memory_limit = MemoryLimit(max_memory, world.trainers_per_node)
+        self._memory_limit = MemoryLimit(max_memory, world.memory_shares)
         self._placement = Placement(world.groups, exclusive=exclusive)
         self._starts: dict[int, Start] = {}
         self._numbers: dict[int, int] = {}

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from agebo_hpc.job.cores import quota
+from agebo_hpc.processes.memory import node_memory
 from agebo_hpc.training.ways import has_horovod
 
 
@@ -27,6 +28,8 @@ class RankInfo:
         Cores' worth of time that a control group grants the ranks of its node, >= 1.
     has_horovod
         Whether Horovod is installed there.
+    memory
+        Bytes of memory of its node; 0: not known.
     """
 
     node: str
@@ -35,6 +38,7 @@ class RankInfo:
     devices: str
     granted: int = 1_000_000
     has_horovod: bool = False
+    memory: int = 0
 
     @classmethod
     def here(cls, node: str) -> RankInfo:
@@ -46,4 +50,5 @@ class RankInfo:
             os.environ.get("CUDA_VISIBLE_DEVICES", ""),
             cls.granted if (share := quota()) is None else max(1, int(share)),
             has_horovod(),
+            node_memory(),
         )

@@ -96,9 +96,13 @@ class World:
         return choose_way(asked, by_host((info.node, info.has_horovod) for info in trainers))
 
     @property
-    def trainers_per_node(self) -> int:
-        """Trainer ranks of the node that has most."""
-        return max(map(len, _trainers_by_node(self.rank_infos).values()), default=1)
+    def memory_shares(self) -> dict[int, float]:
+        """Bytes of its node's memory for each trainer rank, if all there have the same."""
+        return {
+            rank: self.rank_infos[rank].memory / len(ranks)
+            for ranks in _trainers_by_node(self.rank_infos).values()
+            for rank in ranks
+        }
 
     def threads_of(self, rank: int) -> int:
         """Return the cores for a rank, as `threads` is for this one."""

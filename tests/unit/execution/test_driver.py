@@ -2,7 +2,7 @@
 
 from collections import deque
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -164,6 +164,35 @@ def test_with_the_wall_time_alone_it_is_never_complete():
     loop, recorder = driver(Limits(walltime=30.0, clock=lambda: next(seconds)))
     assert not loop.run()
     assert recorder.results
+
+
+@dataclass
+class NearlyOver(Limits):
+    """Limits of a life in which evaluations that are a multiple of four are too long."""
+
+    def may_start(self, evaluation):
+        return evaluation.id % 4 > 0
+
+
+def test_a_long_evaluation_that_no_longer_fits_keeps_no_shorter_one_from_starting():
+    search = search_with()
+    search.ask(8)
+    loop, recorder = driver(NearlyOver(8), search=search, executor=simulated(2))
+    assert not loop.run()
+    assert {result.id for result in recorder.results} == {1, 2, 3, 5, 6, 7}
+    assert sorted(search.pending) == [0, 4], "they begin the next life"
+    assert not recorder.told, "nothing is proposed in their place where there are enough"
+
+
+def test_proposals_that_no_longer_fit_do_not_pile_up_at_the_end_of_a_life():
+    class Over(NearlyOver):
+        def may_start(self, evaluation):
+            return evaluation.id < 6
+
+    loop, recorder = driver(Over(1000), executor=simulated(3), ahead=2)
+    assert not loop.run()
+    assert {result.id for result in recorder.results} == set(range(6))
+    assert len(recorder.told) <= 6 + 3 + 2
 
 
 def test_changes_are_told_as_they_come():

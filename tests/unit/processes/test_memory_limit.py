@@ -1,9 +1,13 @@
 """A process whose memory passes a limit ends a session of the search in order."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from agebo_hpc.execution.limits import Limits
+from agebo_hpc.execution.mpi.rank_info import RankInfo
+from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.processes import memory
 from agebo_hpc.processes.memory import node_memory, own_memory
 from agebo_hpc.processes.memory_limit import MemoryLimit
@@ -25,7 +29,7 @@ def test_a_limit_that_is_given_counts_for_each_process():
 
 
 def test_without_a_limit_a_process_has_its_share_of_the_node():
-    memory_limit = MemoryLimit(None, processes=4, node_bytes=40 * GIB)
+    memory_limit = MemoryLimit(None, {1: 10 * GIB})
     memory_limit.observe(1, "Rank 1", GIB)
     memory_limit.observe(1, "Rank 1", 8 * GIB)
     assert memory_limit.reason == ""
@@ -33,8 +37,23 @@ def test_without_a_limit_a_process_has_its_share_of_the_node():
     assert memory_limit.reason
 
 
+def test_each_process_has_its_share_of_its_own_node():
+    infos = (("small", 8), ("small", 8), ("large", 64), ("large", 64), ("large", 64))
+    found = tuple(RankInfo(node, frozenset(), 1, "", memory=gib * GIB) for node, gib in infos)
+    shares = SimpleNamespace(rank_infos=found)
+    limits = MemoryLimit(None, World.memory_shares.fget(shares))
+    for rank in range(1, 5):
+        limits.observe(rank, f"Rank {rank}", GIB)
+    limits.observe(2, "Rank 2", 17 * GIB)
+    assert limits.reason == "", "0.8 of a third of 64 GiB"
+    limits.observe(1, "Rank 1", int(6.3 * GIB))
+    assert limits.reason == "", "0.8 of 8 GiB, for the manager has no share"
+    limits.observe(1, "Rank 1", int(6.5 * GIB))
+    assert limits.reason.startswith("Rank 1")
+
+
 def test_on_a_small_node_only_growth_counts():
-    memory_limit = MemoryLimit(None, processes=8, node_bytes=4 * GIB)
+    memory_limit = MemoryLimit(None, {1: GIB / 2})
     memory_limit.observe(1, "Rank 1", GIB)
     memory_limit.observe(1, "Rank 1", 2 * GIB)
     assert memory_limit.reason == ""

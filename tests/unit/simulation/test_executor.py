@@ -118,7 +118,7 @@ def test_a_stop_order_ends_one_at_the_end_of_the_epoch_in_which_it_arrives():
     runs.stop(0)
     results = drain(runs)
     assert [(r.id, r.status, r.objective) for r in results] == [
-        (0, Status.STOPPED, 0.75),
+        (0, Status.STOPPED, -0.25),
         (1, Status.DONE, 1.0),
     ]
     assert results[0].ended == pytest.approx(1020.5)
