@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from agebo_hpc.processes.memory import node_memory
 
@@ -37,7 +38,7 @@ class MemoryLimit:
     """
 
     def __init__(
-        self, limit: float | None, shares: Mapping[Hashable, float] = MappingProxyType({})
+        self, limit: float | None, shares: Mapping[Any, float] = MappingProxyType({})
     ) -> None:
         self.reason = ""
         self._limit = None if limit is None else limit * 2**30
