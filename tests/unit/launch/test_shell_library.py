@@ -303,6 +303,15 @@ def test_each_job_has_a_run_directory_of_its_own(tmp_path, env, run):
     assert done.stdout.splitlines()[-1] == f"run {tmp_path / run}", done
 
 
+@pytest.mark.parametrize(("wish", "number"), [("1", 1), ("0", 0), ("", 0)])
+def test_a_job_asks_its_search_for_a_line_for_each_rank(slurm, tmp_path, wish, number):
+    code = 'agebo_layout >&2; agebo_search_words d.h5; echo "${agebo_search[*]}"'
+    done = bash(code, tmp_path, **slurm, AGEBO_SHOW_RANKS=wish)
+    assert done.stdout.split().count("--show-ranks") == number, done
+    resumed = bash(code.replace(" d.h5", ""), tmp_path, **slurm, AGEBO_SHOW_RANKS=wish)
+    assert resumed.stdout.split().count("--show-ranks") == number, resumed
+
+
 @pytest.mark.parametrize(
     ("words", "seed"),
     [("d.h5", "3"), ("d.h5 --seed 40", "43"), ("--seed=7 d.h5", "10"), ("d.h5 --seed 08", "11")],

@@ -10,6 +10,7 @@ import click
 import click.testing
 import pytest
 
+from agebo_hpc import AgEBOClassifier, AgEBORegressor
 from agebo_hpc.cli.main import COMMANDS, cli
 from agebo_hpc.cli.search import resume, search
 from agebo_hpc.errors import AgeboError, UsageError
@@ -184,3 +185,13 @@ def test_the_help_loads_no_library_that_trains():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    "estimator", [AgEBOClassifier(), AgEBORegressor()], ids=["class", "number"]
+)
+def test_an_estimator_searches_as_the_command_line_does_where_nothing_is_said(estimator):
+    usual = estimator.get_params()
+    for name in ("preset", "method", "data_parallel", "processes"):
+        assert usual[name] == OPTIONS[name].default
+    assert usual["epochs"] == Recipe().epochs

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from agebo_hpc.__main__ import run
 from agebo_hpc.errors import ConfigurationError, LaunchError
 from agebo_hpc.execution.mpi.group_report import overlap_lines, rank_lines, span
 from agebo_hpc.execution.mpi.preflight import check_shared_memory, shared_memory_problem
@@ -59,6 +60,21 @@ def test_shared_memory_is_looked_at_where_open_mpi_will_use_it(tmp_path):
     with pytest.raises(LaunchError, match=f"{tmp_path}.* 1000000000 ranks need"):
         check_shared_memory({**mine, "OMPI_COMM_WORLD_LOCAL_SIZE": "1000000000"})
     check_shared_memory({"OMPI_MCA_btl_sm_backing_directory": str(tmp_path / "none")})
+
+
+def test_any_rank_that_would_die_says_so_itself_and_ends_with_the_code(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("OMPI_MCA_btl_sm_backing_directory", str(tmp_path))
+    monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "1000000000")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "1")
+    # Asking MPI who is first would be to start it.
+    monkeypatch.setattr("agebo_hpc.__main__.is_first", lambda arguments: False)
+    words = ["--executor", "mpi", "--simulate", "lognormal", "--out", str(tmp_path / "run")]
+    assert run(["search", *words]) == 71
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and "1000000000 ranks need" in said
+    assert said.count("\n") == 1 and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
