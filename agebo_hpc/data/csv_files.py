@@ -60,6 +60,12 @@ def csv_layout(path: Path) -> CsvLayout:
     names = header[0] if header else []
     if not any(name.strip() for name in names):
         raise DataError(f"{path} has no header in its first line; begin it with column names.")
+    if strange := next((name for name in names if "\0" in name), None):
+        # Arrow loses rows behind such a header.
+        raise DataError(
+            f"{path} has a zero byte in its header, in {strange[:60]!r}: it may be UTF-16, which "
+            f"iconv -f utf-16 -t utf-8 converts; else take the byte out."
+        )
     twice = {name: n for name, n in Counter(name for name in names if name).items() if n > 1}
     if twice:
         raise DataError(duplicates(twice, str(path)))

@@ -91,9 +91,9 @@ def _parquet(raw: IO[bytes], out: Path, types: Mapping[str, Any]) -> Iterator[Wr
     def write(frame: pd.DataFrame) -> None:
         nonlocal writer
         as_text = [name for name in types if types[name] is None]
-        frame = frame.assign(
-            **{name: frame[name].map(str, na_action="ignore").astype(object) for name in as_text}
-        )
+        frame = frame.copy(deep=False)
+        for name in as_text:
+            frame[name] = frame[name].map(str, na_action="ignore").astype(object)
         if writer is None:
             others = [name for name in frame.columns if name not in types]
             found = pyarrow.Schema.from_pandas(frame[others], preserve_index=False)

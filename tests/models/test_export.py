@@ -212,7 +212,7 @@ def odd():
     readings = {c: NUMBER if n % 2 else TEXT for n, c in enumerate(COLUMNS)}
     coding = fit_target(frame["target"], "classification")
     readings["all levels"] = TEXT
-    fitted, _ = fit_crossfitted(frame, coding, readings)
+    fitted = replace(fit_crossfitted(frame, coding, readings)[0], codes=())
     assert len(fitted.encoders) == len(COLUMNS) + 1
     graph = ArchitectureSpace(num_nodes=1).decode((3, 1), len(fitted.feature_names), 3)
     network = keras_model(graph, initial_parameters(graph, rng), "classification")
@@ -275,6 +275,7 @@ def test_an_exported_model_knows_levels_in_the_ways_that_programs_write_them(
     reading = replace(LEVEL, missing=("unknown",))
     coding = fit_target(frame["target"], "classification")
     fitted, _ = fit_crossfitted(frame, coding, dict.fromkeys(WAYS, reading), one_hot_levels)
+    fitted = replace(fitted, codes=())
     graph = ArchitectureSpace(num_nodes=1).decode((3, 1), len(fitted.feature_names), 3)
     network = keras_model(graph, initial_parameters(graph, rng), "classification")
     description = replace(

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from decimal import Decimal
 
@@ -20,6 +20,7 @@ from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.prediction import predict_file
 from agebo_hpc.models.table_chunks import open_table
+from agebo_hpc.models.table_writer import new_table
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.training.network import initial_parameters, keras_model
 
@@ -45,7 +46,8 @@ def make_model(target):
     """Return an untrained model fitted to the table's columns; what it says does not matter."""
     frame = make_table(400).drop(columns=["id", *(t for t in TARGETS if t != target)])
     task = "classification" if target == "stars" else "regression"
-    fitted = Preprocessing.fit(frame, target, task=task, categorical=["code"])
+    # Its network takes the features alone.
+    fitted = replace(Preprocessing.fit(frame, target, task=task, categorical=["code"]), codes=())
     labels = list(fitted.target.labels) if task == "classification" else None
     graph = ArchitectureSpace(num_nodes=1).decode(
         (3, 1), len(fitted.feature_names), len(labels) if labels else 1
@@ -340,6 +342,20 @@ def exact_parquet(path, rows=1500):
     return plain, list(odd)
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["self", "frame", "a\nb", "index", "", "None", "\x1b[31m"])
+def test_a_kept_column_may_have_any_name(tmp_path, name, ending):
+    out = tmp_path / f"out.{ending}"
+    with new_table(out, {name: None}) as write:
+        for start in (0, 2):
+            cells = pd.Series(["NA", f"{start:03}"], dtype=object)
+            write(pd.DataFrame({name: cells, "prediction": [1.5, 2.5]}))
+    read = {"csv": lambda p: pd.read_csv(p, dtype=str, keep_default_na=False)}
+    got = read.get(ending, pd.read_parquet)(out)
+    assert got.iloc[:, 0].tolist() == ["NA", "000", "NA", "002"]
+    assert got.columns[0] == (name or got.columns[0])
+
+
 def test_kept_columns_of_a_parquet_file_keep_their_types(model, tmp_path):
     source, names = exact_parquet(tmp_path / "new.parquet")
     out = tmp_path / "out.parquet"
@@ -363,7 +379,7 @@ def test_kept_columns_of_a_parquet_file_are_written_as_text_without_change(model
 
 def one_column_model():
     frame = pd.DataFrame({"a": [1.0, 2.0, None, 4.0] * 10, "t": [0, 1, 1, 1] * 10})
-    fitted = Preprocessing.fit(frame, "t", task="classification")
+    fitted = replace(Preprocessing.fit(frame, "t", task="classification"), codes=())
     graph = ArchitectureSpace(num_nodes=1).decode((3, 1), len(fitted.feature_names), 2)
     network = keras_model(
         graph, initial_parameters(graph, np.random.default_rng(1)), "classification"
