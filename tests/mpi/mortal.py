@@ -86,7 +86,7 @@ class MortalTensorFlow(TensorFlowTrainer):
 def trained(victim, number=signal.SIGKILL):
     return Problem(
         architecture=ArchitectureSpace(num_nodes=3),
-        recipe=Recipe(epochs=40, warmup_epochs=1),
+        recipe=Recipe(epochs=12, warmup_epochs=1),
         trainer=partial(MortalTensorFlow, victim, number),
     )
 
