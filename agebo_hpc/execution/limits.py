@@ -224,10 +224,7 @@ class Limits:
             self._recent_failures.append(result.traceback)
         elif result.status is not Status.LOST:
             self._recent_failures.clear()
-        if result.status is Status.DONE and self.walltime is not None:
-            self._durations.observe(
-                self._features(result.evaluation), result.ended - result.started
-            )
+        self.note_duration(result)
         if len(self._recent_failures) >= CONSECUTIVE_FAILURES:
             causes = [_cause(traceback) for traceback in self._recent_failures]
             most_frequent, count = Counter(causes).most_common(1)[0]

@@ -45,12 +45,9 @@ class Kind:
 
 
 def _of_fcnet(file: str) -> tuple[str, ...]:
-    import pandas as pd
+    from agebo_hpc.simulation.fcnet import read_names
 
-    if not Path(file).is_file():
-        raise InputMissingError(f"There is no table {file!r}; check the path in --backing.")
-    read = pd.read_csv if file.endswith(".csv") else pd.read_parquet
-    return tuple(sorted(read(file)["dataset"].astype(str).unique()))
+    return read_names(file)
 
 
 def _of_lcbench(directory: str) -> tuple[str, ...]:

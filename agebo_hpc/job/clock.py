@@ -1,4 +1,4 @@
-"""Durations as batch systems write them."""
+"""Durations as batch systems write them, and what a search keeps free at a job's end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,17 @@ import re
 
 DAYS = re.compile(r"(\d+)-(\d+)(?::(\d+))?(?::(\d+))?")
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+)")
+
+
+MARGIN_SECONDS = 120.0
+"""Kept free at the end of a job: for the last epochs, the history and the ranks to leave."""
+MARGIN_SHARE = 0.1
+"""The margin of a short job is this share of what is left of it."""
+
+
+def without_margin(seconds: float) -> float:
+    """Return how much of a job's seconds a search may use, so that the end finds none to cut."""
+    return seconds - min(MARGIN_SECONDS, MARGIN_SHARE * seconds)
 
 
 def parse_clock(text: str) -> float:

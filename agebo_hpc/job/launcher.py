@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from agebo_hpc.errors import LaunchError
 
+STEP_LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec")
+"""Launchers that may be started several times on a node: what the executor steps needs."""
 # Nearest launcher first: mpirun inside a Slurm job knows better than Slurm.
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")
 LOCAL_SIZES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PMI_LOCAL_SIZE")

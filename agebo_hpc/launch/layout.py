@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.job.clock import without_margin
+from agebo_hpc.job.launcher import STEP_LAUNCHERS
 from agebo_hpc.job.nodes import share_of_node
-from agebo_hpc.launch.site import STEP_LAUNCHERS, Site
+from agebo_hpc.launch.site import Site
 
 RANK_GIB = 0.7
 """Resident memory of a trainer rank: TensorFlow, the network, a shard's work space."""
@@ -14,9 +16,6 @@ RECORD_KIB = 16.0
 """Journal and history of one evaluation of 20 epochs."""
 BUSY_SHARE = 0.94
 """Of the slots' time that evaluations get; the paper's."""
-MARGIN_SECONDS = 120.0
-"""Kept free at the end of a job, as by the search itself; a short job: MARGIN_SHARE of it."""
-MARGIN_SHARE = 0.1
 START_SECONDS = 60.0
 MODEL_MIB = 5.0
 
@@ -154,8 +153,7 @@ def layout_lines(
         f"{sizes.count(size)} of {size}" for size in sorted(set(sizes), reverse=True)
     )
     core_words = f"{layout.slots} x {layout.threads} of {layout.cores} cores used"
-    margin = min(MARGIN_SECONDS, MARGIN_SHARE * seconds)
-    usable = max(0.0, seconds - margin - START_SECONDS)
+    usable = max(0.0, without_margin(seconds) - START_SECONDS)
     count = int(usable * layout.trainers * BUSY_SHARE / (60 * evaluation_minutes))
     per_node = layout.slots + (1 if layout.has_extra_manager else 0)
     memory = per_node * RANK_GIB + (data_bytes or 0) / 2**30

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import ConfigurationError, InputMissingError
+from agebo_hpc.job.launcher import STEP_LAUNCHERS
 from agebo_hpc.text import one_line
 
 SCHEDULERS = ("slurm", "pbs", "cobalt", "none")
-LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec", "aprun")
+LAUNCHERS = (*STEP_LAUNCHERS, "aprun")
 EXACT_LAUNCHERS = ("mpirun", "srun", "hydra")
 """Launchers that can place one rank more on the first node: the manager."""
-STEP_LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec")
-"""Launchers that may be started several times on a node: what the executor steps needs."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 DIRECTORY = Path(__file__).parent / "sites"

@@ -13,14 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from agebo_hpc.job.clock import parse_clock
+from agebo_hpc.job.clock import parse_clock, without_margin
 from agebo_hpc.job.commands import Ask, ask_scheduler, pbs_program
 from agebo_hpc.job.pbs import pbs_job
-
-MARGIN_SECONDS = 120.0
-"""Kept free at the end of a job: for the last epochs, the history and the ranks to leave."""
-MARGIN_SHARE = 0.1
-"""The margin of a short job is this share of what is left of it."""
 
 UNLIMITED = ("UNLIMITED", "NOT_SET", "N/A")
 """What Slurm says in place of a duration of a job that has no limit."""
@@ -49,8 +44,7 @@ class Deadline:
 
 def seconds_left(deadline: Deadline, now: float) -> float:
     """Return the seconds until a search has to end so that the job's end finds nothing to cut."""
-    left = max(0.0, deadline.end - now)
-    return left - min(MARGIN_SECONDS, MARGIN_SHARE * left)
+    return without_margin(max(0.0, deadline.end - now))
 
 
 def job_deadline(

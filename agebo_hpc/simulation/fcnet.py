@@ -23,6 +23,8 @@ from agebo_hpc.simulation.sleeping import sleeping
 from agebo_hpc.space.configuration import Configuration, Evaluation
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from agebo_hpc.space.problem import Problem
 
 UNITS = (16, 32, 64, 128, 256, 512)
@@ -132,14 +134,34 @@ def row_key(configuration: Configuration) -> tuple[Hashable, ...]:
     return (*layers, batch_size, learning_rate, *(values[name] for name in names))
 
 
-@lru_cache(maxsize=4)
-def _read_table(file: str, dataset: str) -> dict[tuple[Hashable, ...], tuple[float, ...]]:
-    """Return errors, times and size of each configuration of one data set."""
+def read_names(file: str) -> tuple[str, ...]:
+    """Return the data sets of a table, in order.
+
+    Raises
+    ------
+    InputMissingError
+        If the table is not there.
+    DataError
+        If it names no data sets.
+    """
+    frame = _frame(file)
+    if "dataset" not in frame:
+        raise DataError(f"{file} has no column dataset; it is not an FCNet table.")
+    return tuple(sorted(frame["dataset"].astype(str).unique()))
+
+
+def _frame(file: str) -> pd.DataFrame:
     import pandas as pd
 
     if not Path(file).is_file():
-        raise InputMissingError(f"There is no table {file!r}; check the path in --simulate.")
-    frame = pd.read_csv(file) if file.endswith(".csv") else pd.read_parquet(file)
+        raise InputMissingError(f"There is no table {file!r}; check its path.")
+    return pd.read_csv(file) if file.endswith(".csv") else pd.read_parquet(file)
+
+
+@lru_cache(maxsize=4)
+def _read_table(file: str, dataset: str) -> dict[tuple[Hashable, ...], tuple[float, ...]]:
+    """Return errors, times and size of each configuration of one data set."""
+    frame = _frame(file)
     missing = [
         name for name in ("dataset", *COLUMNS, *MEASURED, "model_size") if name not in frame
     ]

@@ -13,12 +13,11 @@ from functools import cached_property
 from itertools import accumulate
 
 from agebo_hpc.errors import LaunchError
-from agebo_hpc.job.launcher import without_launcher
+from agebo_hpc.job.launcher import STEP_LAUNCHERS, without_launcher
 from agebo_hpc.job.nodes import SLOTS_VARIABLE, expand_variable, job_nodes, share_of_node
 from agebo_hpc.processes.own_program import own_environment
 
 LAUNCHER_VARIABLE = "AGEBO_LAUNCHER"
-LAUNCHERS = ("mpirun", "srun", "hydra", "mpiexec")
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "AGEBO_BIND", "AGEBO_GPUS_PER_NODE")
 """Variables that Open MPI takes along to other nodes."""
 SESSION_BASE = "PRTE_MCA_prte_local_tmpdir_base"
@@ -59,7 +58,7 @@ class StepSite:
     nodes
         Nodes of the job, the manager's first.
     launcher
-        One of LAUNCHERS.
+        One of STEP_LAUNCHERS.
     """
 
     nodes: tuple[StepNode, ...]
@@ -109,15 +108,16 @@ def find_site(
     """
     environ = os.environ if environ is None else environ
     launcher = environ.get(LAUNCHER_VARIABLE) or "mpirun"
-    if launcher not in LAUNCHERS:
+    if launcher not in STEP_LAUNCHERS:
         raise LaunchError(
-            f"{LAUNCHER_VARIABLE} is {launcher}; the executor steps knows {', '.join(LAUNCHERS)}."
+            f"{LAUNCHER_VARIABLE} is {launcher}; the executor steps knows "
+            f"{', '.join(STEP_LAUNCHERS)}."
         )
     program = "mpiexec" if launcher == "hydra" else launcher
     if shutil.which(program, path=environ.get("PATH")) is None:
         raise LaunchError(
             f"There is no {program} on PATH to start job steps with. Load the MPI module, set "
-            f"{LAUNCHER_VARIABLE} to one of {', '.join(LAUNCHERS)}, or use --executor serial."
+            f"{LAUNCHER_VARIABLE} to one of {', '.join(STEP_LAUNCHERS)}, or use --executor serial."
         )
     nodes = job_nodes(environ)
     asked = expand_variable(SLOTS_VARIABLE, len(nodes), environ) or (None,) * len(nodes)

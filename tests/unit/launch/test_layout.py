@@ -1,9 +1,14 @@
 """The arithmetic of a job."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import agebo_hpc
 from agebo_hpc.errors import UsageError
-from agebo_hpc.launch.layout import MARGIN_SECONDS, MARGIN_SHARE, layout_lines, make_layout
+from agebo_hpc.job.clock import MARGIN_SECONDS, MARGIN_SHARE
+from agebo_hpc.launch.layout import layout_lines, make_layout
 from agebo_hpc.launch.site import load_site, site_of
 from agebo_hpc.run.deadline import Deadline, seconds_left
 
@@ -97,3 +102,13 @@ def test_too_little_memory_is_said():
     lines = layout_lines(layout, 3600, 10, memory_gib=4, data_bytes=2**31)
     assert any(line.startswith("warning") and "memory" in line for line in lines)
     assert any("data 2.00, once" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "name", ["MARGIN_SECONDS", "MARGIN_SHARE", "DEFAULT_SLOTS", "STEP_LAUNCHERS", "LAUNCHERS"]
+)
+def test_what_launching_knows_is_said_in_one_place(name):
+    package = Path(agebo_hpc.__file__).parent
+    files = [*package.rglob("*.py"), *package.rglob("*.sh")]
+    said = [path.name for path in files if re.search(rf"^\s*{name} *=", path.read_text(), re.M)]
+    assert len(said) == 1, said
