@@ -73,6 +73,18 @@ def _shape(problem: Problem) -> dict[str, Any] | None:
     return tell_shape(*network_shape(open_dataset(problem.data), problem.architecture))
 
 
+def _first(problem: Problem) -> list[list[int]]:
+    """Return the architectures that a search begins with, those of equal networks once."""
+    decode = network_decoder(problem)
+    if decode is None:
+        return [list(architecture) for architecture in problem.first]
+    different: dict[str, list[int]] = {}
+    for architecture in problem.first:
+        text = json.dumps(decode(architecture).to_dict())
+        different.setdefault(text, list(architecture))
+    return list(different.values())
+
+
 def proposed_architectures(
     request: SearchRequest, problem: Problem, speed: float
 ) -> ArchitectureSpace:
@@ -180,7 +192,7 @@ def run_configuration(
             "architecture": json.loads(problem.architecture.to_json()),
             "hyperparameters": space.to_dict(),
             "recipe": asdict(problem.recipe),
-            "first": None if problem.first is None else list(problem.first),
+            "first": _first(problem) or None,
             "shape": _shape(problem),
         },
         "machine": {"products_per_second": speed or None},

@@ -93,13 +93,13 @@ class Manager:
             config, self._changes = changed_configuration(session.run.config, config)
         self._config = config
         self._ahead = config["search"]["ahead"]
-        first = self._config["problem"].get("first")
+        first = self._config["problem"].get("first", ())
         self._search = make_search(
             session.request.method,
             architectures,
             space,
             settings,
-            affordable_first(architectures, None if first is None else tuple(first)),
+            affordable_first(architectures, tuple(map(tuple, first))),
         )
 
     @staticmethod

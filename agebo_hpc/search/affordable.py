@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -99,8 +99,10 @@ def affordable(
     return found
 
 
-def affordable_first(space: ArchitectureSpace, first: Architecture | None) -> Architecture | None:
-    """Return the architecture that a search begins with; none if it is beyond a bound."""
-    if first is None or not isinstance(space, AffordableArchitectures):
-        return first
-    return None if space.excess(first) else first
+def affordable_first(
+    space: ArchitectureSpace, first: Sequence[Architecture]
+) -> tuple[Architecture, ...]:
+    """Return the architectures that a search begins with, without those beyond a bound."""
+    if not isinstance(space, AffordableArchitectures):
+        return tuple(first)
+    return tuple(architecture for architecture in first if not space.excess(architecture))

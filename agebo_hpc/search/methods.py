@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
@@ -108,7 +108,7 @@ def make_search(
     architectures: ArchitectureSpace,
     hyperparameters: HyperparameterSpace,
     settings: SearchSettings,
-    first: Architecture | None = None,
+    first: Sequence[Architecture] = (),
 ) -> Search:
     """Return a new search.
 
@@ -121,8 +121,8 @@ def make_search(
     settings
         What the method needs besides.
     first
-        Architecture that the search begins with, see `agebo_hpc.search.first`; not of random
-        search, which is to be compared with. None: all begin at random.
+        Architectures that the search begins with, see `agebo_hpc.search.first`; not of random
+        search, which is to be compared with. Empty: all begin at random.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def make_search(
     if method not in METHODS:
         raise UsageError(f"--method is {method}; choose among {', '.join(METHODS)}.")
     proposer = METHODS[method](architectures, hyperparameters, settings)
-    if first is None or method == "random":
+    if not first or method == "random":
         return Search(proposer)
     defaults = DefaultHyperparameters(hyperparameters)
     given = settings.seed, settings.population_size

@@ -49,8 +49,8 @@ class Problem:
         Called once on each trainer rank as ``trainer(problem, slot)``, where ``slot`` is an
         `agebo_hpc.Slot`; returns the `agebo_hpc.Trainer`. None: the TensorFlow trainer.
     first
-        Architecture of the first evaluation, which has the default hyperparameters; those after
-        it begin near it. None: all begin at random.
+        Architectures of the first evaluations, which have the default hyperparameters; those
+        after them begin near the best. Empty: all begin at random.
     by_rows
         Whether epochs and batch sizes follow from the rows of the data set, see
         `agebo_hpc.space.by_rows`, and those given here are for some 40,000.
@@ -62,12 +62,11 @@ class Problem:
     recipe: Recipe = field(default_factory=Recipe)
     objective: str = "last"
     trainer: Callable[..., Any] | None = None
-    first: Architecture | None = None
+    first: tuple[Architecture, ...] = ()
     by_rows: bool = False
 
     def __post_init__(self) -> None:
-        if self.first is not None:
-            object.__setattr__(self, "first", self.architecture.validate(self.first))
+        object.__setattr__(self, "first", tuple(map(self.architecture.validate, self.first)))
         if self.objective not in OBJECTIVES:
             raise ConfigurationError(
                 f"objective is {self.objective!r}; choose among {', '.join(OBJECTIVES)}."
@@ -221,7 +220,11 @@ def tabular() -> Problem:
         architecture=space,
         hyperparameters=tabular_hyperparameters(),
         recipe=Recipe(epochs=24, schedule="cosine"),
-        first=space.of_layers([(256, "relu")] * 3, **columns),
+        # Numbers of hundreds of values as levels: the best or the worst, by the data.
+        first=tuple(
+            space.of_layers([(256, "relu")] * 3, **{**columns, "repeated": most})
+            for most in (64, 1024)
+        ),
         by_rows=True,
     )
 

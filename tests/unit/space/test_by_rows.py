@@ -36,4 +36,4 @@ def test_a_regression_has_no_labels_to_smooth():
 def test_problems_of_the_papers_are_as_they_are():
     problem = Problem()
     assert problem.for_data(10**6, "regression") is problem
-    assert problem.first is None
+    assert problem.first == ()
