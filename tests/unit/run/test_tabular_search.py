@@ -27,7 +27,8 @@ def request_of(data, place, **more):
 def test_a_search_begins_with_those_by_hand_that_differ_on_the_data(tmp_path, columns, number):
     request = request_of(data_of(tmp_path, **columns), tmp_path)
     problem = request.load_problem()
-    told = run_configuration(request, problem, problem.hyperparameters, 1, 1e11)
+    settings = request.search_settings(num_initial=5)
+    told = run_configuration(request, problem, problem.hyperparameters, settings, 1, 1e11)
     assert told["problem"]["first"] == [list(a) for a in preset("tabular").first[:number]]
     assert told["machine"] == {"products_per_second": 1e11}
     # 504 training rows of 1,200.
