@@ -114,7 +114,8 @@ def features(ops: Operations, preprocessing: Preprocessing, columns: dict[str, A
 
 def _codes(ops: Operations, encoder: Encoder, code: CodeColumn, x: Any) -> Any:
     if isinstance(encoder, OneHotEncoder | TargetMeanEncoder):
-        return ops.lookup(x, _keys(encoder), code.table[:, None].astype(np.float32), code.column)
+        keys, rows = _texts(encoder)
+        return ops.lookup(x, keys, code.table[rows, None].astype(np.float32), code.column)
     # What is too large to be a number is missing.
     present = ops.where(ops.is_number(x, LARGEST), x, float("nan"))
     return ops.codes_of_numbers(present, Values.of(code.values), code.missing)
@@ -133,16 +134,23 @@ def _level_table(
     encoder: OneHotEncoder | TargetMeanEncoder,
 ) -> tuple[list[str], NDArray[np.float32]]:
     """Return the levels as text and the features of each, and of an unseen one, in a table."""
-    keys = _keys(encoder)
+    keys, rows = _texts(encoder)
     if isinstance(encoder, OneHotEncoder):
-        table = np.eye(len(keys) + 1, len(keys), dtype=np.float32)
+        number = len(encoder.levels)
+        table = np.eye(number + 1, number, dtype=np.float32)
     else:
         means = np.array([*encoder.means, encoder.default])
         scaled = (means - np.array(encoder.center)) / np.array(encoder.scale)
         table = np.clip(scaled, -CLIP, CLIP).astype(np.float32)
+    return keys, table[rows]
+
+
+def _texts(encoder: OneHotEncoder | TargetMeanEncoder) -> tuple[list[str], list[int]]:
+    """Return all texts of the levels, and the row of each and of an unseen one in a table."""
+    missing = missing_text(encoder)
+    keys = [missing if level is None else level for level in encoder.levels]
     others = _other_texts(encoder, set(keys))
-    rows = [*range(len(keys)), *others.values(), len(keys)]
-    return [*keys, *others], table[rows]
+    return [*keys, *others], [*range(len(keys)), *others.values(), len(keys)]
 
 
 def _other_texts(encoder: OneHotEncoder | TargetMeanEncoder, keys: set[str]) -> dict[str, int]:
@@ -168,11 +176,6 @@ def _ways_to_write(level: str) -> tuple[str, ...]:
     if _DAY.fullmatch(level):
         return f"{level} 00:00:00", f"{level}T00:00:00"
     return ()
-
-
-def _keys(encoder: OneHotEncoder | TargetMeanEncoder) -> list[str]:
-    missing = missing_text(encoder)
-    return [missing if level is None else level for level in encoder.levels]
 
 
 def _date_parts(ops: Operations, seconds: Any) -> dict[str, Any]:

@@ -10,12 +10,14 @@ import onnx
 import pandas as pd
 import pytest
 
+from agebo_hpc.data.codes import CodeColumn
+from agebo_hpc.data.encoders import OneHotEncoder
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.preprocessing import Preprocessing, fit_crossfitted, fit_target
 from agebo_hpc.data.reading import LEVEL, NUMBER, TEXT
 from agebo_hpc.data.values import as_levels
 from agebo_hpc.errors import ConfigurationError, UsageError
-from agebo_hpc.models import export
+from agebo_hpc.models import export, portable
 from agebo_hpc.models.bundle import Model, load_model, save_model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.description import ModelDescription
@@ -291,6 +293,26 @@ def test_an_exported_model_knows_levels_in_the_ways_that_programs_write_them(
     expected = model.predict(others).drop(columns="prediction")
     np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=1e-5)
     assert len(expected.drop_duplicates()) >= 4
+
+
+class Tables:
+    """Operations that look nothing up, and return what is known of each text."""
+
+    def lookup(self, x, keys, table, name):
+        assert len(set(keys)) == len(keys) == len(table) - 1
+        return dict(zip([*keys, "any other"], table.tolist(), strict=True))
+
+
+def test_codes_know_a_level_by_the_same_texts_as_features_do():
+    levels = ("2013-01-31", "3", "True", None)
+    encoder = OneHotEncoder("a", levels, replace(LEVEL, missing=("unknown",)))
+    code = CodeColumn("a", size=5)
+    known = portable._codes(Tables(), encoder, code, None)
+    features = Tables().lookup(None, *portable._level_table(encoder), "a")
+    assert known.keys() == features.keys()
+    for text in ("TRUE", "3.0", "2013-01-31T00:00:00", "NA", "unknown", ""):
+        assert features[text][int(known[text][0]) - 1] == 1
+    assert known["any other"] == [0] and sum(features["any other"]) == 0
 
 
 @pytest.mark.parametrize(
