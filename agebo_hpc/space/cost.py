@@ -94,7 +94,7 @@ def tell_shape(
     numbers: Sequence[int],
     codes: Sequence[CodeInput] = (),
 ) -> dict[str, Any]:
-    """Say as plain data what of a data set decides what networks cost; `told_decoder` reads it."""
+    """Return as plain data what the cost of networks depends on; `told_decoder` reads it."""
     return {
         "widths": list(widths),
         "num_outputs": num_outputs,
