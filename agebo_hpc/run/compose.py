@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agebo_hpc.errors import (
     EXIT_COMPLETE,
@@ -16,7 +15,8 @@ from agebo_hpc.errors import (
     RankDiedError,
     UsageError,
 )
-from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, ForkServer
+from agebo_hpc.execution.isolated.child_trainer import ChildTrainer
+from agebo_hpc.execution.isolated.fork_server import ForkServer
 from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.mpi.group_report import (
     group_lines,
@@ -35,25 +35,23 @@ from agebo_hpc.execution.mpi.handshake import (
 from agebo_hpc.execution.mpi.protocol import MANAGER
 from agebo_hpc.execution.mpi.world import World, form_groups, join_world
 from agebo_hpc.execution.serial import SerialExecutor
+from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.job.cores import available_cores
 from agebo_hpc.job.launcher import announced_rank, check_alone, launched_by_mpi
 from agebo_hpc.processes.affinity import keep_to_cores
 from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.data_parallel import announce, check_isolation
-from agebo_hpc.run.plain_problem import problem_from_dict, problem_to_dict
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.run.resumption import check_problem
 from agebo_hpc.run.session import Session
+from agebo_hpc.run.trainers import make_trainer, trainer_spec
 from agebo_hpc.run.trust import check_owner
-from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
-from agebo_hpc.simulation.sleeping import SleepingTrainer
+from agebo_hpc.simulation.registry import parse_simulation
 from agebo_hpc.storage.run_directory import check_free
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import load_tensorflow, uncollected
-from agebo_hpc.training.tensorflow_trainer import TensorFlowTrainer
-from agebo_hpc.training.time_limit import TimeLimited
 from agebo_hpc.training.trainer import Slot, Trainer
-from agebo_hpc.training.ways import Way, choose_way, here
+from agebo_hpc.training.ways import Way, choose_way, has_horovod, here
 
 if TYPE_CHECKING:
     from agebo_hpc.execution.executor import Executor
@@ -97,8 +95,9 @@ def _run_serial(session: Session, interrupt: Interrupt) -> int:
         choose_way(session.request.data_parallel, here())
     with ExitStack() as stack:
         if session.request.isolation == "child":
-            fork_server = stack.enter_context(closing(ForkServer(session.request)))
-            trainer: Trainer = ChildTrainer(fork_server, slot, session.reporter)
+            fork_server = stack.enter_context(closing(_fork_server(session.request)))
+            spec = trainer_spec(session.request, problem)
+            trainer: Trainer = ChildTrainer(fork_server, slot, spec, session.reporter)
         else:
             trainer = make_trainer(session.request, slot, problem)
         executor = SerialExecutor(trainer, session.request.seed, session.request.max_memory)
@@ -141,8 +140,15 @@ def _run_steps(session: Session, interrupt: Interrupt) -> int:
     site = find_site(request.threads_per_slot)
     # Each step has a short session: what the first process finds is for all of them.
     way = None if request.simulate else choose_way(request.data_parallel, here())
-    told = request if way is None else replace(request, data_parallel=way.name)
-    executor = StepsExecutor(told, problem, site)
+    spec = trainer_spec(request, problem, "mpi" if way is None else way.name)
+    executor = StepsExecutor(
+        spec,
+        site,
+        Path(request.out),
+        request.max_processes,
+        exclusive=request.allocation == "exclusive",
+        show_slots=request.show_ranks,
+    )
     space = session.hyperparameters(problem, executor.max_processes)
     announce(executor, way, problem, space)
     tell(session.reporter, executor.remarks)
@@ -176,7 +182,7 @@ def _run_mpi(session: Session, interrupt: Interrupt) -> int:
     request = session.request
     # MPI does not like to be forked from; the manager trains nothing.
     isolated = request.isolation == "child" and announced_rank() != MANAGER
-    fork_server = ForkServer(request) if isolated else None
+    fork_server = _fork_server(request) if isolated else None
     world = form_groups(join_world(), request.max_processes, request.span_nodes)
     if not world.is_manager:
         return _serve(world, session, fork_server)
@@ -223,7 +229,7 @@ def _begin(world: World, session: Session) -> tuple[Problem, HyperparameterSpace
     except AgeboError as error:
         tell_verdict(world, error)
         raise
-    tell_verdict(world, None, problem_to_dict(problem))
+    tell_verdict(world, None, trainer_spec(session.request, problem))
     with uncollected():
         _load_search(session, problem, space)
     unready = hear_ready(world)
@@ -255,12 +261,12 @@ def _serve(world: World, session: Session, fork_server: ForkServer | None) -> in
                 slot = _prepare(world, request)
             except AgeboError as reason:
                 error = reason
-            refusal, found = hear_verdict(world)
+            refusal, spec = hear_verdict(world)
             if refusal is not None:
                 return EXIT_COMPLETE
             try:
                 if slot is not None:
-                    trainer = _trainer_of(slot, world, session, fork_server, found)
+                    trainer = _trainer_of(slot, world, session, fork_server, spec)
             except AgeboError as reason:
                 error = reason
         tell_ready(world, error)
@@ -286,16 +292,27 @@ def _prepare(world: World, request: SearchRequest) -> Slot:
 
 
 def _trainer_of(
-    slot: Slot, world: World, session: Session, fork_server: ForkServer | None, found: Any
+    slot: Slot,
+    world: World,
+    session: Session,
+    fork_server: ForkServer | None,
+    spec: TrainerSpec,
 ) -> Trainer:
     """Return a trainer rank's trainer for the problem that the manager found."""
     request = session.request
     if request.isolation == "child":
         shared = world.neighbours if request.allocation == "exclusive" else ()
         cores = [world.rank_infos[rank].cores for rank in shared]
-        return ChildTrainer(fork_server or ForkServer(request), slot, session.reporter, cores)
-    problem = None if found is None else problem_from_dict(found)
-    return make_trainer(request, slot, problem, lean=True)
+        server = fork_server or _fork_server(request)
+        return ChildTrainer(server, slot, spec, session.reporter, cores)
+    return spec.make_trainer(slot)
+
+
+def _fork_server(request: SearchRequest) -> ForkServer:
+    """Start the process that children are forked from, before the problem is known."""
+    alone = request.max_processes == 1 or request.processes == (1,)
+    joins = not alone and request.data_parallel != "mpi" and has_horovod()
+    return ForkServer(request.threads_per_slot or 1, with_horovod=joins)
 
 
 RUNNERS = {
@@ -317,41 +334,6 @@ def _manage(
     from agebo_hpc.run.manager import Manager
 
     return Manager(session, *found, executor, num_ranks).run(interrupt)
-
-
-def make_trainer(
-    request: SearchRequest, slot: Slot, problem: Problem | None = None, lean: bool = False
-) -> Trainer:
-    """Return this process's trainer. Local.
-
-    Parameters
-    ----------
-    request
-        Request of the search.
-    slot
-        Slot of this process.
-    problem
-        Loaded where it is needed and not given.
-    lean
-        Whether the process does nothing but train, so that the project's own trainer may load
-        TensorFlow without what only users of Keras need.
-    """
-    if request.simulate is not None:
-        # As the problem's trainer would be, without loading what a problem's spaces need.
-        simulation = parse_simulation(request.simulate)
-        num_epochs = num_epochs_of(simulation) or request.epochs or 1
-        return _limited(SleepingTrainer(simulation, num_epochs), request.eval_timeout)
-    problem = problem or request.load_problem()
-    if problem.trainer is not None:
-        return _limited(problem.trainer(problem, slot), request.eval_timeout)
-    if lean:
-        load_tensorflow(slot.with_group and slot.data_parallel == "horovod")
-    return TensorFlowTrainer(problem, slot, request.eval_timeout)
-
-
-def _limited(trainer: Trainer, seconds: float) -> Trainer:
-    """Give a trainer that knows stop orders alone the time limit of an evaluation, if any."""
-    return TimeLimited(trainer, seconds) if seconds else trainer
 
 
 def _checked_problem(session: Session) -> Problem:

@@ -7,17 +7,18 @@ memory, because a sleeping rank needs no core.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.simulation.simulation import Simulated, Simulation
 from agebo_hpc.space.configuration import Evaluation, Status
-from agebo_hpc.training.trainer import Outcome
+from agebo_hpc.training.time_limit import limited
+from agebo_hpc.training.trainer import Outcome, Slot, StopRule, Trainer
 
 if TYPE_CHECKING:
     from agebo_hpc.space.problem import Problem
-    from agebo_hpc.training.trainer import Slot, StopRule
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,6 @@ def _sleep_until(moment: float) -> None:
 
 def sleeping(problem: Problem, simulation: Simulation) -> Problem:
     """Return a problem's spaces with trainings of one epoch that take as long as simulated."""
-    from agebo_hpc.simulation.sleeping import SleepingTrainer
     from agebo_hpc.space.problem import Recipe
 
     return replace(
@@ -91,3 +91,22 @@ def sleeping(problem: Problem, simulation: Simulation) -> Problem:
         recipe=Recipe(epochs=1, warmup_epochs=0),
         trainer=partial(SleepingTrainer.of, simulation),
     )
+
+
+def make_trainer(arguments: Mapping[str, Any], slot: Slot, eval_timeout: float) -> Trainer:
+    """Return a trainer that sleeps, without loading what a problem's spaces need. Local.
+
+    Parameters
+    ----------
+    arguments
+        ``simulation``: its text; ``epochs``: those of a training where the simulation has none.
+    slot
+        Slot of this process; its cores are not used.
+    eval_timeout
+        Seconds after which an evaluation ends at its epoch's end; 0: never.
+    """
+    from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
+
+    simulation = parse_simulation(arguments["simulation"])
+    epochs = num_epochs_of(simulation) or arguments["epochs"]
+    return limited(SleepingTrainer(simulation, epochs), eval_timeout)

@@ -149,3 +149,27 @@ def _outcome(trained: Any, num_parameters: int) -> Outcome:
         num_parameters=num_parameters,
         checksum=crc32(trained.parameters),
     )
+
+
+def make_trainer(
+    arguments: Mapping[str, Any], slot: Slot, eval_timeout: float
+) -> TensorFlowTrainer:
+    """Return the trainer of a process that does nothing but train. Local.
+
+    It loads TensorFlow without what only users of Keras need.
+
+    Parameters
+    ----------
+    arguments
+        Dictionary that `agebo_hpc.training.plain_problem.problem_to_dict` returned.
+    slot
+        Slot of this process.
+    eval_timeout
+        Seconds after which an evaluation ends at its epoch's end; 0: never.
+    """
+    from agebo_hpc.training.plain_problem import problem_from_dict
+    from agebo_hpc.training.preload import load_tensorflow
+
+    problem = problem_from_dict(arguments)
+    load_tensorflow(slot.with_group and slot.data_parallel == "horovod")
+    return TensorFlowTrainer(problem, slot, eval_timeout)

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from agebo_hpc.training.trainer import Outcome, PreparedTraining, StopRule, Trainer
 
 
+def limited(trainer: Trainer, seconds: float) -> Trainer:
+    """Give a trainer that knows stop orders alone the time limit of an evaluation; 0: none."""
+    return TimeLimited(trainer, seconds) if seconds else trainer
+
+
 @dataclass(frozen=True)
 class TimeLimited:
     """A trainer whose trainings end with the epoch in which their time is over.

@@ -14,10 +14,10 @@ from pathlib import Path
 from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.reporter import ListReporter
-from agebo_hpc.run.compose import make_trainer
 from agebo_hpc.run.manager import Manager
 from agebo_hpc.run.resumption import stored_request
 from agebo_hpc.run.session import Session
+from agebo_hpc.run.trainers import make_trainer
 from agebo_hpc.space.configuration import Result
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
@@ -82,7 +82,7 @@ def run_unbroken(broken: Path, out: Path, simulate: str, num_slots: int) -> list
     session = Session(request, ListReporter())
     space = session.hyperparameters(problem, largest_group=1)
     order = [result.id for result in read_replay(broken).results]
-    executor = ForcedOrder(make_trainer(request, Slot(1)), request.seed, num_slots, order)
+    executor = ForcedOrder(make_trainer(request, Slot(1), problem), request.seed, num_slots, order)
     # It listens to no signals: this may be a thread.
     Manager(session, problem, space, executor, 1 + num_slots).run(Interrupt())
     return read_replay(out).results

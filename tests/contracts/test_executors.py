@@ -10,21 +10,28 @@ import pytest
 from contract_problem import EPOCHS, objective_of
 from executor_contract import SEED, ExecutorContract, GroupExecutorContract
 
-from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, ForkServer
+from agebo_hpc.execution.isolated.child_trainer import ChildTrainer
+from agebo_hpc.execution.isolated.fork_server import ForkServer
 from agebo_hpc.execution.mpi.executor import MPIExecutor
 from agebo_hpc.execution.mpi.protocol import Tag
 from agebo_hpc.execution.mpi.worker import serve
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.steps.executor import StepsExecutor
 from agebo_hpc.execution.steps.launch import StepNode, StepSite
+from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.reporter import ListReporter
-from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
 from agebo_hpc.simulation.simulation import Simulated
 from agebo_hpc.simulation.virtual_clock import VirtualClock
+from agebo_hpc.training.own_trainer import arguments_of
 from agebo_hpc.training.trainer import Slot
 
 PROBLEM = f"{contract_problem.__file__}:problem"
+SPEC = TrainerSpec(
+    "agebo_hpc.training.own_trainer:make_trainer",
+    arguments_of(contract_problem.problem, PROBLEM),
+    SEED,
+)
 PAIRS = ((1, 2), (3, 4))
 
 
@@ -84,17 +91,9 @@ class TestIsolated(ExecutorContract):
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def trainer(tmp_path_factory):
-        request = SearchRequest(
-            data=None,
-            out=str(tmp_path_factory.mktemp("isolated") / "run"),
-            problem=PROBLEM,
-            isolation="child",
-            seed=SEED,
-            threads_per_slot=1,
-        )
-        fork_server = ForkServer(request)
-        yield ChildTrainer(fork_server, Slot(1), ListReporter())
+    def trainer():
+        fork_server = ForkServer(threads=1)
+        yield ChildTrainer(fork_server, Slot(1), SPEC, ListReporter())
         fork_server.close()
 
     @pytest.fixture
@@ -112,9 +111,8 @@ class TestSteps(ExecutorContract):
         launcher.write_text('#!/bin/sh\nshift 6\nexec "$@"\n')
         launcher.chmod(0o755)
         monkeypatch.setenv("PATH", os.pathsep.join([str(launcher.parent), os.environ["PATH"]]))
-        request = SearchRequest(data=None, out=str(tmp_path / "run"), problem=PROBLEM, seed=SEED)
         site = StepSite((StepNode("node", 1, 1),), "mpiexec")
-        runs = StepsExecutor(request, contract_problem.problem, site)
+        runs = StepsExecutor(SPEC, site, tmp_path / "run", max_processes=8)
         yield runs
         runs.close()
         assert not (tmp_path / "run" / "steps").exists()

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from agebo_hpc.execution.steps.files import Order, StepFiles
-from agebo_hpc.run.plain_problem import problem_to_dict
 from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.run.trainers import trainer_spec
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.storage.reader import read_history, read_replay
 
@@ -91,8 +91,7 @@ def test_a_step_loads_nothing_that_only_searches_and_tables_need(
     files.write_order(
         Order(
             evaluation=Evaluation(0, Configuration(architecture, chosen)),
-            request=request.to_dict(),
-            problem=problem_to_dict(problem),
+            spec=trainer_spec(request, problem),
             slots=(1,),
             positions=(0,),
             first_core=0,

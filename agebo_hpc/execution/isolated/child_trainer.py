@@ -7,28 +7,22 @@ executor this is a trainer like any other.
 from __future__ import annotations
 
 import os
-import pickle
 import select
-import signal
 import socket
-import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from typing import Any
 
-from agebo_hpc.errors import AgeboError, LaunchError
+from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.evaluate import TrainingError
-from agebo_hpc.execution.exit_status import judge_signal
-from agebo_hpc.execution.isolated.server_process import LONGEST_ORDER, End, Order
+from agebo_hpc.execution.isolated.child import Child
+from agebo_hpc.execution.isolated.fork_server import ForkServer
+from agebo_hpc.execution.isolated.server_process import Order
 from agebo_hpc.execution.mpi.inbox import try_receive
 from agebo_hpc.execution.mpi.outbox import Outbox
-from agebo_hpc.job.launcher import without_launcher
-from agebo_hpc.processes.own_program import own_environment, own_program
+from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.reporter import Reporter
-from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.configuration import Evaluation, Status
 from agebo_hpc.training.rendezvous import Meeting, Rendezvous
 from agebo_hpc.training.trainer import Outcome, Slot, StopRule
@@ -36,168 +30,14 @@ from agebo_hpc.training.trainer import Outcome, Slot, StopRule
 LOOK_SECONDS = 0.02
 """Between two looks for stop orders while a child says nothing."""
 
-START_SECONDS = 300.0
-"""How long the fork server may take to load its libraries."""
 
 GRACE_SECONDS = 30.0
 """How much longer than an evaluation's time limit a child may take to see it itself, at most;
 else as long again."""
 
-CLOSE_SECONDS = 30.0
-"""How long the fork server may take to end."""
 
 GIVEN_UP = 61
 """Tag: a member tells the others of an evaluation that its child ended too early."""
-
-
-class ForkServer:
-    """The process that children are forked from. It is started before MPI.
-
-    Parameters
-    ----------
-    request
-        Request of the search.
-    """
-
-    def __init__(self, request: SearchRequest) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            words = own_program("agebo_hpc.execution.isolated.server_process", with_parent=True)
-            try:
-                self._process = subprocess.Popen(
-                    [*words, str(theirs.fileno())],
-                    stdin=subprocess.PIPE,
-                    pass_fds=[theirs.fileno()],
-                    env=own_environment(without_launcher(os.environ)),
-                )
-            except BaseException:
-                self._control.close()
-                raise
-        assert self._process.stdin is not None
-        with self._process.stdin as stdin:
-            pickle.dump({"threads_per_slot": None, **request.to_dict()}, stdin)
-        self.request = request
-
-    def await_start(self) -> None:
-        """Wait until children can be forked.
-
-        Raises
-        ------
-        AgeboError
-            If the process ended before.
-        """
-        self._control.settimeout(START_SECONDS)
-        self._hear()
-        self._control.settimeout(None)
-
-    def fork(self, order: Order) -> Child:
-        """Fork a child that trains."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [pickle.dumps(order)], [theirs.fileno()])
-        number = pickle.loads(self._hear())
-        return Child(number, Connection(ours.detach()), self)
-
-    def end_of_child(self) -> End:
-        """Wait for the end of the child that runs; it ends with this process, if not before."""
-        try:
-            end: End = pickle.loads(self._hear())
-        except AgeboError:
-            end = End(int(signal.SIGKILL), 0)
-        return end
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether children can be forked."""
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        """End the process, and the child that it waits for."""
-        with suppress(OSError):
-            # Heard whoever else has a copy of the descriptor: a process that was forked meanwhile.
-            self._control.shutdown(socket.SHUT_RDWR)
-        self._control.close()
-        try:
-            self._process.wait(CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            # Libraries may hang while they are unloaded; its child dies with it.
-            self._process.kill()
-            self._process.wait()
-
-    def _hear(self) -> bytes:
-        try:
-            data = self._control.recv(LONGEST_ORDER)
-        except TimeoutError:
-            data = b""
-        if not data:
-            self._process.kill()
-            raise AgeboError(
-                "The process that trainings are forked from ended with code "
-                f"{self._process.wait()}. What it printed stands above."
-            )
-        return data
-
-
-class Child:
-    """A child that trains.
-
-    Attributes
-    ----------
-    connection
-        Channel to the child.
-    """
-
-    def __init__(self, number: int, connection: Connection, fork_server: ForkServer) -> None:
-        self.connection = connection
-        self._number = number
-        self._fork_server = fork_server
-        self._end: End | None = None
-
-    def send(self, *message: Any) -> None:
-        """Send a message; it is dropped where the child has ended."""
-        with suppress(OSError):
-            self.connection.send(message)
-
-    def hear(self) -> tuple[str, Any]:
-        """Return the child's next message; wait for it.
-
-        Raises
-        ------
-        TrainingError
-            If the training failed, or the child ended without a word.
-        AgeboError
-            If the child refused for what the user can mend.
-        """
-        try:
-            word, content = self.connection.recv()
-        except (EOFError, OSError):
-            raise self._death() from None
-        if word == "failed":
-            raise TrainingError(*content)
-        if word == "refused":
-            raise content
-        return word, content
-
-    def kill(self) -> None:
-        """End the child at once."""
-        if self._end is None:
-            with suppress(ProcessLookupError):
-                os.kill(self._number, signal.SIGKILL)
-
-    def end(self) -> End:
-        """Wait for the child's end, after its last message."""
-        if self._end is None:
-            self._end = self._fork_server.end_of_child()
-            self.connection.close()
-        return self._end
-
-    def _death(self) -> TrainingError:
-        status = self.end().status
-        if os.WIFSIGNALED(status):
-            found, reason = judge_signal(os.WTERMSIG(status))
-            return TrainingError(found, reason)
-        text = f"The training's process ended with code {os.waitstatus_to_exitcode(status)}."
-        return TrainingError(Status.FAILED, text)
 
 
 class ChildTrainer:
@@ -209,6 +49,8 @@ class ChildTrainer:
         That children are forked from.
     slot
         Slot of this rank.
+    spec
+        How the children make their trainers.
     reporter
         Tells why no child gets ready.
     shared
@@ -225,6 +67,7 @@ class ChildTrainer:
         self,
         fork_server: ForkServer,
         slot: Slot,
+        spec: TrainerSpec,
         reporter: Reporter,
         shared: Sequence[frozenset[int]] = (),
     ) -> None:
@@ -236,8 +79,8 @@ class ChildTrainer:
         self._num_shared = len(shared)
         # A launcher may have bound this rank to its slot: a member has those of others besides.
         self._cores = frozenset(core for cores in shared for core in cores)
-        self._limit = fork_server.request.eval_timeout
-        fork_server.await_start()
+        self._spec = spec
+        fork_server.start(spec)
         try:
             self._fork(None, slot)
         except TrainingError as error:
@@ -255,7 +98,7 @@ class ChildTrainer:
             members = min(evaluation.configuration.num_processes, self._num_shared)
             slot = replace(slot, threads=self._num_shared * slot.threads // members)
         child = self._fork(evaluation, slot)
-        return _ChildTraining(child, evaluation.id, self._limit, self._outboxes)
+        return _ChildTraining(child, evaluation.id, self._spec.eval_timeout, self._outboxes)
 
     def clean(self) -> None:
         """End the child if it still runs: another member could not prepare, or it hangs."""
@@ -267,8 +110,9 @@ class ChildTrainer:
 
     def _fork(self, evaluation: Evaluation | None, slot: Slot) -> Child:
         if not self._fork_server.is_alive:
-            self._fork_server = ForkServer(self._fork_server.request)
-            self._fork_server.await_start()
+            ended = self._fork_server
+            self._fork_server = ForkServer(ended.threads, ended.with_horovod)
+            self._fork_server.start(self._spec)
         cores = self._cores or frozenset(os.sched_getaffinity(0))
         child = self._child = self._fork_server.fork(Order(evaluation, slot, cores))
         child.hear()

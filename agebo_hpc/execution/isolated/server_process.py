@@ -1,11 +1,11 @@
 """The process that trainings in children are forked from; started before MPI.
 
-    fork_server CONTROL
+    server_process CONTROL THREADS [horovod]
 
 It dies with its rank. It has imported TensorFlow and Horovod and run nothing, so a fork is cheap
-and sound. Its rank sends it an `Order` and one end of a channel, over the socket with the number
-CONTROL; the child talks to the rank over that channel, and its end is reported on the control
-socket.
+and sound. Its rank writes a `TrainerSpec` to its standard input. For each child it sends an
+`Order` and one end of a channel, over the socket with the number CONTROL; the child talks to the
+rank over that channel, and its end is reported on the control socket.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from typing import Any
 
 from agebo_hpc.errors import AgeboError
 from agebo_hpc.execution.evaluate import is_echo, status_of
+from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.processes.parent_death import die_with_parent
 from agebo_hpc.space.configuration import Evaluation
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import load_libraries
 from agebo_hpc.training.rendezvous import check_meeting
 from agebo_hpc.training.trainer import Slot
-from agebo_hpc.training.ways import has_horovod
 
 LONGEST_ORDER = 1 << 16
 """Bytes of an order, at most."""
@@ -79,15 +79,19 @@ def main() -> None:
     """Load what trainings need, then fork a child for each order until the rank is gone."""
     for number in (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    request: dict[str, Any] = pickle.load(sys.stdin.buffer)
     # A child belongs to one group in its life, which no launcher changes.
     os.environ["HOROVOD_ELASTIC"] = "0"
-    prepare_environment(request["threads_per_slot"] or 1)
+    prepare_environment(int(sys.argv[2]))
     try:
-        load_libraries(with_horovod=joins_children(request))
+        load_libraries(with_horovod="horovod" in sys.argv[3:])
     except AgeboError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+    try:
+        spec: TrainerSpec = pickle.load(sys.stdin.buffer)
+    except EOFError:
+        # The search does not begin.
+        return
     with socket.socket(fileno=int(sys.argv[1])) as control, suppress(ConnectionError):
         # A rank that is gone before this process is ready, or meanwhile, wants nothing more.
         control.send(b"ready")
@@ -95,13 +99,7 @@ def main() -> None:
             data, channels, _, _ = socket.recv_fds(control, LONGEST_ORDER, 1)
             if not data:
                 return
-            report(control, fork(request, pickle.loads(data), channels[0]))
-
-
-def joins_children(request: Mapping[str, Any]) -> bool:
-    """Tell whether Horovod may have to join children of several ranks, and is there. Local."""
-    alone = request["max_processes"] == 1 or request.get("processes") == (1,)
-    return not alone and request["data_parallel"] != "mpi" and has_horovod()
+            report(control, fork(spec, pickle.loads(data), channels[0]))
 
 
 def report(control: socket.socket, child: int) -> None:
@@ -155,7 +153,7 @@ def _has_ended(child: int) -> bool:
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def fork(request: Mapping[str, Any], order: Order, channel: int) -> int:
+def fork(spec: TrainerSpec, order: Order, channel: int) -> int:
     """Fork a child that trains; return its process number."""
     child = os.fork()
     if child:
@@ -166,17 +164,17 @@ def fork(request: Mapping[str, Any], order: Order, channel: int) -> int:
         die_with_parent()
         os.sched_setaffinity(0, order.cores)
         with Connection(channel) as connection:
-            train(request, order, connection)
+            train(spec, order, connection)
         code = 0
     finally:
         # Nothing of the parent is to be flushed or ended twice.
         os._exit(code)
 
 
-def train(request: Mapping[str, Any], order: Order, connection: Connection) -> None:
+def train(spec: TrainerSpec, order: Order, connection: Connection) -> None:
     """Prepare, report it, wait for the order to run, train, and send the outcome."""
     try:
-        training = prepare(request, order)
+        training = prepare(spec, order)
         connection.send(("prepared", None))
         if training is None:
             return
@@ -194,18 +192,14 @@ def train(request: Mapping[str, Any], order: Order, connection: Connection) -> N
         connection.send(("failed", failure))
 
 
-def prepare(request: Mapping[str, Any], order: Order) -> Any:
+def prepare(spec: TrainerSpec, order: Order) -> Any:
     """Return a training, or None where only a trainer was asked for."""
-    from agebo_hpc.run.compose import make_trainer
-    from agebo_hpc.run.request import SearchRequest
-
-    asked = SearchRequest.from_dict(request)
-    trainer = make_trainer(asked, order.slot)
+    trainer = spec.make_trainer(order.slot)
     if order.evaluation is None:
         if order.slot.with_group and order.slot.data_parallel == "horovod":
             check_meeting()
         return None
-    return trainer.prepare(order.evaluation, asked.seed)
+    return trainer.prepare(order.evaluation, spec.seed)
 
 
 class Rule:

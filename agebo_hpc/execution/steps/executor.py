@@ -36,12 +36,10 @@ from agebo_hpc.execution.steps.launch import (
     step_environment,
     step_words,
 )
+from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.processes.own_program import own_program
 from agebo_hpc.processes.parent_death import with_parent_death
-from agebo_hpc.run.plain_problem import problem_to_dict
-from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.configuration import Evaluation, Result, Status
-from agebo_hpc.space.problem import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -89,29 +87,43 @@ class StepsExecutor(Executor):
 
     Parameters
     ----------
-    request
-        Request of the search; the steps make their trainers from it.
-    problem
-        What the request asks to be searched.
+    spec
+        How the steps make their trainers.
     site
         Hosts, slots and launcher.
+    run
+        Run directory, on a file system that all nodes see; it need not be there yet.
+    max_processes
+        Largest number of slots of a worker group, >= 1.
+    exclusive
+        Whether an evaluation has a whole worker group for itself.
+    show_slots
+        Whether `remarks` describe each slot in a line.
     """
 
     runs_elsewhere = True
 
-    def __init__(self, request: SearchRequest, problem: Problem, site: StepSite) -> None:
-        groups = carve(site.slots(), request.max_processes)
-        self._request = request
-        self._problem = problem_to_dict(problem)
+    def __init__(
+        self,
+        spec: TrainerSpec,
+        site: StepSite,
+        run: Path,
+        max_processes: int,
+        *,
+        exclusive: bool = False,
+        show_slots: bool = False,
+    ) -> None:
+        groups = carve(site.slots(), max_processes)
+        self._spec = spec
         self._site = site
-        self._exclusive = request.allocation == "exclusive"
+        self._exclusive = exclusive
         self._group_of = {slot: group for group in groups for slot in group}
         self._placement = Placement(groups, exclusive=self._exclusive)
         self._env = step_environment(os.environ, site)
         self._scratch = tempfile.TemporaryDirectory(
             prefix="agebo_steps.", ignore_cleanup_errors=True
         )
-        self._path = Path(request.out).resolve() / STEPS_NAME
+        self._path = run.resolve() / STEPS_NAME
         self._waiting: dict[int, _Waiting] = {}
         self._steps: dict[int, _Step] = {}
         self._ready: list[Result] = []
@@ -123,7 +135,7 @@ class StepsExecutor(Executor):
         self.remarks = [
             f"{site_words(site)}, in groups of up to {self.max_processes}",
             *overlap_lines(site),
-            *(slot_lines(site, groups) if request.show_ranks else ()),
+            *(slot_lines(site, groups) if show_slots else ()),
         ]
 
     def num_at_once(self, num_processes: int) -> int:
@@ -223,8 +235,7 @@ class StepsExecutor(Executor):
             threads, first_slot = max(1, len(group) * node.threads // len(block)), group[0]
         order = Order(
             evaluation=waiting.evaluation,
-            request=self._request.to_dict(),
-            problem=self._problem,
+            spec=self._spec,
             slots=block,
             positions=tuple(site.position(slot) for slot in block),
             first_core=site.position(first_slot) * node.threads,
@@ -301,7 +312,7 @@ class StepsExecutor(Executor):
             _end(step.process, signal.SIGTERM)
 
     def _why_overdue(self, step: _Step, now: float) -> str:
-        limit = self._request.eval_timeout
+        limit = self._spec.eval_timeout
         if step.begun is None and now - step.clock > START_SECONDS:
             return f"The step did not begin to train within {START_SECONDS:g} s and was ended."
         if limit and step.begun is not None and now - step.begun > limit + GRACE_SECONDS:

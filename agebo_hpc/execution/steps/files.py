@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result
 from agebo_hpc.storage.seal import to_json
 
@@ -31,10 +32,8 @@ class Order:
     ----------
     evaluation
         The configuration and its id.
-    request
-        The search's request, as plain data.
-    problem
-        What `agebo_hpc.run.plain_problem` says of its problem; None: the request names it.
+    spec
+        How to make the trainer.
     slots
         The slots that the evaluation has, leader first; they are the result's ranks.
     positions
@@ -48,8 +47,7 @@ class Order:
     """
 
     evaluation: Evaluation
-    request: Mapping[str, Any]
-    problem: Mapping[str, Any] | None
+    spec: TrainerSpec
     slots: tuple[int, ...]
     positions: tuple[int, ...]
     first_core: int
@@ -60,7 +58,7 @@ class Order:
     def to_dict(self) -> dict[str, Any]:
         """Return the order as plain data for JSON."""
         evaluation = {"id": self.evaluation.id, **self.evaluation.configuration.to_dict()}
-        return {**vars(self), "request": dict(self.request), "evaluation": evaluation}
+        return {**vars(self), "spec": self.spec.to_dict(), "evaluation": evaluation}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Order:
@@ -69,6 +67,7 @@ class Order:
         evaluation = values.pop("evaluation")
         return cls(
             evaluation=Evaluation(evaluation["id"], Configuration.from_dict(evaluation)),
+            spec=TrainerSpec(**values.pop("spec")),
             slots=tuple(values.pop("slots")),
             positions=tuple(values.pop("positions")),
             **values,

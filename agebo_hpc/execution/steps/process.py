@@ -23,9 +23,6 @@ from agebo_hpc.execution.serial import make_result
 from agebo_hpc.execution.steps.files import StepFiles
 from agebo_hpc.job.launcher import check_world
 from agebo_hpc.processes.affinity import keep_to_cores
-from agebo_hpc.run.compose import make_trainer
-from agebo_hpc.run.plain_problem import problem_from_dict
-from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import uncollected
 from agebo_hpc.training.trainer import Slot
@@ -66,19 +63,15 @@ def take_part(files: StepFiles, size: int) -> None:
     rank = 0 if comm is None else comm.Get_rank()
     keep_to_cores(order.first_core + rank * order.threads, order.threads)
     prepare_environment(order.threads)
-    request = SearchRequest.from_dict(order.request, is_checked=True)
     slot = Slot(
         order.threads,
         order.positions[rank],
         with_group=comm is not None,
-        data_parallel=request.data_parallel,
+        data_parallel=order.spec.data_parallel,
         verify=False,
     )
-    problem = None
-    if order.problem is not None:
-        problem = problem_from_dict(order.problem, order.evaluation.configuration.hyperparameters)
     with uncollected():
-        trainer = make_trainer(request, slot, problem, lean=True)
+        trainer = order.spec.make_trainer(slot)
     launch_seconds = time.time() - order.started
     if rank == 0:
         files.say({"begun": launch_seconds})
@@ -90,7 +83,7 @@ def take_part(files: StepFiles, size: int) -> None:
             files.say({"record": dict(record)})
         return files.is_stopped()
 
-    ending = evaluate(trainer, order.evaluation, request.seed, comm, stop)
+    ending = evaluate(trainer, order.evaluation, order.spec.seed, comm, stop)
     if rank == 0:
         times = (order.submitted, order.started)
         result = make_result(order.evaluation, ending, times, order.slots)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from agebo_hpc.diagnostics.installation import probe
-from agebo_hpc.execution.isolated.child_trainer import ForkServer
+from agebo_hpc.execution.isolated.fork_server import ForkServer
 from agebo_hpc.execution.steps.launch import StepSite, step_environment
 from agebo_hpc.experiments import runner
 from agebo_hpc.processes.own_program import own_environment, own_program
@@ -82,7 +82,7 @@ def test_no_process_that_we_start_gets_an_empty_entry(monkeypatch, added, tmp_pa
     monkeypatch.setattr(subprocess, "Popen", note)
     job = SimpleNamespace(command=["true"], log=tmp_path / "log.txt")
     for start in (
-        lambda: ForkServer(None),
+        lambda: ForkServer(threads=1),
         lambda: runner._start(job, None),
         lambda: probe("mpi", 1),
     ):

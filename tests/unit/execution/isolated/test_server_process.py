@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agebo_hpc.execution.isolated.child_trainer import ChildTrainer, ForkServer
+from agebo_hpc.execution.isolated.child_trainer import ChildTrainer
+from agebo_hpc.execution.isolated.fork_server import ForkServer
 from agebo_hpc.execution.isolated.server_process import End, await_end, report
+from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.reporter import ListReporter
-from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.configuration import Configuration, Evaluation
 from agebo_hpc.training.trainer import Slot
 
@@ -45,9 +46,17 @@ def started(code):
     return subprocess.Popen([sys.executable, "-I", "-S", "-c", code])
 
 
-def test_one_whose_rank_has_gone_meanwhile_ends_without_a_word():
+SPEC = TrainerSpec(
+    "agebo_hpc.training.own_trainer:make_trainer",
+    {"problem": f"{DOOMED}:doomed", "data": None, "recipe": {}, "objective": "last"},
+    seed=0,
+)
+
+
+@pytest.mark.parametrize("told", [pickle.dumps(SPEC), b""], ids=["told", "not told"])
+def test_one_whose_rank_has_gone_meanwhile_ends_without_a_word(told):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    words = ["-m", "agebo_hpc.execution.isolated.server_process", str(theirs.fileno())]
+    words = ["-m", "agebo_hpc.execution.isolated.server_process", str(theirs.fileno()), "1"]
     fork_server = subprocess.Popen(
         [sys.executable, *words],
         stdin=subprocess.PIPE,
@@ -57,8 +66,7 @@ def test_one_whose_rank_has_gone_meanwhile_ends_without_a_word():
     )
     ours.close()
     theirs.close()
-    request = SearchRequest(data=None, out="run", threads_per_slot=1).to_dict()
-    _, said = fork_server.communicate(pickle.dumps(request), timeout=120)
+    _, said = fork_server.communicate(told, timeout=120)
     assert fork_server.returncode == 0 and said == b""
 
 
@@ -104,11 +112,8 @@ def test_the_wait_for_a_child_leaves_no_descriptor_open(kernel):
 @pytest.mark.timeout(180)
 def test_it_can_be_closed_while_a_child_waits_for_the_word_to_train():
     """As where the search is interrupted for the second time, or a time limit ends it."""
-    request = SearchRequest(
-        data=None, out="run", problem=f"{DOOMED}:doomed", isolation="child", threads_per_slot=1
-    )
-    fork_server = ForkServer(request)
-    trainer = ChildTrainer(fork_server, Slot(1), ListReporter())
+    fork_server = ForkServer(threads=1)
+    trainer = ChildTrainer(fork_server, Slot(1), SPEC, ListReporter())
     trainer.prepare(Evaluation(7, Configuration((0,) * 9, {"num_processes": 1})), 0)
     [process] = psutil.Process().children()
     [child] = process.children()

@@ -1,9 +1,7 @@
 """Job steps without processes: launchers' words, files, and what an end means."""
 
 import json
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from agebo_hpc.errors import ConfigurationError, LaunchError
@@ -19,9 +17,10 @@ from agebo_hpc.execution.steps.launch import (
     step_environment,
     step_words,
 )
-from agebo_hpc.run.plain_problem import problem_from_dict, problem_to_dict
+from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.space.problem import PRESETS, preset
+from agebo_hpc.training.plain_problem import problem_from_dict, problem_to_dict
 
 EVALUATION = Evaluation(3, Configuration((1, 2), {"batch_size": 32, "num_processes": 2}))
 
@@ -142,20 +141,22 @@ def test_a_step_does_not_believe_to_be_a_rank_of_the_managers_world():
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
-def test_a_step_gets_the_problem_with_one_configurations_hyperparameters(name):
+def test_a_process_that_trains_gets_the_problem_without_what_is_tuned(name):
     problem = preset(name)
-    chosen = problem.hyperparameters.sample(1, np.random.default_rng(0))[0]
     # Through JSON, as an order goes.
     data = json.loads(json.dumps(problem_to_dict(problem)))
-    found = problem_from_dict(data, chosen)
+    found = problem_from_dict(data)
     assert (found.architecture, found.recipe) == (problem.architecture, problem.recipe)
-    assert found.hyperparameters.defaults == chosen
-    assert problem_to_dict(replace(problem, trainer=len)) is None
+    assert found.hyperparameters.defaults == problem.hyperparameters.defaults
+    assert not found.hyperparameters.dimensions
+
+
+SPEC = TrainerSpec("math:hypot", {"epochs": 3, "simulation": "lognormal"}, 42, 1.5, "horovod")
 
 
 def test_both_sides_read_what_the_other_wrote(tmp_path):
     files = StepFiles(tmp_path / "step")
-    order = Order(EVALUATION, {"out": "run"}, None, (5, 6), (0, 1), 4, 2, 12.5, 13.0)
+    order = Order(EVALUATION, SPEC, (5, 6), (0, 1), 4, 2, 12.5, 13.0)
     files.write_order(order)
     assert files.read_order() == order
     assert files.words(0) == ([], 0) and files.read_result() is None

@@ -16,10 +16,8 @@ from agebo_hpc.space.problem import Problem
 from agebo_hpc.space.recipe import Recipe
 
 
-def problem_to_dict(problem: Problem) -> dict[str, Any] | None:
-    """Return a checked problem as plain data; None where it has a trainer, which is code."""
-    if problem.trainer is not None:
-        return None
+def problem_to_dict(problem: Problem) -> dict[str, Any]:
+    """Return a checked problem as plain data, all but a trainer of its own."""
     return {
         "data": problem.data,
         "architecture": problem.architecture.to_json(),
@@ -29,24 +27,12 @@ def problem_to_dict(problem: Problem) -> dict[str, Any] | None:
     }
 
 
-def problem_from_dict(
-    data: Mapping[str, Any], hyperparameters: Mapping[str, Any] | None = None
-) -> Problem:
-    """Return a problem that tunes nothing.
-
-    Parameters
-    ----------
-    data
-        What `problem_to_dict` returned.
-    hyperparameters
-        Hyperparameters of the one configuration that is trained; None: the defaults of the
-        problem.
-    """
-    fixed = data["hyperparameters"] if hyperparameters is None else hyperparameters
+def problem_from_dict(data: Mapping[str, Any]) -> Problem:
+    """Return the problem of `problem_to_dict`; it tunes nothing."""
     return Problem(
         data["data"],
         ArchitectureSpace.from_json(data["architecture"]),
-        HyperparameterSpace([], fixed),
+        HyperparameterSpace([], data["hyperparameters"]),
         Recipe(**data["recipe"]),
         data["objective"],
     )
