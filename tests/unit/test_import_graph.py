@@ -13,8 +13,7 @@ from agebo_hpc.cli.main import COMMANDS
 PACKAGE = Path(__file__).parents[2] / "agebo_hpc"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# From left to right is allowed; rooms of one column do not know each other, but for the pairs
-# in BESIDE.
+# From left to right is allowed; rooms of one column do not know each other.
 COLUMNS = (
     {"__main__"},
     {"cli"},
@@ -31,7 +30,10 @@ COLUMNS = (
     {"streams"},
     {"errors", "leftovers", "text", "__init__"},
 )
-BESIDE: set[tuple[str, str]] = {("execution", "run")}
+SIDE_BY_SIDE = {"execution/mpi", "execution/steps", "execution/isolated"}
+"""Executors that can each be read alone."""
+OF_EVERY_MPI = {"start", "preflight", "inbox", "outbox"}
+"""Modules of execution/mpi that know no manager: whoever starts MPI, or sends, has them."""
 DOORS = {
     "mpi4py": {"execution", "diagnostics", "training/mpi_group.py", "__main__.py"},
     "tensorflow": {"training", "models"},
@@ -49,10 +51,21 @@ def room(module: Path) -> str:
 
 
 @cache
-def imports(module: Path) -> set[str]:
-    """Return the dotted names of all imports, those inside functions included."""
+def imports(module: Path, for_annotations: bool = False) -> set[str]:
+    """Return the dotted names of all imports, those inside functions included.
+
+    With `for_annotations` only of those that no program runs, under ``if TYPE_CHECKING``.
+    """
     found = set()
-    for node in ast.walk(ast.parse(module.read_text(), str(module))):
+    tree = ast.parse(module.read_text(), str(module))
+    asked = [
+        node
+        for node in tree.body
+        if not for_annotations
+        or isinstance(node, ast.If)
+        and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    for node in [inner for outer in asked for inner in ast.walk(outer)]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -80,9 +93,69 @@ def test_imports_between_rooms_go_in_one_direction(module):
             continue
         known = parts[1] if (PACKAGE / parts[1]).exists() else Path(parts[1] + ".py").stem
         there = known if not known.startswith("_") and known != here else here
-        if there == here or (here, there) in BESIDE:
+        if there == here:
             continue
         assert column(here) < column(there), f"{identifier(module)} must not import {name}"
+
+
+@cache
+def own_imports(module: Path) -> frozenset[Path]:
+    """Return the other modules of this package that one imports, early or late.
+
+    Imports for annotations alone never run.
+    """
+    found = set()
+    for name in imports(module) - imports(module, for_annotations=True):
+        parts = name.split(".")
+        # What follows the module's name is a name in it.
+        for length in (len(parts), len(parts) - 1):
+            path = PACKAGE.parent.joinpath(*parts[:length]).with_suffix(".py")
+            if parts[0] == "agebo_hpc" and path in MODULES and path != module:
+                found.add(path)
+                break
+    return frozenset(found)
+
+
+def circles() -> list[list[str]]:
+    """Return the groups of modules each of which imports, by others, itself."""
+    number, lowest, stack, found = {}, {}, [], []
+
+    def visit(module: Path) -> None:
+        # Tarjan's strongly connected components.
+        number[module] = lowest[module] = len(number)
+        stack.append(module)
+        for other in own_imports(module):
+            if other not in number:
+                visit(other)
+            if other in stack:
+                lowest[module] = min(lowest[module], lowest[other])
+        if lowest[module] == number[module]:
+            at = stack.index(module)
+            group = stack[at:]
+            del stack[at:]
+            if len(group) > 1:
+                found.append(sorted(map(identifier, group)))
+
+    for module in MODULES:
+        if module not in number:
+            visit(module)
+    return found
+
+
+def test_no_module_imports_itself_by_others_not_even_late():
+    assert circles() == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=identifier)
+def test_executors_can_each_be_read_alone(module):
+    here = str(module.relative_to(PACKAGE).parent)
+    if here in SIDE_BY_SIDE:
+        for other in own_imports(module):
+            there = str(other.relative_to(PACKAGE).parent)
+            shared = there == "execution/mpi" and other.stem in OF_EVERY_MPI
+            assert there == here or there not in SIDE_BY_SIDE or shared, (
+                f"{identifier(module)} must not import {identifier(other)}"
+            )
 
 
 @pytest.mark.parametrize("module", MODULES, ids=identifier)

@@ -15,6 +15,7 @@ from agebo_hpc.execution.mpi.protocol import MANAGER
 from agebo_hpc.execution.mpi.rank_info import RankInfo
 from agebo_hpc.execution.mpi.start import start_mpi
 from agebo_hpc.execution.mpi.ulfm import job_survives
+from agebo_hpc.execution.worker_groups import carve
 from agebo_hpc.job.launcher import check_world
 from agebo_hpc.job.nodes import THREADS_VARIABLE, expand_variable
 from agebo_hpc.processes.process_id import ProcessId
@@ -289,24 +290,3 @@ def share_of_cores(rank_infos: Sequence[RankInfo], rank: int, neighbours: Sequen
     sharing = sum(not mine.isdisjoint(rank_infos[neighbour].cores) for neighbour in neighbours)
     granted = rank_infos[rank].granted // max(1, len(neighbours))
     return max(1, min(len(mine) // max(1, sharing), granted))
-
-
-def carve(
-    nodes: list[list[int]], max_processes: int, span_nodes: bool = False
-) -> tuple[tuple[int, ...], ...]:
-    """Cut each node's ranks into groups of at most ``max_processes``, in order. Local.
-
-    With ``span_nodes``, nodes that have fewer ranks than that are joined, the largest first: a
-    node with as many ranks as the next one begins where an evaluation of that size may begin.
-    """
-    if span_nodes:
-        small = sorted(
-            (node for node in nodes if len(node) < max_processes), key=lambda n: -len(n)
-        )
-        joined = [rank for node in small for rank in node]
-        nodes = [*(node for node in nodes if len(node) >= max_processes), joined]
-    return tuple(
-        tuple(ranks[start : start + max_processes])
-        for ranks in nodes
-        for start in range(0, len(ranks), max_processes)
-    )

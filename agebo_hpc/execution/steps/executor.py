@@ -24,7 +24,6 @@ from agebo_hpc.errors import LaunchError, error_of
 from agebo_hpc.execution.backoff import Backoff
 from agebo_hpc.execution.executor import Executor, settled
 from agebo_hpc.execution.exit_status import judge_end
-from agebo_hpc.execution.mpi.world import carve
 from agebo_hpc.execution.placement import Block, Placement
 from agebo_hpc.execution.steps.files import Order, StepFiles
 from agebo_hpc.execution.steps.launch import (
@@ -37,6 +36,7 @@ from agebo_hpc.execution.steps.launch import (
     step_words,
 )
 from agebo_hpc.execution.trainer_spec import TrainerSpec
+from agebo_hpc.execution.worker_groups import carve
 from agebo_hpc.processes.own_program import own_program
 from agebo_hpc.processes.parent_death import with_parent_death
 from agebo_hpc.space.configuration import Evaluation, Result, Status

@@ -3,7 +3,7 @@
 import pytest
 
 from agebo_hpc.errors import LaunchError
-from agebo_hpc.execution.mpi.world import carve
+from agebo_hpc.execution.worker_groups import carve
 from agebo_hpc.job.launcher import SIZES, check_alone, launched_by_mpi
 
 
