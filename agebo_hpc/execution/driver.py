@@ -17,6 +17,9 @@ from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import Proposals
+from agebo_hpc.scheduling.assignment import Assignment
+from agebo_hpc.scheduling.fifo import Fifo
+from agebo_hpc.scheduling.scheduler import Scheduler
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 logger = logging.getLogger(__name__)
@@ -40,8 +43,8 @@ class Driver:
         Runs evaluations.
     limits
         Decide when to stop.
-    waiting
-        Evaluations to run before new ones: proposed in an earlier session, or lost.
+    scheduler
+        Decides what is trained next, and how far.
     ahead
         Proposals that are kept ready for slots that become free, >= 0.
     num_told
@@ -61,7 +64,7 @@ class Driver:
     proposals: Proposals
     executor: Executor
     limits: Limits
-    waiting: deque[Evaluation] = field(default_factory=deque)
+    scheduler: Scheduler = field(default_factory=Fifo)
     ahead: int = 0
     num_told: int = 0
     losses: Counter[int] = field(default_factory=Counter)
@@ -73,12 +76,14 @@ class Driver:
         self._max_processes = self.executor.max_processes
         # Evaluations that run when all slots are taken; those that were cut.
         self._num_at_once = self._num_cut = 0
-        self._may_propose = True
-        # Evaluations that would outlast this life; the next one begins with them.
-        self._too_long: list[Evaluation] = []
+        self._may_ask = True
+        # What there is room for while the search ends.
+        self._held: Assignment | None = None
+        # What would outlast this session; the next one begins with them.
+        self._too_long: list[Assignment] = []
 
     def run(self) -> bool:
-        """Run until complete or told to stop.
+        """Run Algorithm 1, whose lines are on the right, until complete or told to stop.
 
         Returns
         -------
@@ -92,95 +97,98 @@ class Driver:
         LaunchError
             If no trainer rank is left.
         """
-        self._fill_and_request()
-        while self.executor.num_running or self._will_have_room():
-            for result in self.executor.collect(self._must_stop, TICK_SECONDS):
-                self._handle(result)
+        self._ask_and_submit()  # lines 1-5: as many as there are slots for
+        while self.executor.num_running or self._will_have_room():  # line 6
+            for result in self.executor.collect(self._must_stop, TICK_SECONDS):  # line 7
+                result = self._judge_loss(result)
+                # With what was asked for before: no slot waits for the disk or for the search.
+                self._refill(result)
+                # In this order, so that nothing is learnt from that could be lost again.
+                self.proposals.append_and_tell([result])  # lines 8-9
+                self.scheduler.report(result)
+                self.on_change([result])
+                self.limits.observe(result)
             self._note_lost_ranks()
-            self._fill_and_request()
+            self._ask_and_submit()  # lines 10-20
         return self.limits.max_evals is not None and self.num_told >= self.limits.max_evals
 
-    def _fill_and_request(self) -> None:
-        """Start what there is room for; in a synchronous search a new batch, or nothing new."""
-        self._may_propose = not self.synchronous or not self.executor.num_running
-        self._fill()
-        self._request_ahead()
-        self._may_propose = not self.synchronous
+    def _ask_and_submit(self) -> None:
+        """Fill the slots, then ask ahead; in a synchronous search a whole batch or nothing."""
+        self._may_ask = not self.synchronous or not self.executor.num_running
+        self._submit()
+        if self._may_ask:
+            self._ask_ahead()
+        self._may_ask = not self.synchronous
 
-    def _handle(self, result: Result) -> None:
-        """Fill the slots that are free now, then have the result recorded and learnt from."""
+    def _refill(self, result: Result) -> None:
+        """Fill the slots of an evaluation that has ended with what is ready, or nearly."""
         arrived = time.perf_counter()
-        result = self._judge_loss(result)
         self.num_told += result.status.is_final
         self._num_cut += result.status is Status.CUT
         num_running = self.executor.num_running
-        self._fill(self.proposals.num_open)
+        self._submit(self.proposals.num_open)
         if self.executor.num_running > num_running:
             self.refill_seconds.append(time.perf_counter() - arrived)
-        self.proposals.finish([result])
-        if result.status is Status.LOST:
-            self.waiting.append(result.evaluation)
-        self.on_change([result])
-        self.limits.observe(result)
 
-    def _fill(self, num_proposals: int | None = None) -> None:
-        """Start evaluations while there is room, with so many proposals at most."""
+    def _submit(self, num_proposals: int | None = None) -> None:
+        """Start assignments while there is room, with so many new proposals at most."""
         while self.executor.has_room():
-            if not self.waiting:
-                if not self._may_propose or num_proposals == 0 or not self._take_proposal():
+            assignment, self._held = self._held or self.scheduler.next(), None
+            if assignment is None:
+                if not self._may_ask or num_proposals == 0 or not self._add_proposal():
                     return
-                if num_proposals is not None:
-                    num_proposals -= 1
-            evaluation = self.waiting[0]
+                num_proposals = None if num_proposals is None else num_proposals - 1
+                continue
+            evaluation = assignment.evaluation
             if evaluation.configuration.num_processes > self.executor.max_processes:
-                self._set_aside(self.waiting.popleft())
+                self._set_aside(evaluation)
             elif self.limits.may_start(evaluation):
-                self.executor.submit(self.waiting.popleft())
+                self.executor.submit(evaluation)
             elif self.limits.must_stop():
+                self._held = assignment
                 return
             else:
                 # It would outlast the wall time; a shorter one behind it may not.
-                self._too_long.append(self.waiting.popleft())
+                self._too_long.append(assignment)
 
-    def _take_proposal(self) -> bool:
-        """Put the next proposal in line; False if there will be none."""
+    def _add_proposal(self) -> bool:
+        """Hand the next proposal to the scheduler; False if there will be none."""
         if not self.proposals.num_open:
             if not self.limits.may_ask() or (self._too_long and self._num_wanted <= 0):
                 return False
-            self._request(1)
+            self._ask(1)
         while self.proposals.num_open and not self.limits.must_stop():
             evaluation = self.proposals.take(TICK_SECONDS)
             if evaluation is not None:
-                self.waiting.append(evaluation)
+                self.scheduler.add(evaluation)
                 return True
         return False
 
-    def _request_ahead(self) -> None:
-        """Have as many proposals ready as are wanted; those of an earlier session are such.
+    def _ask_ahead(self) -> None:
+        """Ask for as many proposals as are to be ready; those of an earlier session are such.
 
         Towards the end of a session, when slots stay free, as many are made as if they were
         filled: the next session then goes on as if there had been no end.
         """
-        if not self._may_propose:
-            return
         if not self.executor.has_room() and not self.executor.is_ending:
             self._num_at_once = self.executor.num_running
-        self._request(self._num_wanted)
+        self._ask(self._num_wanted)
 
     @property
     def _num_wanted(self) -> int:
         """Proposals that are missing to as many as fill the slots and are kept ready."""
         return self._num_at_once + self.ahead - (self._num_begun - self.num_told)
 
-    def _request(self, num_proposals: int) -> None:
-        """Request proposals as far as evaluations are missing to the number asked for."""
+    def _ask(self, num_proposals: int) -> None:
+        """Ask for proposals as far as evaluations are missing to the number asked for."""
         missing = self.limits.num_missing(self._num_begun)
-        self.proposals.request(max(0, min(num_proposals, missing)))
+        self.proposals.ask(max(0, min(num_proposals, missing)))
 
     @property
     def _num_begun(self) -> int:
         """Evaluations of all sessions that are finished, run, were cut, wait or are asked for."""
-        here = self.executor.num_running + self._num_cut + len(self.waiting) + len(self._too_long)
+        waiting = self.scheduler.num_waiting + (self._held is not None) + len(self._too_long)
+        here = self.executor.num_running + self._num_cut + waiting
         return self.num_told + here + self.proposals.num_open
 
     def _judge_loss(self, result: Result) -> Result:

@@ -49,21 +49,13 @@ class Failure:
     """True for the error that a member gets because another one failed."""
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How an evaluation ended for the whole group."""
-
-    outcome: Outcome
-    traceback: str = ""
-
-
 def evaluate(
     trainer: Trainer,
     evaluation: Evaluation,
     seed: int,
     comm: Any | None,
     stop: StopRule,
-) -> Ending:
+) -> Outcome:
     """Train an evaluation and return how it ended.
 
     Collective over `comm` (mpi4py communicator of the members, or None for one process).
@@ -143,15 +135,15 @@ def _failures(values: list[Any]) -> list[Failure]:
     return sorted(failures, key=lambda failure: failure.is_echo)
 
 
-def _failed(failures: list[Failure]) -> Ending:
-    return Ending(Outcome(failures[0].status), failures[0].traceback)
+def _failed(failures: list[Failure]) -> Outcome:
+    return Outcome(failures[0].status, traceback=failures[0].traceback)
 
 
-def _agree(outcomes: list[Outcome]) -> Ending:
+def _agree(outcomes: list[Outcome]) -> Outcome:
     checksums = [outcome.checksum for outcome in outcomes]
     if len(set(checksums)) > 1:
         text = f"The trained parameters differ between the ranks: checksums {checksums}."
-        return Ending(Outcome(Status.FAILED), text)
+        return Outcome(Status.FAILED, traceback=text)
     first = outcomes[0]
     if first.status is Status.CUT and any(o.status is Status.TIMED_OUT for o in outcomes):
         # The time was over for another member, which stopped this one.
@@ -159,5 +151,5 @@ def _agree(outcomes: list[Outcome]) -> Ending:
     if first.status is Status.DONE:
         status, _, reason = judge_objective(first.objective)
         if reason:
-            return Ending(replace(first, status=status, objective=None), reason)
-    return Ending(first)
+            return replace(first, status=status, objective=None, traceback=reason)
+    return first

@@ -88,12 +88,12 @@ class Proposals(ABC):
         self._ready: deque[Evaluation] = deque()
         self.num_open = 0
 
-    def request(self, num_proposals: int = 1) -> None:
+    def ask(self, num_proposals: int = 1) -> None:
         """Have proposals made that know of everything handed over so far."""
         self.num_open += num_proposals
         self._hand_over([Request() for _ in range(num_proposals)])
 
-    def finish(self, results: Sequence[Result]) -> None:
+    def append_and_tell(self, results: Sequence[Result]) -> None:
         """Have results recorded, then told."""
         self._hand_over(results)
 

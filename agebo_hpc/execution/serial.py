@@ -8,12 +8,12 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from agebo_hpc.execution.evaluate import Ending, evaluate
+from agebo_hpc.execution.evaluate import evaluate
 from agebo_hpc.execution.executor import Executor, settled
 from agebo_hpc.processes.memory import own_memory
 from agebo_hpc.processes.memory_limit import MemoryLimit
 from agebo_hpc.space.configuration import Evaluation, Result, Status
-from agebo_hpc.training.trainer import Trainer
+from agebo_hpc.training.trainer import Outcome, Trainer
 
 
 class SerialExecutor(Executor):
@@ -67,8 +67,8 @@ class SerialExecutor(Executor):
             return self._is_stopped or stop()
 
         self._training, self._is_stopped = evaluation.id, False
-        ending = evaluate(self._trainer, evaluation, self._seed, None, rule)
-        result = make_result(evaluation, ending, (submitted, started), (0,))
+        outcome = evaluate(self._trainer, evaluation, self._seed, None, rule)
+        result = make_result(evaluation, outcome, (submitted, started), (0,))
         result = settled(result, self._is_stopped)
         self._training = None
         clean_after(self._trainer)
@@ -109,17 +109,17 @@ def clean_after(trainer: Trainer) -> None:
 
 def make_result(
     evaluation: Evaluation,
-    ending: Ending,
+    outcome: Outcome,
     times: tuple[float, float],
     ranks: tuple[int, ...],
 ) -> Result:
-    """Add where and when to an ending; called in the process that led the training.
+    """Add where and when to an outcome; called in the process that led the training.
 
     Parameters
     ----------
     evaluation
         What was trained.
-    ending
+    outcome
         How it ended.
     times
         Times at which it was submitted and started, seconds since 1970.
@@ -127,7 +127,6 @@ def make_result(
         World ranks, leader first.
     """
     submitted, started = times
-    outcome = ending.outcome
     return Result(
         evaluation=evaluation,
         status=outcome.status,
@@ -142,5 +141,5 @@ def make_result(
         num_parameters=outcome.num_parameters,
         peak_memory=outcome.peak_memory
         or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        traceback=ending.traceback,
+        traceback=outcome.traceback,
     )

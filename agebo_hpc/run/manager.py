@@ -8,7 +8,6 @@ import os
 import shlex
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
@@ -46,6 +45,7 @@ from agebo_hpc.run.progress import ProgressLine, Tally, format_seconds, log_line
 from agebo_hpc.run.resumption import changed_configuration
 from agebo_hpc.run.run_log import best_line, header_lines, logging_to, showing_warnings
 from agebo_hpc.run.session import Session
+from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.search.affordable import affordable_first
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.search import Search
@@ -77,6 +77,7 @@ class Manager:
         self._executor = executor
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
+        self._num_epochs = problem.recipe.epochs
         self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
@@ -186,11 +187,12 @@ class Manager:
                     proposals.aside(lambda: self._run.write_status(status))
 
         proposals = self._make_proposals(history)
+        pending = sorted(self._search.pending.values(), key=lambda e: e.id)
         driver = Driver(
             proposals,
             self._executor,
             limits,
-            waiting=deque(sorted(self._search.pending.values(), key=lambda e: e.id)),
+            Fifo(pending, self._num_epochs),
             ahead=self._ahead,
             synchronous=self._request.synchronous,
             num_told=len(history.results),

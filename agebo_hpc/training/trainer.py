@@ -61,6 +61,8 @@ class Outcome:
         Checksum of the trained parameters, the same on all ranks; 0 where there are none.
     peak_memory
         Largest resident memory of the process that trained, bytes; 0: that of this process.
+    traceback
+        Why it failed, or whose loss; a trainer that raises need not give it.
     """
 
     status: Status
@@ -70,6 +72,7 @@ class Outcome:
     num_parameters: int = 0
     checksum: int = 0
     peak_memory: int = 0
+    traceback: str = ""
 
 
 class StopRule(Protocol):

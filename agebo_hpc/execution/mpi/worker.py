@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agebo_hpc.execution.backoff import Backoff
-from agebo_hpc.execution.evaluate import Ending, evaluate
+from agebo_hpc.execution.evaluate import evaluate
 from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.mpi.communicators import Communicators
 from agebo_hpc.execution.mpi.control_thread import ControlThread
@@ -101,17 +101,19 @@ class _Worker:
         started = time.time()
         try:
             comm = self._communicators.join(start)
-            ending = evaluate(
+            outcome = evaluate(
                 self._trainer, start.evaluation, self._seed, comm, self._orders(start)
             )
         except AbandonedError:
-            ending = Ending(Outcome(Status.LOST))
+            outcome = Outcome(Status.LOST)
         # Where one is lost, its leader may be, and another member tells the manager.
-        if self._rank == start.ranks[0] or ending.outcome.status is Status.LOST:
-            result = make_result(start.evaluation, ending, (start.submitted, started), start.ranks)
+        if self._rank == start.ranks[0] or outcome.status is Status.LOST:
+            result = make_result(
+                start.evaluation, outcome, (start.submitted, started), start.ranks
+            )
             self._outbox.send((start.number, result), MANAGER, Tag.RESULT)
         # What takes time comes when the manager already knows.
-        if ending.outcome.status in UNSOUND:
+        if outcome.status in UNSOUND:
             self._communicators.part(start)
         clean_after(self._trainer)
 

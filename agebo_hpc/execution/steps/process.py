@@ -83,10 +83,10 @@ def take_part(files: StepFiles, size: int) -> None:
             files.say({"record": dict(record)})
         return files.is_stopped()
 
-    ending = evaluate(trainer, order.evaluation, order.spec.seed, comm, stop)
+    outcome = evaluate(trainer, order.evaluation, order.spec.seed, comm, stop)
     if rank == 0:
         times = (order.submitted, order.started)
-        result = make_result(order.evaluation, ending, times, order.slots)
+        result = make_result(order.evaluation, outcome, times, order.slots)
         files.write_result(replace(result, times={"launch": launch_seconds, **result.times}))
     if comm is not None:
         comm.Barrier()

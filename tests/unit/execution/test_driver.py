@@ -1,6 +1,5 @@
 """The loop of Algorithm 1, with trainings that take no time."""
 
-from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.limits import Interrupt, Limits
 from agebo_hpc.execution.proposals import InlineProposals, ThreadedProposals
 from agebo_hpc.execution.serial import SerialExecutor
+from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
@@ -77,8 +77,8 @@ def driver(limits, surprise=None, kind=InlineProposals, executor=None, **changes
     search = changes.pop("search", None) or search_with(recorder)
     executor = executor or SerialExecutor(Trainer(surprise), seed=1)
     proposals = kind(search, recorder, changes.get("num_told", 0))
-    waiting = deque(sorted(search.pending.values(), key=lambda evaluation: evaluation.id))
-    return Driver(proposals, executor, limits, waiting, **changes), recorder
+    waiting = sorted(search.pending.values(), key=lambda evaluation: evaluation.id)
+    return Driver(proposals, executor, limits, Fifo(waiting), **changes), recorder
 
 
 def test_it_runs_exactly_as_many_evaluations_as_asked_for():

@@ -46,9 +46,9 @@ def evaluated(answer, in_prepare=False):
 
 def test_an_outcome_is_passed_on():
     outcome = Outcome(Status.DONE, 0.9)
-    ending = evaluated(outcome)
-    assert ending.outcome is outcome
-    assert ending.traceback == ""
+    found = evaluated(outcome)
+    assert found is outcome
+    assert found.traceback == ""
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,17 @@ def test_an_outcome_is_passed_on():
     ],
 )
 def test_only_a_finite_objective_is_done(objective, status, said):
-    ending = evaluated(Outcome(Status.DONE, objective, ({"epoch": 1},)))
-    assert (ending.outcome.status, ending.outcome.objective) == (status, None)
-    assert said in ending.traceback
-    assert ending.outcome.curve == ({"epoch": 1},)
+    found = evaluated(Outcome(Status.DONE, objective, ({"epoch": 1},)))
+    assert (found.status, found.objective) == (status, None)
+    assert said in found.traceback
+    assert found.curve == ({"epoch": 1},)
     result = Result(EVALUATION, Status.DONE, objective)
     assert (result.status, result.objective, said in result.traceback) == (status, None, True)
 
 
 @pytest.mark.parametrize("objective", [0.5, np.float32(0.5), np.array(0.5), Fraction(1, 2)])
 def test_an_objective_of_any_type_of_number_is_recorded_as_a_number(objective):
-    assert evaluated(Outcome(Status.DONE, objective)).outcome.status is Status.DONE
+    assert evaluated(Outcome(Status.DONE, objective)).status is Status.DONE
     recorded = Result.from_dict(
         json.loads(to_json(Result(EVALUATION, Status.DONE, objective).to_dict()))
     )
@@ -94,9 +94,9 @@ def test_an_objective_of_any_type_of_number_is_recorded_as_a_number(objective):
     ],
 )
 def test_what_cannot_be_recorded_is_a_failure_of_its_evaluation(answer, said):
-    ending = evaluated(answer)
-    assert ending.outcome.status is Status.FAILED
-    assert said in ending.traceback
+    found = evaluated(answer)
+    assert found.status is Status.FAILED
+    assert said in found.traceback
 
 
 @pytest.mark.parametrize("in_prepare", [True, False])
@@ -112,10 +112,10 @@ def test_what_cannot_be_recorded_is_a_failure_of_its_evaluation(answer, said):
 def test_an_exception_is_a_failed_outcome_with_traceback_member_and_host(
     error, status, in_prepare
 ):
-    ending = evaluated(error, in_prepare)
-    assert ending.outcome.status is status
-    assert ending.outcome.objective is None
-    first, *_, last = ending.traceback.splitlines()
+    found = evaluated(error, in_prepare)
+    assert found.status is status
+    assert found.objective is None
+    first, *_, last = found.traceback.splitlines()
     assert first == f"Member 0 of the evaluation, on host {socket.gethostname()}:"
     assert type(error).__name__ in last and "a cause" in last
 
@@ -146,5 +146,5 @@ class Members:
 )
 def test_a_member_whose_time_is_over_decides_for_all(first, second, agreed):
     comm = Members([None, Outcome(second, 0.5)])
-    ending = evaluate(Trainer(Outcome(first, 0.5)), EVALUATION, 1, comm, lambda: False)
-    assert ending.outcome.status is agreed
+    found = evaluate(Trainer(Outcome(first, 0.5)), EVALUATION, 1, comm, lambda: False)
+    assert found.status is agreed

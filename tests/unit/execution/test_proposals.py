@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from agebo_hpc.execution.driver import MAX_LOSSES, Driver
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals, ThreadedProposals
+from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
@@ -154,12 +155,12 @@ class BusyDisk(Recorder):
 def test_results_that_come_while_the_disk_is_busy_share_one_sync():
     recorder = BusyDisk()
     proposals = ThreadedProposals(make("random"), recorder)
-    proposals.request(6)
+    proposals.ask(6)
     first, *others = [proposals.take(SECONDS) for _ in range(6)]
-    proposals.finish([Result(first, Status.DONE, 1.0)])
+    proposals.append_and_tell([Result(first, Status.DONE, 1.0)])
     assert recorder.has_begun.wait(SECONDS)
     for evaluation in others:
-        proposals.finish([Result(evaluation, Status.DONE, 1.0)])
+        proposals.append_and_tell([Result(evaluation, Status.DONE, 1.0)])
     recorder.may_end.set()
     proposals.close()
     assert recorder.groups == [[0], [1, 2, 3, 4, 5]]
@@ -168,12 +169,12 @@ def test_results_that_come_while_the_disk_is_busy_share_one_sync():
 def test_a_proposal_is_there_while_a_result_is_still_being_written():
     recorder = BusyDisk()
     proposals = ThreadedProposals(make("random"), recorder)
-    proposals.request(2)
+    proposals.ask(2)
     first = proposals.take(SECONDS)
-    proposals.finish([Result(first, Status.DONE, 1.0)])
+    proposals.append_and_tell([Result(first, Status.DONE, 1.0)])
     assert proposals.take(SECONDS) is not None
     assert recorder.has_begun.wait(SECONDS)
-    proposals.request(1)
+    proposals.ask(1)
     assert proposals.take(0.01) is None
     recorder.may_end.set()
     assert proposals.take(SECONDS).id == 2
@@ -184,10 +185,10 @@ def test_a_proposal_is_there_while_a_result_is_still_being_written():
 def test_a_result_is_recorded_with_the_number_of_proposals_before_it(kind):
     recorder = Recorder()
     proposals = KINDS[kind](make("random"), recorder, num_told=10, num_proposed=20)
-    proposals.request(3)
+    proposals.ask(3)
     for _ in range(3):
-        proposals.finish([Result(proposals.take(SECONDS), Status.DONE, 1.0)])
-        proposals.request(1)
+        proposals.append_and_tell([Result(proposals.take(SECONDS), Status.DONE, 1.0)])
+        proposals.ask(1)
     proposals.close()
     assert recorder.proposed == [23, 24, 25]
 
@@ -249,5 +250,5 @@ def test_waiting_evaluations_come_before_new_ones():
     old = search.ask(3)
     proposals = InlineProposals(search, Recorder())
     slots = Slots(2)
-    assert Driver(proposals, slots, Limits(5), deque(old), ahead=1).run()
+    assert Driver(proposals, slots, Limits(5), Fifo(old), ahead=1).run()
     assert slots.started[:3] == old

@@ -1,7 +1,6 @@
 """Wherever a search is broken off, it goes on as one that was not: every line of its journal."""
 
 import signal
-from collections import deque
 from contextlib import closing
 
 import pytest
@@ -12,6 +11,7 @@ from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals
 from agebo_hpc.run.manager import restore
+from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
@@ -127,12 +127,12 @@ def go_on(
             history.submitted(evaluation, told)
         told, proposed = len(history.results), history.next_id
         proposals = Lazy(search, history, told, lambda: on_recorded(history, search), proposed)
-        waiting = deque(sorted(search.pending.values(), key=lambda evaluation: evaluation.id))
+        waiting = sorted(search.pending.values(), key=lambda evaluation: evaluation.id)
         limits = Limits(EVALS)
         executor = Ordered(told, order)
         if dies_after is not None:
             executor = Dying(told, order, dies_after)
-        driver = Driver(proposals, executor, limits, waiting, AHEAD, told)
+        driver = Driver(proposals, executor, limits, Fifo(waiting), AHEAD, told)
 
         def on_change(results):
             if driver.num_told == stop_after:

@@ -1,0 +1,1 @@
+"""How far each evaluation is trained, and which assignment comes next."""
