@@ -22,7 +22,7 @@ COLUMNS = (
     {"run"},
     {"simulation"},
     {"execution"},
-    {"training", "storage"},
+    {"training", "scheduling", "storage"},
     {"search", "data"},
     {"space"},
     {"job", "processes", "random_state", "versions", "directories"},
