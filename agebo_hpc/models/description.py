@@ -81,7 +81,8 @@ class ModelDescription:
         """Return the description and the digest of its network's file as JSON text."""
         content = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            # What needs nothing of a later version is for earlier programs too.
+            "format_version": FORMAT_VERSION if self.preprocessing.get("codes") else 2,
             **{item.name: getattr(self, item.name) for item in fields(self)},
             "network_sha256": network_sha256,
         }
