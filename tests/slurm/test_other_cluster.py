@@ -158,15 +158,15 @@ def test_a_chain_of_arrays_goes_on_where_one_task_stopped_early(other_cluster, d
         assert sorted(finished(run / str(task))) == list(range(10)), "lost, or done twice"
         log = (run / str(task) / "log.txt").read_text()
         assert " leaves " in log and "nobody says" not in log
-    lives = {task: len(read_replay(run / str(task)).lives) for task in (0, 3)}
-    assert lives == {0: 1, 3: 2}
+    sessions = {task: len(read_replay(run / str(task)).sessions) for task in (0, 3)}
+    assert sessions == {0: 1, 3: 2}
     # A task that is complete is not searched again, also when somebody requeues it.
     assert other_cluster.run(["scontrol", "requeue", f"{second}_3"]).returncode == 0
     wait_until(
         lambda: other_cluster.job(f"{second}_3").get("Restarts") == "1", "it is not requeued"
     )
     assert other_cluster.wait(f"{second}_3", WAIT)["ExitCode"] == "0:0"
-    assert len(read_replay(run / "3").lives) == 2
+    assert len(read_replay(run / "3").sessions) == 2
 
 
 @pytest.mark.parametrize("partition", ["low", "kind"])

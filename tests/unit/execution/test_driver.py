@@ -168,7 +168,7 @@ def test_with_the_wall_time_alone_it_is_never_complete():
 
 @dataclass
 class NearlyOver(Limits):
-    """Limits of a life in which evaluations that are a multiple of four are too long."""
+    """Limits of a session in which evaluations that are a multiple of four are too long."""
 
     def may_start(self, evaluation):
         return evaluation.id % 4 > 0
@@ -180,7 +180,7 @@ def test_a_long_evaluation_that_no_longer_fits_keeps_no_shorter_one_from_startin
     loop, recorder = driver(NearlyOver(8), search=search, executor=simulated(2))
     assert not loop.run()
     assert {result.id for result in recorder.results} == {1, 2, 3, 5, 6, 7}
-    assert sorted(search.pending) == [0, 4], "they begin the next life"
+    assert sorted(search.pending) == [0, 4], "they begin the next session"
     assert not recorder.told, "nothing is proposed in their place where there are enough"
 
 
