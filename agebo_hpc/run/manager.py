@@ -94,7 +94,7 @@ class Manager:
             config, self._changes = changed_configuration(session.run.config, config)
         self._config = config
         self._ahead = config["search"]["ahead"]
-        first = self._config["problem"].get("first", ())
+        first = self._config["problem"].get("first") or ()
         self._search = make_search(
             session.request.method,
             architectures,
