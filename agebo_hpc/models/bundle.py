@@ -6,7 +6,7 @@ Horovod is imported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,7 +76,9 @@ class Model:
     def __init__(self, network: Any, description: ModelDescription) -> None:
         self.network = network
         self.description = description
-        self.preprocessing = Preprocessing.from_dict(description.preprocessing)
+        preprocessing = Preprocessing.from_dict(description.preprocessing)
+        takes_codes = any(member.graph.num_codes for member in self.members)
+        self.preprocessing = preprocessing if takes_codes else replace(preprocessing, codes=())
 
     @property
     def class_labels(self) -> tuple[Any, ...] | None:

@@ -79,11 +79,12 @@ def _check(description: ModelDescription) -> None:
             raise ValueError(f"{name} of the schema are not those of the preprocessing")
     if description.task != preprocessing.task:
         raise ValueError(f"the task is {description.task!r}, the target's {preprocessing.task!r}")
-    codes = len(preprocessing.codes)
-    sizes = codes + len(preprocessing.feature_names), codes, len(labels) if labels else 1
     for member in _members(description.graph):
         check_graph(member)
         graph = Graph.from_dict(member)
+        # A network of features alone leaves the codes aside.
+        codes = len(preprocessing.codes) if graph.num_codes else 0
+        sizes = codes + len(preprocessing.feature_names), codes, len(labels) if labels else 1
         found = graph.num_features, graph.num_codes, graph.num_outputs
         if found != sizes:
             raise ValueError(
