@@ -64,8 +64,10 @@ class SearchContract:
             assert values["num_processes"] in (1, 2, 4, 8)
 
     def test_the_same_seed_gives_the_same_search_and_another_another(self):
-        assert run(self.build(), 25) == run(self.build(), 25)
-        assert run(self.build(), 25) != run(self.build(seed=4), 25)
+        # As text: times that are not known are NaN, and since Python 3.13 no record with one is
+        # equal to another.
+        assert repr(run(self.build(), 25)) == repr(run(self.build(), 25))
+        assert repr(run(self.build(), 25)) != repr(run(self.build(seed=4), 25))
 
     @pytest.mark.parametrize("at", [0, 3, 20])
     def test_a_search_from_a_state_proposes_what_the_unbroken_one_would(self, at):
