@@ -9,9 +9,9 @@ import pytest
 
 import agebo_hpc
 from agebo_hpc.__main__ import run
-from agebo_hpc.run.compose import make_trainer
 from agebo_hpc.run.options import OPTIONS, RECIPE_OPTIONS
 from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.run.trainers import make_trainer
 from agebo_hpc.training.trainer import Slot
 
 PACKAGE = Path(agebo_hpc.__file__).parent
@@ -89,6 +89,6 @@ def test_made_up_trainings_have_the_epochs_of_the_recipe_however_they_are_made(e
         data=None, out="run", simulate="lognormal:mean=0.01", epochs=epochs, executor="serial"
     )
     problem = request.load_problem()
-    in_a_rank = make_trainer(request, Slot(1))
+    in_a_rank = make_trainer(request, Slot(1), problem)
     from_the_problem = problem.trainer(problem, Slot(1))
     assert in_a_rank.num_epochs == from_the_problem.num_epochs == problem.recipe.epochs
