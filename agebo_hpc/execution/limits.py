@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 import shlex
-import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from agebo_hpc.errors import TooManyFailuresError
 from agebo_hpc.execution.durations import Durations
+from agebo_hpc.execution.interrupt import Interrupt
+from agebo_hpc.execution.stop_file import StopFile
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.storage.run_directory import RunDirectory
 
@@ -22,90 +22,6 @@ CONSECUTIVE_FAILURES = 20
 
 UNLIMITED = 2**62
 """More evaluations than any search has."""
-
-
-class Interrupt:
-    """Remembers that a signal asked the search to stop. The handler does nothing else.
-
-    A second SIGINT ends the search at once, but for what it is saving.
-
-    Attributes
-    ----------
-    received
-        The signal that came last; None: none did.
-    is_saving
-        Whether the search is about to end anyway and must not be disturbed.
-    """
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
-
-    def __init__(self) -> None:
-        self.received: signal.Signals | None = None
-        self.is_saving = False
-        self._previous: dict[signal.Signals, object] = {}
-
-    def __enter__(self) -> Interrupt:
-        for number in self.SIGNALS:
-            self._previous[number] = signal.signal(number, self._remember)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _remember(self, number: int, frame: object) -> None:
-        again = self.received is not None and number == signal.SIGINT
-        self.received = signal.Signals(number)
-        if again and not self.is_saving:
-            raise KeyboardInterrupt
-
-
-class StopFile:
-    """A file whose presence asks the search to stop; it is looked for once a second.
-
-    Parameters
-    ----------
-    path
-        Path at which the file is looked for.
-    clock
-        Returns the time in seconds; it never jumps back.
-    """
-
-    SECONDS = 1.0
-
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self.path = path
-        self._clock = clock
-        self._next = clock()
-        self._found = False
-
-    def is_there(self) -> bool:
-        """Tell whether the file has been there."""
-        if not self._found and self._clock() >= self._next:
-            self._next = self._clock() + self.SECONDS
-            self._found = self.path.exists()
-        return self._found
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Time for one session of a search.
-
-    Attributes
-    ----------
-    seconds
-        Seconds from the start of the session; None: there is no limit.
-    completes
-        Whether a search that has used it up is complete, and not only stopped.
-    """
-
-    seconds: float | None = None
-    completes: bool = False
-
-
-def smallest_budget(*budgets: Budget) -> Budget:
-    """Return the budget that is used up first."""
-    return min(budgets, key=lambda b: math.inf if b.seconds is None else b.seconds)
 
 
 @dataclass

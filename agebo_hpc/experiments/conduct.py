@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
-from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.experiments.backing import Backing
 from agebo_hpc.experiments.catalog import Experiment
 from agebo_hpc.experiments.extras import EXTRAS

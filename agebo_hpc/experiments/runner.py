@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, LaunchError
-from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.processes.own_program import own_environment
 from agebo_hpc.processes.parent_death import with_parent_death
 from agebo_hpc.run.progress import format_seconds

@@ -15,24 +15,18 @@ from agebo_hpc.errors import (
     RankDiedError,
     UsageError,
 )
+from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.execution.isolated.child_trainer import ChildTrainer
 from agebo_hpc.execution.isolated.fork_server import ForkServer
-from agebo_hpc.execution.limits import Interrupt
 from agebo_hpc.execution.mpi.group_report import (
     group_lines,
     idle_lines,
     overlap_lines,
     rank_lines,
 )
-from agebo_hpc.execution.mpi.handshake import (
-    hear_ready,
-    hear_verdict,
-    leave,
-    leaving_without_manager,
-    tell_ready,
-    tell_verdict,
-)
+from agebo_hpc.execution.mpi.handshake import hear_ready, hear_verdict, tell_ready, tell_verdict
 from agebo_hpc.execution.mpi.protocol import MANAGER
+from agebo_hpc.execution.mpi.shutdown import leave, leaving_without_manager
 from agebo_hpc.execution.mpi.world import World, form_groups, join_world
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.execution.trainer_spec import TrainerSpec

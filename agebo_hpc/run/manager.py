@@ -21,17 +21,13 @@ from agebo_hpc.errors import (
     AgeboError,
     DataError,
 )
+from agebo_hpc.execution.budget import Budget, smallest_budget
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.executor import Executor
-from agebo_hpc.execution.limits import (
-    Budget,
-    Interrupt,
-    Limits,
-    StopFile,
-    check_success,
-    smallest_budget,
-)
+from agebo_hpc.execution.interrupt import Interrupt
+from agebo_hpc.execution.limits import Limits, check_success
 from agebo_hpc.execution.proposals import InlineProposals, Proposals, ThreadedProposals
+from agebo_hpc.execution.stop_file import StopFile
 from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.configuration import (
     initial_points,

@@ -48,7 +48,7 @@ def main() -> None:
 def on_rank(asked: argparse.Namespace) -> None:
     """Take part: rank 0 measures, the others train."""
     from agebo_hpc.execution.mpi.executor import MPIExecutor
-    from agebo_hpc.execution.mpi.handshake import leave
+    from agebo_hpc.execution.mpi.shutdown import leave
     from agebo_hpc.execution.mpi.worker import serve
     from agebo_hpc.execution.mpi.world import form_groups, join_world
     from agebo_hpc.reporter import on_standard_error

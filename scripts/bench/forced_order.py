@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.reporter import ListReporter
 from agebo_hpc.run.manager import Manager

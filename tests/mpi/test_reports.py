@@ -14,7 +14,7 @@ import json, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 import made_up
-from agebo_hpc.execution.mpi.handshake import leave
+from agebo_hpc.execution.mpi.shutdown import leave
 from agebo_hpc.execution.mpi.executor import MPIExecutor
 from agebo_hpc.execution.mpi.worker import serve
 from agebo_hpc.execution.mpi.world import form_groups, join_world

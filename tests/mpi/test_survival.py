@@ -259,7 +259,7 @@ LEAVING = """
 import os, signal, sys
 sys.path.insert(0, {here!r})
 import made_up
-from agebo_hpc.execution.mpi.handshake import leave
+from agebo_hpc.execution.mpi.shutdown import leave
 from agebo_hpc.execution.mpi.executor import MPIExecutor
 from agebo_hpc.execution.mpi.protocol import MANAGER, Tag
 from agebo_hpc.execution.mpi.outbox import Outbox
@@ -294,7 +294,7 @@ def test_a_rank_that_dies_as_all_leave_keeps_nobody(mpirun, says_goodbye):
 HOLDING = """
 import os, signal, sys
 import psutil
-from agebo_hpc.execution.mpi.handshake import leave
+from agebo_hpc.execution.mpi.shutdown import leave
 from agebo_hpc.execution.mpi.protocol import MANAGER
 from agebo_hpc.execution.mpi.world import form_groups, join_world
 

@@ -27,7 +27,7 @@ A rank's death is handled in this folder alone, in this order:
 8. `executor` frees the slots that are left; `agebo_hpc.execution.driver` starts the lost
    evaluation again, unless it was lost three times, and has nothing proposed that is too large for
    the groups that are left.
-9. `handshake` lets those that are left leave together at the end; where the manager itself has
+9. `shutdown` lets those that are left leave together at the end; where the manager itself has
    died, it ends a rank that hears of that.
 
 Without a manager: `rank_group` has all ranks train one network, `first_rank` lets one rank do a

@@ -9,11 +9,11 @@ import threading
 import time
 
 from agebo_hpc.execution.mpi.communicators import Communicators
-from agebo_hpc.execution.mpi.handshake import leaving_without_manager
 from agebo_hpc.execution.mpi.heartbeats import LONGEST_BEAT, beat_seconds
 from agebo_hpc.execution.mpi.inbox import try_receive
 from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.execution.mpi.protocol import MANAGER, Tag
+from agebo_hpc.execution.mpi.shutdown import leaving_without_manager
 from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.processes.memory import own_memory
 from agebo_hpc.processes.process_id import ProcessId

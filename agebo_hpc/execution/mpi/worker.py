@@ -10,7 +10,7 @@ from typing import Any
 
 from agebo_hpc.execution.backoff import Backoff
 from agebo_hpc.execution.evaluate import evaluate
-from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.execution.mpi.communicators import Communicators
 from agebo_hpc.execution.mpi.control_thread import ControlThread
 from agebo_hpc.execution.mpi.inbox import try_receive

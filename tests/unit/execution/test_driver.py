@@ -7,7 +7,8 @@ import pytest
 
 from agebo_hpc.errors import TooManyFailuresError
 from agebo_hpc.execution.driver import Driver
-from agebo_hpc.execution.limits import Interrupt, Limits
+from agebo_hpc.execution.interrupt import Interrupt
+from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals, ThreadedProposals
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.scheduling.fifo import Fifo

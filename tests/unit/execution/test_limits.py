@@ -6,14 +6,10 @@ import signal
 import pytest
 
 from agebo_hpc.errors import TooManyFailuresError
-from agebo_hpc.execution.limits import (
-    CONSECUTIVE_FAILURES,
-    Budget,
-    Interrupt,
-    Limits,
-    StopFile,
-    smallest_budget,
-)
+from agebo_hpc.execution.budget import Budget, smallest_budget
+from agebo_hpc.execution.interrupt import Interrupt
+from agebo_hpc.execution.limits import CONSECUTIVE_FAILURES, Limits
+from agebo_hpc.execution.stop_file import StopFile
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agebo_hpc.errors import AgeboError
-from agebo_hpc.execution.limits import Interrupt
+from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.experiments.runner import run_all
 
 
