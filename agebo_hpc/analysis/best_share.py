@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pandas as pd
 
-from agebo_hpc.analysis.tables import hyperparameter_columns, require_columns, scored
+from agebo_hpc.analysis.tables import best_first, hyperparameter_columns, require_columns, scored
 
 TOP_SHARE = 0.01
 
 
 def best_share(frame: pd.DataFrame, share: float = TOP_SHARE, at_least: int = 1) -> pd.DataFrame:
-    """Return the rows of the best evaluations, best first; of equal ones the earlier.
+    """Return the rows of the best evaluations, best first; of equal ones the smaller loss.
 
     Parameters
     ----------
@@ -24,9 +24,7 @@ def best_share(frame: pd.DataFrame, share: float = TOP_SHARE, at_least: int = 1)
     at_least
         How many rows at least, where there are as many.
     """
-    rows = scored(frame).sort_values(
-        ["objective", "evaluation_id"], ascending=[False, True], kind="stable"
-    )
+    rows = best_first(frame)
     # 0.01 * 300 is a little more than 3 in floating point.
     return rows[: max(math.ceil(share * len(rows) - 1e-9), at_least)]
 

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import (
     SCORED,
     busy_share,
     hyperparameter_columns,
+    scored,
     status_counts,
     top_configurations,
 )
+from agebo_hpc.space.configuration import said_of
 from agebo_hpc.storage.run_directory import CONFIG_NAME
 
 ENDED = ("complete", "stopped", "failed")
@@ -38,9 +41,10 @@ def standing(run: Run) -> dict[str, Any]:
         ``state`` ("not started", "running", "stopping", "complete", "stopped", "failed" or "no
         sign of life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
         ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``,
-        ``architecture``, ``decisions``), ``num_slots``, ``busy_share``,
-        ``evaluations_per_hour``, ``seconds`` searched over all sessions, ``seconds_left``,
-        ``lives``, ``data_parallel`` (of the latest session), ``exit_code``.
+        ``architecture``, ``decisions``, ``predicts_one``), ``constant`` (networks that predict
+        the same for every row) of ``known`` (those of which this is known), ``num_slots``,
+        ``busy_share``, ``evaluations_per_hour``, ``seconds`` searched over all sessions,
+        ``seconds_left``, ``lives``, ``data_parallel`` (of the latest session), ``exit_code``.
     """
     seconds = sum(session.seconds for session in run.sessions)
     state, sign = _state(run)
@@ -58,6 +62,7 @@ def standing(run: Run) -> dict[str, Any]:
         "pending": len(run.pending),
         "max_evals": run.section("search").get("max_evals"),
         "best": _best(run),
+        **_constant(run.history),
         "num_slots": run.num_slots if run.sessions else None,
         "busy_share": share if np.isfinite(share) else None,
         "evaluations_per_hour": 3600 * finished / seconds if seconds > 0 else None,
@@ -95,7 +100,13 @@ def _best(run: Run) -> dict[str, Any] | None:
         },
         "architecture": top["architecture"].iloc[0],
         "decisions": top["decisions"].iloc[0],
+        "predicts_one": values["predicts_one"] if said_of(values["predicts_one"]) else None,
     }
+
+
+def _constant(history: pd.DataFrame) -> dict[str, int]:
+    told = scored(history)["predicts_one"].dropna()
+    return {"constant": int((told != "").sum()), "known": len(told)}
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from agebo_hpc.errors import DataError
-from agebo_hpc.space.configuration import Status
+from agebo_hpc.space.configuration import Status, loss_of
 
 SCORED = tuple(str(status) for status in Status if status.has_value)
 """Statuses of evaluations that have an objective."""
@@ -105,12 +105,33 @@ def trajectory(frame: pd.DataFrame, sessions: Sequence[Interval] | None = None) 
     )
 
 
+def best_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the scored rows, best first; of equal objectives the loss, then the id decides.
+
+    Parameters
+    ----------
+    frame
+        History of one run; without learning curves the id decides.
+    """
+    rows = scored(frame)
+    losses = pd.Series(np.inf, index=rows.index)
+    if "curve" in rows:
+        # Few are equal, and the loss is looked up for these only.
+        equal = rows[rows["objective"].duplicated(keep=False)]
+        for row, objective, curve in zip(
+            equal.index, equal["objective"], equal["curve"], strict=True
+        ):
+            losses[row] = loss_of(objective, curve)
+    order = np.lexsort([rows["evaluation_id"], losses, -rows["objective"]])
+    return rows.iloc[order]
+
+
 def top_configurations(
     frame: pd.DataFrame,
     num: int = 5,
     describe: Callable[[tuple[int, ...]], str] | None = None,
 ) -> pd.DataFrame:
-    """List the best evaluations, best first; of equal ones the earlier.
+    """List the best evaluations, best first, see `best_first`.
 
     Parameters
     ----------
@@ -126,13 +147,13 @@ def top_configurations(
     DataFrame
         ``rank`` (from 1), ``evaluation_id``, ``objective``, each hyperparameter
         (``num_processes`` is called ``n``), ``parameters``, ``seconds`` of the evaluation,
-        ``architecture``, ``decisions``.
+        ``architecture``, ``decisions``; and ``predicts_one`` where a network among them predicts
+        the same class or number for every row.
     """
     columns = hyperparameter_columns(frame)
     require_columns(frame, ["evaluation_id", "seconds_total", "architecture"])
-    best = scored(frame).sort_values(
-        ["objective", "evaluation_id"], ascending=[False, True], kind="stable"
-    )[:num]
+    best = best_first(frame)[:num]
+    constant = best["predicts_one"].fillna("") if "predicts_one" in best else None
     decisions = [decisions_text(architecture) for architecture in best["architecture"]]
     described = decisions if describe is None else [describe(a) for a in best["architecture"]]
     return pd.DataFrame(
@@ -143,6 +164,7 @@ def top_configurations(
             **{"n" if name == "num_processes" else name: best[name].array for name in columns},
             "parameters": best["num_parameters"].to_numpy(),
             "seconds": best["seconds_total"].to_numpy(),
+            **({} if constant is None or not any(constant) else {"predicts_one": constant.array}),
             "architecture": described,
             "decisions": decisions,
         }

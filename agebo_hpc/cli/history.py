@@ -18,6 +18,7 @@ from agebo_hpc.analysis.runs import Run, read_run
 from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import UsageError
+from agebo_hpc.space.configuration import said_of
 from agebo_hpc.streams import write_as_is
 from agebo_hpc.training.ways import NAMES
 
@@ -100,6 +101,9 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("run", stands["run"]), ("state", _state(stands)), ("evaluations", _counts(stands))]
     if stands["best"] is not None:
         lines += _best(stands["best"])
+    if stands["constant"]:
+        told = f"{stands['constant']} of {stands['known']} networks predict the same for every row"
+        lines.append(("constant", told))
     if stands["busy_share"] is not None:
         lines.append(("busy", f"{stands['busy_share']:.0%} of {stands['num_slots']} slots"))
     if stands["evaluations_per_hour"] is not None:
@@ -135,8 +139,10 @@ def _counts(stands: dict[str, Any]) -> str:
 def _best(best: dict[str, Any]) -> list[tuple[str, str]]:
     values = ", ".join(f"{k} {_short(v)}" for k, v in best["hyperparameters"].items())
     nodes = str(best["architecture"]).split("; ")
+    said = said_of(best["predicts_one"])
+    which = f"evaluation {best['evaluation_id']}" + (f", which {said}" if said else "")
     return [
-        ("best", f"{best['objective']:.5g} by evaluation {best['evaluation_id']}: {values}"),
+        ("best", f"{best['objective']:.5g} by {which}: {values}"),
         *(("", _numbered(number, node)) for number, node in enumerate(nodes, 1)),
     ]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, print_scores, remark
+from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, print_scores, remark, warn_of
 from agebo_hpc.execution.mpi.first_rank import is_first
 from agebo_hpc.files import is_stream
 
@@ -49,6 +49,7 @@ def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: b
     check_fits(description, dataset)
     dataset.verify((part,))
     remark(dataset)
+    warn_of(description)
     _start(threads)
     from agebo_hpc.models.bundle import load_model
     from agebo_hpc.models.evaluation import evaluate_model
@@ -112,7 +113,9 @@ def predict(
     from agebo_hpc.models.description import read_description
     from agebo_hpc.models.prediction import check_prediction, predict_file
 
-    check_prediction(read_description(model), source, out, keep, force)
+    description = read_description(model)
+    check_prediction(description, source, out, keep, force)
+    warn_of(description)
     _start(threads)
     from agebo_hpc.models.bundle import load_model
 

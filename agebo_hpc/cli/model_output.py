@@ -8,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
+    from agebo_hpc.models.description import ModelDescription
 
 NAMES = {
     "loss": "loss",
@@ -35,6 +36,12 @@ def remark(dataset: DataSet, rank: int = 0) -> None:
     """Write what should be known of a data set on standard error."""
     for line in () if rank else dataset.remarks:
         click.echo(f"note: {line}", err=True)
+
+
+def warn_of(description: ModelDescription) -> None:
+    """Warn on standard error of a model that does not tell rows apart."""
+    if description.remark:
+        click.echo(f"warning: {description.remark}", err=True)
 
 
 def print_scores(part: str, rows: int, scores: dict[str, float | None]) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, print_scores, remark
+from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, print_scores, remark, warn_of
 from agebo_hpc.cli.options import Integers, record_options
 from agebo_hpc.run.options import OPTIONS
+from agebo_hpc.space.configuration import said_of
 from agebo_hpc.training.ways import NAMES as WAYS
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def retrain(
             f"{chosen.result.objective:.5g} in the search) on "
             f"{dataset.name}{_together(rank_group, options)} ..."
         )
+    _warn_of_choice(chosen, rank_group.rank)
     began = time.perf_counter()
     trainings = train_seeds(chosen, dataset, options, rank_group.comm)
     if rank_group.rank:
@@ -179,6 +181,13 @@ def ensemble(
     _report_training(model, place, time.perf_counter() - began, as_json)
 
 
+def _warn_of_choice(chosen: Chosen, rank: int) -> None:
+    said = said_of(chosen.result.predicts_one)
+    if said and not rank:
+        which = f"evaluation {chosen.result.id} (rank {chosen.rank})"
+        click.echo(f"warning: in the search {which} {said} of the validation part", err=True)
+
+
 def _with_place(
     found: list[Chosen], out: Path | None, name: str, force: bool
 ) -> tuple[list[Chosen], Path]:
@@ -216,6 +225,7 @@ def _together(rank_group: RankGroup, options: RetrainOptions) -> str:
 
 def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> None:
     description = model.description
+    warn_of(description)
     scores = dict(description.scores)
     if as_json:
         told = {"model": str(out), "seconds": seconds, "scores": scores}

@@ -16,7 +16,7 @@ from typing import Any
 
 from agebo_hpc.errors import MemberLeftError, NonFiniteLossError
 from agebo_hpc.execution.mpi.ulfm import AbandonedError, dead_ranks, is_death, job_survives
-from agebo_hpc.space.configuration import Evaluation, Status, judge_objective
+from agebo_hpc.space.configuration import PREDICTS_ONE, Evaluation, Status, judge_objective
 from agebo_hpc.storage.seal import to_json
 from agebo_hpc.training.trainer import Outcome, StopRule, Trainer
 
@@ -80,6 +80,11 @@ def _sound(outcome: Any) -> Outcome:
     if not isinstance(outcome, Outcome):
         name = type(outcome).__name__
         raise TypeError(f"The training returned a {name}; it must return an Outcome.")
+    if outcome.predicts_one not in (None, *PREDICTS_ONE):
+        raise TypeError(
+            f"The outcome's predicts_one is {outcome.predicts_one!r:.80}; it must be None or one "
+            f"of {', '.join(map(repr, PREDICTS_ONE))}."
+        )
     to_json([*outcome.curve, outcome.times])
     return outcome
 

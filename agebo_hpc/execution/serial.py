@@ -142,4 +142,5 @@ def make_result(
         peak_memory=outcome.peak_memory
         or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         traceback=outcome.traceback,
+        predicts_one=outcome.predicts_one,
     )

@@ -97,7 +97,7 @@ class Chosen:
 
 
 def choose(run: str | Path, rank: int = 1) -> Chosen:
-    """Return the rank-th best finished evaluation of a run; of equal ones the earlier is better.
+    """Return the rank-th best finished evaluation of a run; of equal ones the loss decides.
 
     Works while the search runs.
 
@@ -147,7 +147,7 @@ def choose_best(run: str | Path, count: int, named: str = "--rank") -> list[Chos
         )
     done = sorted(
         (r for r in read_replay(run).results if r.status is Status.DONE and _is_scored(r)),
-        key=lambda r: (-float(r.objective or 0.0), r.id),
+        key=lambda r: r.place,
     )
     if not done:
         raise UsageError(

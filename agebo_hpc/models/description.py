@@ -16,6 +16,7 @@ from agebo_hpc.directories import put_back
 from agebo_hpc.errors import DataError, InputMissingError
 from agebo_hpc.files import opened, read_file
 from agebo_hpc.models.validation import check_description
+from agebo_hpc.space.configuration import said_of
 
 FORMAT = "agebo_hpc-model"
 FORMAT_VERSION = 3
@@ -41,8 +42,9 @@ class ModelDescription:
         ``hyperparameters`` and ``num_parameters``; of an ensemble ``members``, each with these,
         and ``num_parameters`` of all.
     training
-        ``recipe``, ``objective``, ``seed``, ``include_validation``, ``num_ranks``, ``curve`` and,
-        of several seeds, the scores of each in ``seeds``.
+        ``recipe``, ``objective``, ``seed``, ``include_validation``, ``num_ranks``, ``curve``,
+        of several seeds the scores of each in ``seeds``, and ``predicts_one`` (``"class"`` or
+        ``"number"``) of a network that predicts the same one for every validation row.
     preprocessing
         The way from a table to features and back, see `Preprocessing.to_dict`.
     schema
@@ -71,6 +73,15 @@ class ModelDescription:
         """Original labels by class index, None for a regression."""
         labels = self.schema["class_labels"]
         return None if labels is None else tuple(labels)
+
+    @property
+    def remark(self) -> str:
+        """What is wrong with a network that does not tell rows apart; empty where it does."""
+        trainings = self.training.get("members", [self.training])
+        said = [said_of(training.get("predicts_one")) for training in trainings]
+        if not said or not all(said):
+            return ""
+        return f"the model {said[0]} of the validation part: it has learnt nothing from the inputs"
 
     @property
     def output_columns(self) -> list[str]:

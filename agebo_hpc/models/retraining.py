@@ -246,6 +246,7 @@ def _describe(
             "include_validation": options.include_validation,
             "curve": _curve(trained, options),
             "seconds": trained.times,
+            **({"predicts_one": trained.predicts_one} if trained.predicts_one else {}),
         },
         preprocessing=preprocessing.to_dict(),
         schema={

@@ -29,6 +29,7 @@ from agebo_hpc.execution.limits import Limits, check_success
 from agebo_hpc.execution.proposals import InlineProposals, Proposals, ThreadedProposals
 from agebo_hpc.execution.stop_file import StopFile
 from agebo_hpc.reporter import Reporter, tell
+from agebo_hpc.run.advice import advice_on_constants
 from agebo_hpc.run.configuration import (
     initial_points,
     parameter_counter,
@@ -74,6 +75,7 @@ class Manager:
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
         self._num_epochs = problem.recipe.epochs
+        self._recipe = problem.recipe
         self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
@@ -211,6 +213,7 @@ class Manager:
         finally:
             limits.interrupt.is_saving = True
             remark = self._remark(state, limits, tally)
+            self._advise(tally)
             progress.finish(remark)
             logger.info("%s", best_line(tally.best))
             logger.info("%s", remark)
@@ -281,6 +284,12 @@ class Manager:
         if result.traceback:
             logger.warning("evaluation %d:\n%s", result.id, result.traceback.rstrip())
 
+    def _advise(self, tally: Tally) -> None:
+        advice = advice_on_constants(tally.constant, tally.known, tally.kind, self._recipe)
+        if advice:
+            logger.warning("%s", advice)
+            self._reporter.warn(advice)
+
     def _status(self, tally: Tally, state: str, code: int | None = None) -> dict[str, Any]:
         """Return how the search stands, for ``status.json``."""
         best = tally.best
@@ -304,6 +313,8 @@ class Manager:
         }
         if best is not None:
             status["best"] = {"evaluation_id": best.id, "objective": best.objective}
+            if best.predicts_one:
+                status["best"]["predicts_one"] = best.predicts_one
         return status
 
     def _exit_code(self, complete: bool, limits: Limits) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agebo_hpc.reporter import Reporter
-from agebo_hpc.space.configuration import Result, Status
+from agebo_hpc.space.configuration import Result, Status, said_of
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -28,7 +28,11 @@ class Tally:
     done, failed
         Evaluations finished over all sessions.
     best
-        The result with the largest objective, or None.
+        The result with the largest objective, and of equal ones with the smallest loss; or None.
+    known, constant
+        Networks of which it is known whether they tell rows apart, and those that do not.
+    kind
+        What these predict one of, ``"class"`` or ``"number"``.
     busy_seconds
         Sum over this session's evaluations of n times their duration.
     finished_here, lost
@@ -43,6 +47,9 @@ class Tally:
     done: int = 0
     failed: int = 0
     best: Result | None = None
+    known: int = 0
+    constant: int = 0
+    kind: str = ""
     busy_seconds: float = 0.0
     finished_here: int = 0
     lost: int = 0
@@ -59,8 +66,11 @@ class Tally:
             self.lost += result.status is Status.LOST
         if result.status.has_value:
             self.done += 1
-            if self.best is None or (result.objective or 0) > (self.best.objective or 0):
+            if self.best is None or result.place < self.best.place:
                 self.best = result
+            self.known += result.predicts_one is not None
+            self.constant += bool(result.predicts_one)
+            self.kind = result.predicts_one or self.kind
         elif result.status.is_final:
             self.failed += 1
 
@@ -92,7 +102,9 @@ class Tally:
         parts[0] += f", {self.failed} failed" if self.failed else ""
         parts[0] += f", {self.lost} lost)" if self.lost else ")"
         if self.best is not None:
-            parts.append(f"best {self.best.objective:.5f} (evaluation {self.best.id})")
+            said = said_of(self.best.predicts_one)
+            which = f"evaluation {self.best.id}" + (f", {said}" if said else "")
+            parts.append(f"best {self.best.objective:.5f} ({which})")
         parts.append(f"busy {100 * self.busy_share:.0f} %")
         parts.append(f"{format_seconds(self.elapsed)} elapsed")
         if not math.isnan(self.seconds_left):
@@ -164,6 +176,8 @@ def log_line(result: Result, names: Sequence[str]) -> str:
         for name in names
     )
     objective = "-" if result.objective is None else f"{result.objective:.5f}"
+    said = said_of(result.predicts_one)
+    objective += f" ({said})" if said else ""
     return (
         f"evaluation {result.id}: {result.status}, objective {objective}, {values}, "
         f"{result.num_parameters} parameters, {result.ended - result.started:.2f} s on ranks "

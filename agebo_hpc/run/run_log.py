@@ -15,7 +15,7 @@ from pathlib import Path
 from agebo_hpc.files import open_own, reason
 from agebo_hpc.reporter import Reporter
 from agebo_hpc.run.progress import format_seconds
-from agebo_hpc.space.configuration import Result
+from agebo_hpc.space.configuration import Result, said_of
 from agebo_hpc.streams import closed_at_start
 from agebo_hpc.text import one_line
 
@@ -159,7 +159,8 @@ def best_line(best: Result | None) -> str:
     chosen = best.evaluation.configuration
     values = ", ".join(f"{name}={value}" for name, value in chosen.hyperparameters.items())
     decisions = " ".join(map(str, chosen.architecture))
+    said = said_of(best.predicts_one)
     return (
         f"best: evaluation {best.id}, objective {best.objective:.5f}, {values}, "
-        f"architecture {decisions}"
+        f"architecture {decisions}" + (f"; it {said}" if said else "")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -121,6 +121,10 @@ class Status(StrEnum):
         return self in (Status.DONE, Status.STOPPED)
 
 
+PREDICTS_ONE = ("", "class", "number")
+"""What a network may predict one of for every row; the first: it tells rows apart."""
+
+
 def judge_objective(objective: Any) -> tuple[Status, float | None, str]:
     """Return what becomes of an evaluation that is said to be done, by its objective.
 
@@ -185,6 +189,9 @@ class Result:
         Largest resident memory of the leader's process so far, bytes.
     traceback
         Traceback of a failure, with the rank and host where it happened; else empty.
+    predicts_one
+        ``"class"`` or ``"number"`` where the network predicts the same one for every validation
+        row; empty where it tells rows apart; None: not known.
     """
 
     evaluation: Evaluation
@@ -200,6 +207,7 @@ class Result:
     num_parameters: int = 0
     peak_memory: int = 0
     traceback: str = ""
+    predicts_one: str | None = None
 
     def __post_init__(self) -> None:
         if not self.status.has_value:
@@ -214,10 +222,23 @@ class Result:
         """Id of the evaluation."""
         return self.evaluation.id
 
+    @property
+    def validation_loss(self) -> float:
+        """Validation loss that belongs to the objective, see `loss_of`."""
+        return loss_of(self.objective, self.curve)
+
+    @property
+    def place(self) -> tuple[float, float, int]:
+        """What sorts results, the best first: the objective, the loss of equal ones, the id."""
+        objective = -math.inf if self.objective is None else self.objective
+        return -objective, self.validation_loss, self.id
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain data for JSON."""
         evaluation = {"id": self.evaluation.id, **self.evaluation.configuration.to_dict()}
         mine = {name: getattr(self, name) for name in _RESULT_FIELDS}
+        if self.predicts_one is None:
+            del mine["predicts_one"]
         return {**mine, "evaluation": evaluation, "status": str(self.status)}
 
     @classmethod
@@ -232,6 +253,44 @@ class Result:
             ranks=tuple(fields.pop("ranks")),
             **fields,
         )
+
+
+def loss_of(objective: float | None, curve: Sequence[Mapping[str, float]]) -> float:
+    """Return the validation loss of the last epoch whose metric is the objective.
+
+    Parameters
+    ----------
+    objective
+        Objective of the evaluation.
+    curve
+        Its learning curve, see `Result`.
+
+    Returns
+    -------
+    float
+        The loss; infinite where the curve has none that is a number, so that whoever has one
+        comes first.
+    """
+    losses = (
+        entry.get("validation_loss")
+        for entry in reversed(curve)
+        if entry.get("validation_metric") == objective
+    )
+    loss = next(losses, None)
+    return math.inf if loss is None or math.isnan(loss) else float(loss)
+
+
+def said_of(predicts_one: Any) -> str:
+    """Return a remark on a network that predicts one and the same for every row; else nothing.
+
+    Parameters
+    ----------
+    predicts_one
+        See `Result`; what is no text, as the NaN of a table, is not known.
+    """
+    if not isinstance(predicts_one, str) or not predicts_one:
+        return ""
+    return f"predicts one {predicts_one} for every row"
 
 
 # `dataclasses.asdict` copies every number of a learning curve; this is done for each result.

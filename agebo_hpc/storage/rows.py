@@ -24,6 +24,7 @@ TAIL = (
     "host",
     "peak_memory",
     "epochs",
+    "predicts_one",
     "curve",
     "traceback",
 )
@@ -31,7 +32,7 @@ _FIXED = {*HEAD, *TAIL, "num_parameters"}
 _DTYPES = {
     **dict.fromkeys(("evaluation_id", "num_parameters", "peak_memory", "epochs"), "int64"),
     **dict.fromkeys(("objective", "submitted", "started", "ended"), "float64"),
-    **dict.fromkeys(("status", "configuration_key", "host", "traceback"), "str"),
+    **dict.fromkeys(("status", "configuration_key", "host", "traceback", "predicts_one"), "str"),
     **dict.fromkeys(("architecture", "ranks", "curve"), "object"),
 }
 
@@ -69,6 +70,7 @@ def columns_of(results: Sequence[Result]) -> Columns:
         host=[_text(r.host) for r in results],
         peak_memory=[int(r.peak_memory) for r in results],
         epochs=[len(r.curve) for r in results],
+        predicts_one=[None if r.predicts_one is None else _text(r.predicts_one) for r in results],
         curve=_curves(results),
         traceback=[_text(r.traceback) for r in results],
     )

@@ -109,6 +109,9 @@ class TrainedNetwork:
         Seconds by phase.
     stopped
         Empty when all epochs were trained or early stopping ended it, else the reason.
+    predicts_one
+        ``"class"`` or ``"number"`` where these parameters predict the same one for every
+        validation row; else empty.
     """
 
     parameters: np.ndarray
@@ -116,6 +119,7 @@ class TrainedNetwork:
     curve: list[dict[str, float]]
     times: dict[str, float] = field(default_factory=dict)
     stopped: str = ""
+    predicts_one: str = ""
 
 
 STOP_REASONS = ("timeout", "order")
@@ -225,7 +229,7 @@ class _Training:
             local_loss = self._train_epoch(epoch, rates)
             clock.lap("first_epoch" if epoch == 0 else "train", began)
             validating = time.perf_counter()
-            loss, sums = self._summarise(local_loss)
+            loss, sums, predicts_one = self._summarise(local_loss)
             clock.lap("validate", validating)
             entry = {
                 "epoch": epoch + 1,
@@ -239,7 +243,7 @@ class _Training:
             curve.append(entry)
             reason = after_epoch(entry)
             schedule.observe(epoch, entry["validation_loss"])
-            best.observe(entry["validation_metric"], self._optimizer.parameters)
+            best.observe(entry["validation_metric"], self._optimizer.parameters, predicts_one)
             if best.patience_exhausted or epoch + 1 == self._recipe.epochs:
                 break
             stopped = self._agreed(reason)
@@ -247,7 +251,7 @@ class _Training:
                 break
         metric, parameters = best.choose(curve, self._optimizer.parameters)
         self._require_equal(parameters)
-        return TrainedNetwork(parameters, metric, curve, clock.seconds, stopped)
+        return TrainedNetwork(parameters, metric, curve, clock.seconds, stopped, best.predicts_one)
 
     def _train_epoch(self, epoch: int, rates: np.ndarray) -> float:
         """Train on every row of the shard; return the mean loss of the steps."""
@@ -271,13 +275,21 @@ class _Training:
         key = tf.constant(rng.integers(2**62, size=2))
         return replace(TrainingStep.of(graph), key=key)
 
-    def _summarise(self, local_loss: float) -> tuple[float, np.ndarray]:
-        """Average the epoch's loss and sum the validation, in one message."""
-        shard = shard_of(self._validation.num_rows, self._group.rank, self._group.size)
-        sums = self.program.validate(self._validation, shard)
-        vector = np.concatenate([[local_loss / self._group.size], sums])
-        loss, rest = np.split(self._group.sum(tf.constant(vector), "epoch").numpy(), [1])
-        return float(loss[0]), rest
+    def _summarise(self, local_loss: float) -> tuple[float, np.ndarray, str]:
+        """Average the epoch's loss and sum the validation, in one message.
+
+        The bounds of the decisions are no sums: each process has a place of its own for them.
+        """
+        size = self._group.size
+        shard = shard_of(self._validation.num_rows, self._group.rank, size)
+        found = self.program.validate(self._validation, shard)
+        bounds = np.zeros((2, size))
+        bounds[:, self._group.rank] = found.lowest, found.highest
+        vector = np.concatenate([[local_loss / size], bounds.ravel(), found.sums])
+        summed = self._group.sum(tf.constant(vector), "epoch").numpy()
+        loss, lowest, highest, rest = np.split(summed, [1, 1 + size, 1 + 2 * size])
+        predicts_one = self._task.predicts_one(float(lowest.min()), float(highest.max()))
+        return float(loss[0]), rest, predicts_one
 
     def _agreed(self, reason: str) -> str:
         """Return the first reason to stop that any process has; nothing if none has."""
@@ -332,8 +344,12 @@ class _Best:
         self._metric = -np.inf
         self._parameters: np.ndarray | None = None
         self._without_progress = 0
+        # Of the parameters that are chosen in the end.
+        self.predicts_one = ""
 
-    def observe(self, metric: float, parameters: tf.Variable) -> None:
+    def observe(self, metric: float, parameters: tf.Variable, predicts_one: str) -> None:
+        if metric > self._metric or self._parameters is None:
+            self.predicts_one = predicts_one
         if metric > self._metric:
             self._metric = metric
             self._without_progress = 0

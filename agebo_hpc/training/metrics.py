@@ -28,6 +28,11 @@ from agebo_hpc.training.ranking import RANKING_METRICS
 RowScores = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """(outputs, y) -> float64 tensor of shape (rows, columns): what a metric needs of each row."""
 
+Decision = Callable[[tf.Tensor], tf.Tensor]
+
+SAME_NUMBER = 1e-3
+"""In standard deviations of the target: predictions that lie no further apart say one number."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -51,6 +56,12 @@ class Task:
     row_scores, num_scores
         What follows the sums for each row of the whole table, in order, and how many numbers
         that are; None and 0 where the metric needs sums only.
+    decision
+        outputs -> what is predicted of each row, float64 tensor of shape (rows,): the index of
+        the class, or the standardised number.
+    decides_on, tolerance
+        ``"class"`` or ``"number"``, and how far decisions of rows that are told apart lie from
+        each other at least.
     """
 
     metric: str
@@ -61,6 +72,19 @@ class Task:
     target_type: tf.DType
     row_scores: RowScores | None = None
     num_scores: int = 0
+    decision: Decision = lambda outputs: _class_of(outputs)
+    decides_on: str = "class"
+    tolerance: float = 0.0
+
+    def predicts_one(self, lowest: float, highest: float) -> str:
+        """Return of what one and the same is predicted for all rows; empty: these are told apart.
+
+        Parameters
+        ----------
+        lowest, highest
+            The smallest and the largest decision over all rows.
+        """
+        return self.decides_on if highest - lowest <= self.tolerance else ""
 
 
 def make_task(
@@ -96,7 +120,17 @@ def make_task(
         weighted(in_training, class_weights) if class_weights else in_training
     )
     if kind == "regression":
-        return Task(metric, in_training, _regression_sums(losses), _r2, 4, tf.float32)
+        return Task(
+            metric,
+            in_training,
+            _regression_sums(losses),
+            _r2,
+            4,
+            tf.float32,
+            decision=lambda outputs: tf.cast(outputs[:, 0], tf.float64),
+            decides_on="number",
+            tolerance=SAME_NUMBER,
+        )
     if metric in RANKING_METRICS:
         columns = (1 if num_outputs == 2 else num_outputs) + 1
         return Task(
@@ -118,6 +152,10 @@ def _classification_sums(losses: RowLosses) -> Callable[[tf.Tensor, tf.Tensor], 
         return _sums(losses(logits, labels), hits)
 
     return sums
+
+
+def _class_of(logits: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32), tf.float64)
 
 
 def _accuracy(sums: np.ndarray, num_rows: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,8 +18,25 @@ from agebo_hpc.training.step import input_spec, network_input
 VALIDATION_ROWS = 4096
 """Rows of one slice of an evaluation pass: the outputs of all layers for so many are in memory."""
 
-Sums = Callable[[Source, range], np.ndarray]
-"""(rows, shard) -> the task's sums over the shard, float64; scores of rows follow, see `Task`."""
+
+class Pass(NamedTuple):
+    """What a pass over a shard gives.
+
+    Attributes
+    ----------
+    sums
+        The task's sums over the shard, float64; scores of rows follow, see `Task`.
+    lowest, highest
+        The smallest and the largest decision; +inf and -inf where the shard has no row.
+    """
+
+    sums: np.ndarray
+    lowest: float
+    highest: float
+
+
+Sums = Callable[[Source, range], Pass]
+"""(rows, shard) -> what the pass gives."""
 
 
 def evaluate_rows(
@@ -46,7 +63,7 @@ def evaluate_rows(
     tensor = tf.constant(parameters)
     kind = make_task(task, graph.num_outputs, recipe)
     sum_over = compile_sums(kind, graph, lambda x: forward(graph, tensor, x))
-    sums = sum_over(rows, range(rows.num_rows))
+    sums = sum_over(rows, range(rows.num_rows)).sums
     return {
         "loss": float(sums[0] / rows.num_rows),
         kind.metric: kind.metric_from_sums(sums, rows.num_rows),
@@ -67,27 +84,41 @@ def compile_sums(task: Task, graph: Graph, outputs: Callable[[tf.Tensor], tf.Ten
             tf.TensorSpec((), tf.int32),
         ],
     )
-    def sums(x: Inputs, y: tf.Tensor, first: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        def body(start: tf.Tensor, total: tf.Tensor) -> Any:
+    def sums(x: Inputs, y: tf.Tensor, first: tf.Tensor, stop: tf.Tensor) -> Any:
+        def body(start: tf.Tensor, total: tf.Tensor, bounds: tf.Tensor) -> Any:
             end = tf.minimum(start + VALIDATION_ROWS, stop)
-            rows = network_input(x, lambda part: part[start:end])
-            return end, total + task.sums(outputs(rows), y[start:end])
+            found = outputs(network_input(x, lambda part: part[start:end]))
+            bounds = tf.maximum(bounds, _bounds(task, found))
+            return end, total + task.sums(found, y[start:end]), bounds
 
-        _, total = tf.while_loop(
-            lambda start, _: start < stop,
+        nothing = tf.constant(NO_ROWS, tf.float64)
+        _, total, bounds = tf.while_loop(
+            lambda start, *_: start < stop,
             body,
-            (first, tf.zeros(task.num_sums, tf.float64)),
+            (first, tf.zeros(task.num_sums, tf.float64), nothing),
             parallel_iterations=1,
         )
-        return total
+        return total, bounds
 
-    def sum_over(rows: Source, shard: range) -> np.ndarray:
-        total = np.zeros(task.num_sums)
+    def sum_over(rows: Source, shard: range) -> Pass:
+        total, bounds = np.zeros(task.num_sums), np.asarray(NO_ROWS)
         for x, y, part in rows.slices(shard):
-            total += sums(x, y, tf.constant(part.start), tf.constant(part.stop)).numpy()
-        return total
+            more, of_part = sums(x, y, tf.constant(part.start), tf.constant(part.stop))
+            total += more.numpy()
+            bounds = np.maximum(bounds, of_part.numpy())
+        return Pass(total, -float(bounds[0]), float(bounds[1]))
 
     return sum_over
+
+
+NO_ROWS = (-np.inf, -np.inf)
+"""Bounds of no decision, see `_bounds`."""
+
+
+def _bounds(task: Task, found: tf.Tensor) -> tf.Tensor:
+    """Return the smallest decision with its sign turned, and the largest: both grow with rows."""
+    decision = task.decision(found)
+    return tf.stack([tf.reduce_max(-decision), tf.reduce_max(decision)])
 
 
 def _compile_scores(
@@ -102,22 +133,24 @@ def _compile_scores(
             tf.TensorSpec((None,), task.target_type),
         ],
     )
-    def of_slice(x: Inputs, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def of_slice(x: Inputs, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         found = outputs(network_input(x, lambda part: part))
-        return task.sums(found, y), row_scores(found, y)
+        return task.sums(found, y), row_scores(found, y), _bounds(task, found)
 
-    def sum_over(rows: Source, shard: range) -> np.ndarray:
-        total = np.zeros(task.num_sums)
+    def sum_over(rows: Source, shard: range) -> Pass:
+        total, bounds = np.zeros(task.num_sums), np.asarray(NO_ROWS)
         scores = np.zeros((rows.num_rows, task.num_scores))
         place = shard.start
         for x, y, part in rows.slices(shard):
             for start in range(part.start, part.stop, VALIDATION_ROWS):
                 end = min(start + VALIDATION_ROWS, part.stop)
                 now = tf.nest.map_structure(lambda part: part[start:end], (x, y))  # noqa: B023
-                sums, of_rows = of_slice(*now)
+                sums, of_rows, of_part = of_slice(*now)
                 total += sums.numpy()
+                bounds = np.maximum(bounds, of_part.numpy())
                 scores[place : place + end - start] = of_rows.numpy()
                 place += end - start
-        return np.concatenate([total, scores.ravel()])
+        sums = np.concatenate([total, scores.ravel()])
+        return Pass(sums, -float(bounds[0]), float(bounds[1]))
 
     return sum_over

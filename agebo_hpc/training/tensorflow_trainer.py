@@ -148,6 +148,7 @@ def _outcome(trained: Any, num_parameters: int) -> Outcome:
         times=trained.times,
         num_parameters=num_parameters,
         checksum=crc32(trained.parameters),
+        predicts_one=trained.predicts_one,
     )
 
 

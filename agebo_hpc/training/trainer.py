@@ -63,6 +63,9 @@ class Outcome:
         Largest resident memory of the process that trained, bytes; 0: that of this process.
     traceback
         Why it failed, or whose loss; a trainer that raises need not give it.
+    predicts_one
+        ``"class"`` or ``"number"`` where the network predicts the same one for every validation
+        row; empty where it tells rows apart; None: not known.
     """
 
     status: Status
@@ -73,6 +76,7 @@ class Outcome:
     checksum: int = 0
     peak_memory: int = 0
     traceback: str = ""
+    predicts_one: str | None = None
 
 
 class StopRule(Protocol):

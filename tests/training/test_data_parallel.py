@@ -370,3 +370,30 @@ say(results)
         tolerance = tolerances.get(number, 1e-4)
         assert mpi[0] == pytest.approx(horovod[0], rel=tolerance, abs=tolerance)
         assert mpi[1] == pytest.approx(horovod[1], abs=0.02)
+
+
+def test_every_member_knows_of_the_one_row_that_is_predicted_otherwise(found):
+    everyone = found(
+        3,
+        """
+training = rows(90, "classification", 1)
+told = []
+for odd in (False, True):
+    x = np.zeros((50, 4), np.float32)
+    if odd:
+        x[-1] = 50.0, -50.0, 0.0, 0.0
+    validation = Rows.of(x, np.arange(50, dtype=np.int32) % 3)
+    for size in (1, 2, 3):
+        comm = first_ranks(size)
+        if comm is None:
+            continue
+        group = start_group(comm)
+        rows_of_both = training, validation
+        trained = train_network(plan("classification", size, epochs=4), *rows_of_both, group)
+        group.stop()
+        told.append([odd, trained.predicts_one])
+say(told)
+""",
+    )
+    assert all(word == ("" if odd else "class") for told in everyone for odd, word in told)
+    assert [len(told) for told in everyone] == [6, 4, 2]

@@ -33,7 +33,9 @@ def test_counts_and_best_are_said_with_the_configuration(make_run: Make) -> None
         "hyperparameters": {"batch_size": 64, "learning_rate": 0.1, "num_processes": 2},
         "architecture": "Dense(16, relu) + input; Dense(16, relu)",
         "decisions": "1 1 1 0",
+        "predicts_one": None,
     }
+    assert (found["constant"], found["known"]) == (0, 0)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
