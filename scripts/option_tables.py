@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-from agebo_hpc.run.option import Group, OnResume, Option
+from agebo_hpc.run.option import OnResume, Option, OptionGroup
 from agebo_hpc.run.options import OPTIONS, START_OPTIONS
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -62,7 +62,7 @@ def default(record: Option) -> str:
     return escaped(record.shown_default) if record.name != "out" else "must be given"
 
 
-def of_group(group: Group) -> str:
+def of_group(group: OptionGroup) -> str:
     """Return the table of a group."""
     records = [r for r in (*OPTIONS.values(), *START_OPTIONS.values()) if r.group is group]
     rows = [
@@ -87,7 +87,7 @@ def of_resume() -> str:
 
 def block(name: str) -> str:
     """Return what stands between the marks of a name."""
-    return of_resume() if name == "Resume" else of_group(Group(name))
+    return of_resume() if name == "Resume" else of_group(OptionGroup(name))
 
 
 def page_with_tables(text: str) -> str:

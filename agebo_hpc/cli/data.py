@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import click
 
+from agebo_hpc.cli.data_output import print_description, print_rows, report
 from agebo_hpc.cli.options import GroupedCommand, grouped
 
 COLUMNS, CELLS, DATA_SET = "Columns", "Cells", "Data set"
@@ -36,8 +37,6 @@ _FORCE = grouped(
     help="Replace the output file if it exists (default: refuse).",
     group=DATA_SET,
 )
-PRINTED_COLUMNS = 60
-"""Columns that `data prepare` prints; of more, those with oddities."""
 
 
 @click.group()
@@ -56,7 +55,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    _table([list(fields), *([_cell(row[field]) for field in fields] for row in rows)])
+    print_rows([list(fields), *([row[field] for field in fields] for row in rows)])
 
 
 @data.command()
@@ -89,7 +88,7 @@ def fetch(
     click.echo(f"Fetching {name} ({rows or known.rows:,} rows) from {known.source} ...")
     started = time.monotonic()
     made = fetch_dataset(name, out or Path(f"{name}.h5"), options, rows)
-    _report(made, time.monotonic() - started)
+    report(made, time.monotonic() - started)
 
 
 @data.command(cls=GroupedCommand)
@@ -254,7 +253,7 @@ def prepare(
     )
     started = time.monotonic()
     made = prepare_dataset(file, target, out, options)
-    _report(made, time.monotonic() - started)
+    report(made, time.monotonic() - started)
 
 
 @data.command()
@@ -265,160 +264,8 @@ def info(file: Path, as_json: bool) -> None:
     from agebo_hpc.data.dataset import open_dataset
     from agebo_hpc.data.description import describe
 
-    facts = describe(open_dataset(file))
+    described = describe(open_dataset(file))
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        click.echo(json.dumps(described, indent=2))
         return
-    _print_facts(facts)
-
-
-def _report(made: Any, seconds: float) -> None:
-    from agebo_hpc.data.description import describe
-
-    if not made.path.exists():
-        click.echo(f"Written in {seconds:.1f} s.", err=True)
-        return
-    facts = describe(made)
-    outputs = f", {facts['num_outputs']} classes" if "classes" in facts else ""
-    click.echo(f"Wrote {facts['path']} ({facts['bytes'] / 1e6:.1f} MB) in {seconds:.1f} s.")
-    click.echo(f"{facts['task']} of {facts['target']!r}{outputs}; {_rows(facts)}.")
-    click.echo(f"{len(facts['columns'])} columns became {facts['num_features']} features.")
-    if len(facts["inputs"]) > 1:
-        click.echo(f"Inputs: {_inputs(facts)}.")
-    click.echo()
-    _print_table(facts, PRINTED_COLUMNS)
-    _print_unused(facts)
-    _print_remarks(facts)
-
-
-def _print_table(facts: dict[str, Any], most: int | None = None) -> None:
-    """Print what each column of the table is; of very many, those with oddities."""
-    columns = facts["table"]
-    if columns is None:
-        return
-    shown = columns
-    if most is not None and len(columns) > most:
-        shown = [column for column in columns if column["oddities"]]
-    rows = [
-        [
-            column["name"],
-            column["kind"],
-            _extent(column),
-            _cell(column["missing"] or None),
-            oddity,
-        ]
-        for whole in shown
-        for column, oddity in _with_oddities(whole)
-    ]
-    _table([["column", "kind", "levels or range", "missing", "oddities"], *rows])
-    if len(shown) < len(columns):
-        click.echo(f"... {len(columns) - len(shown)} more columns without oddities: data info")
-
-
-def _with_oddities(column: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
-    """Return a row of the table for each oddity, the first with the column's name and facts."""
-    first, *others = column["oddities"] or [""]
-    blank = {**dict.fromkeys(column, ""), "levels": None, "missing": None}
-    return [(column, first), *((blank, other) for other in others)]
-
-
-def _extent(column: dict[str, Any]) -> str:
-    if column["levels"] is not None:
-        return f"{column['levels']:,} levels"
-    return f"{column['low']} .. {column['high']}" if column["low"] else ""
-
-
-def _inputs(facts: dict[str, Any]) -> str:
-    said = []
-    for item in facts["inputs"]:
-        like = f", like {item['alike']}" if item["alike"] != item["name"] else ""
-        said.append(f"{item['name']} ({item['stop'] - item['start']} features{like})")
-    return "; ".join(said)
-
-
-def _print_facts(facts: dict[str, Any]) -> None:
-    click.echo(f"name        {facts['name']}")
-    click.echo(f"file        {facts['path']} ({facts['bytes'] / 1e6:.1f} MB)")
-    click.echo(
-        f"format      {facts['format']} version {facts['format_version']}, written "
-        f"{facts['created']} by agebo_hpc {facts['agebo_hpc_version']}"
-    )
-    click.echo(f"fingerprint {facts['fingerprint']}")
-    click.echo(f"task        {facts['task']} of {facts['target']!r}")
-    click.echo(f"rows        {_rows(facts)}")
-    shares = ",".join(f"{share:g}" for share in facts["split"])
-    click.echo(f"split       {shares}, seed {facts['seed']}")
-    click.echo(f"features    {facts['num_features']} (float32)")
-    if facts["codes"]:
-        total = sum(column["codes"] for column in facts["codes"])
-        click.echo(f"codes       {len(facts['codes'])} columns of {total:,} codes (int32)")
-    if len(facts["inputs"]) > 1:
-        click.echo(f"inputs      {_inputs(facts)}")
-    click.echo()
-    _print_table(facts)
-    if facts["table"] is not None:
-        click.echo()
-    codes: dict[str, int] = {}
-    for column in facts["codes"]:
-        name = column["column"]
-        codes[name] = codes.get(name, 0) + column["codes"]
-    header = ["column", "kind", "encoding", "features", "levels", "codes", "missing"]
-    rows = [
-        [
-            column["name"],
-            column["kind"],
-            column["encoding"],
-            _cell(column["features"]),
-            _cell(column["levels"]),
-            _cell(codes.get(column["name"])),
-            "yes" if column["missing_in_training"] else "",
-        ]
-        for column in facts["columns"]
-    ]
-    _table([header, *rows])
-    _print_unused(facts)
-    click.echo()
-    if "classes" in facts:
-        parts = list(facts["rows"])
-        classes = [[str(c["label"]), *(_cell(c[p]) for p in parts)] for c in facts["classes"]]
-        _table([["class", *parts], *classes])
-    else:
-        click.echo(
-            f"target mean {facts['target_mean']:g}, deviation {facts['target_deviation']:g} "
-            f"(training part)"
-        )
-    _print_remarks(facts)
-
-
-def _print_remarks(facts: dict[str, Any]) -> None:
-    for line in facts["remarks"]:
-        click.echo(f"note: {line}", err=True)
-
-
-def _print_unused(facts: dict[str, Any]) -> None:
-    for column in facts["codes"]:
-        if column["levels_without_code"]:
-            click.echo(
-                f"codes of {column['name']}: the {column['codes'] - 1:,} most frequent levels "
-                f"have one, {column['levels_without_code']:,} others count as unseen"
-            )
-    for name, why in facts["not_used"].items():
-        click.echo(f"not used: {name} ({why})")
-
-
-def _rows(facts: dict[str, Any]) -> str:
-    return ", ".join(f"{part} {rows:,}" for part, rows in facts["rows"].items()) + " rows"
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _table(rows: list[list[str]]) -> None:
-    from agebo_hpc.text import one_line
-
-    rows = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        click.echo("  ".join(cells).rstrip())
+    print_description(described)

@@ -13,7 +13,7 @@ import click
 from agebo_hpc.cli.options import GroupedCommand, given, grouped, record_options
 from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
 from agebo_hpc.experiments.shared_options import OWN_SETTINGS, PASSED_ON
-from agebo_hpc.run.option import Group, Option
+from agebo_hpc.run.option import Option, OptionGroup
 from agebo_hpc.run.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -119,20 +119,20 @@ def _records() -> list[Option]:
 @grouped(
     "--workers",
     type=click.IntRange(min=1),
-    group=Group.SCHEDULING.value,
+    group=OptionGroup.SCHEDULING.value,
     help="Worker groups of a search.  [default: 128 for tables, else 1]",
 )
 @grouped(
     "--jobs",
     type=click.IntRange(min=1),
-    group=Group.SCHEDULING.value,
+    group=OptionGroup.SCHEDULING.value,
     help="Searches at the same time.  [default: the cores for tables, else 1]",
 )
 @grouped(
     "--launch",
     default="mpirun -n {ranks}",
     show_default=True,
-    group=Group.MACHINE.value,
+    group=OptionGroup.MACHINE.value,
     usual=False,
     help="What starts the ranks of a search with --executor mpi.",
 )

@@ -190,7 +190,7 @@ def _made(
     if out is not None:
         raise UsageError(f"{out} is given; a job's run directory is named by --run.")
     data = next((Path(word) for word in words if word.endswith(".h5")), None)
-    asked = script_module.Job(
+    asked = script_module.BatchJob(
         run=str(Path(run_).resolve()),
         home=str(package.parent) if has_checkout else "",
         library=str(package / "launch" / "job.sh"),

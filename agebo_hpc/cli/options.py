@@ -9,7 +9,7 @@ import click
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.run.notation import read_integers, read_seconds, read_settings
-from agebo_hpc.run.option import Group, Option
+from agebo_hpc.run.option import Option, OptionGroup
 
 Command = Callable[..., Any]
 
@@ -148,7 +148,7 @@ class GroupedCommand(click.Command):
 
 def _place(heading: str) -> int:
     """Return where a heading stands: those of the command alone come first."""
-    known = [*(group.value for group in Group), OTHER]
+    known = [*(group.value for group in OptionGroup), OTHER]
     return known.index(heading) if heading in known else -1
 
 

@@ -3,7 +3,7 @@
 A column of text has a notation only where all of its cells agree on it. Where more than half of
 the cells are numbers, dates or durations and the others are not, the others are taken for
 mistakes, and the column is refused with the ways to settle it; where two notations fit and mean
-different values, too. What was decided is said in the column's facts.
+different values, too. What was decided is said in the column's summary.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agebo_hpc.data.cells import is_number_dtype, normal, option
-from agebo_hpc.data.facts import ColumnFacts, facts_of
+from agebo_hpc.data.column_summary import ColumnSummary, summarise
 from agebo_hpc.data.number_notation import NOTATIONS, PLAIN, affix_in, read_booleans
 from agebo_hpc.data.oddities import inexact, of_category, of_dates, of_numbers, of_text
 from agebo_hpc.data.reading import DATE, LEVEL, TEXT, Kind, Reading
@@ -92,7 +92,7 @@ class Decided:
         How; to be stored.
     values
         Numbers, datetime64 or a category of the levels, shape (rows,).
-    facts
+    summary
         What is said about it.
     whole
         Whether it is numeric and its cells are written as whole numbers.
@@ -102,7 +102,7 @@ class Decided:
 
     reading: Reading
     values: pd.Series
-    facts: ColumnFacts
+    summary: ColumnSummary
     whole: bool = False
     doubtful: bool = False
 
@@ -176,7 +176,7 @@ def _numbers(column: pd.Series, wish: Wish) -> Decided:
     kept = column if is_number_dtype(column.dtype) and not wish.missing else None
     values = kept if kept is not None else pd.Series(numbers, column.index, name=column.name)
     return Decided(
-        reading, values, facts_of(column, reading, numbers, oddities, everything), whole
+        reading, values, summarise(column, reading, numbers, oddities, everything), whole
     )
 
 
@@ -184,7 +184,7 @@ def _dates(column: pd.Series, reading: Reading, wish: Wish, said: tuple[str, ...
     reading = replace(reading, missing=wish.missing)
     times = as_times(column, reading)
     oddities = (*said, *of_dates(times))
-    return Decided(reading, times, facts_of(column, reading, times.to_numpy(), oddities))
+    return Decided(reading, times, summarise(column, reading, times.to_numpy(), oddities))
 
 
 def _category(
@@ -202,7 +202,7 @@ def _category(
         name=column.name,
     )
     oddities = (*said, *of_category(column, values, reading))
-    return Decided(reading, values, facts_of(column, reading, values, oddities))
+    return Decided(reading, values, summarise(column, reading, values, oddities))
 
 
 def _of_text(column: pd.Series, wish: Wish) -> Decided:
@@ -272,7 +272,7 @@ def _read(
     return Decided(
         reading,
         values,
-        facts_of(column, reading, numbers, oddities, everything),
+        summarise(column, reading, numbers, oddities, everything),
         all_whole,
         bool(doubt),
     )

@@ -178,7 +178,7 @@ def _prepare(
         options.seed,
         division,
     )
-    facts = [columns[name].facts for name in columns] + [known.decided.facts]
+    summaries = [columns[name].summary for name in columns] + [known.decided.summary]
     schema: dict[str, Any] = {
         "name": options.name or out.stem,
         "task": task,
@@ -190,7 +190,7 @@ def _prepare(
         "seed": options.seed,
         "one_hot_levels": options.one_hot_levels,
         "preprocessing": preprocessing.to_dict(),
-        "columns": [fact.to_dict() for fact in facts],
+        "columns": [summary.to_dict() for summary in summaries],
     }
     del training
     if remarks:

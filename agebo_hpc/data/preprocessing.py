@@ -278,7 +278,7 @@ def read_columns(frame: pd.DataFrame, wishes: Wishes | None = None) -> dict[str,
 
 def _decided(column: pd.Series, wishes: Wishes) -> Decided:
     decided = decide(column, wishes.of(str(column.name)))
-    if decided.facts.missing == len(column):
+    if decided.summary.missing == len(column):
         raise DataError(
             f"Column {column.name!r} is missing in all {len(column)} rows; a column needs at "
             f"least one value: fill it or leave it out with {option('--drop', str(column.name))}."

@@ -55,7 +55,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Step:
+class PlannedCheck:
     """A check to do: `run` returns what is wrong, or nothing."""
 
     name: str
@@ -87,9 +87,9 @@ def run_smoke(report: Callable[[Check], None], limit: float, reporter: Reporter)
 
     prepare_environment(threads=1)
     comm = None if announced_world() is None else _start_mpi(limit, reporter)
-    steps = _serial_steps(limit) if comm is None else _mpi_steps(comm)
-    for step in steps:
-        check = _run(step, comm, limit, reporter)
+    planned = _serial_checks(limit) if comm is None else _mpi_checks(comm)
+    for each in planned:
+        check = _run(each, comm, limit, reporter)
         if comm is None or comm.Get_rank() == 0:
             report(check)
         if check.problem:
@@ -110,19 +110,21 @@ def _start_mpi(limit: float, reporter: Reporter) -> MPI.Intracomm:
     return world
 
 
-def _run(step: Step, comm: MPI.Intracomm | None, limit: float, reporter: Reporter) -> Check:
-    """Run one step on this rank and join what all ranks found. Collective over `comm`."""
+def _run(
+    each: PlannedCheck, comm: MPI.Intracomm | None, limit: float, reporter: Reporter
+) -> Check:
+    """Do one check on this rank and join what all ranks found. Collective over `comm`."""
     started = time.perf_counter()
-    with _Watch(step.name, limit, step.exit_code, reporter):
+    with _Watch(each.name, limit, each.exit_code, reporter):
         try:
-            problem = step.run()
+            problem = each.run()
         except (RuntimeError, OSError, ImportError, ValueError) as error:
             problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if comm is not None:
             where = f"rank {comm.Get_rank()} on {platform.node()}: "
             found = comm.allgather(where + problem if problem else "")
             problem = next(filter(None, found), "")
-    return Check(step.name, problem, time.perf_counter() - started, step.exit_code)
+    return Check(each.name, problem, time.perf_counter() - started, each.exit_code)
 
 
 class _Watch:
@@ -153,14 +155,14 @@ class _Watch:
         os._exit(self._code)
 
 
-def _serial_steps(limit: float) -> list[Step]:
+def _serial_checks(limit: float) -> list[PlannedCheck]:
     return [
-        Step(
+        PlannedCheck(
             "MPI starts in a child process, and mpirun belongs to it",
             partial(_probe_mpi, limit),
             EXIT_LAUNCH,
         ),
-        *_local_steps(),
+        *_local_checks(),
     ]
 
 
@@ -169,30 +171,30 @@ def _probe_mpi(limit: float) -> str:
     return str(answer.get("problem") or answer.get("mismatch") or "")
 
 
-def _local_steps() -> list[Step]:
+def _local_checks() -> list[PlannedCheck]:
     return [
-        Step("HDF5 writes and reads a file", _hdf5),
-        Step("TensorFlow computes a gradient", _gradient),
+        PlannedCheck("HDF5 writes and reads a file", _hdf5),
+        PlannedCheck("TensorFlow computes a gradient", _gradient),
     ]
 
 
-def _mpi_steps(comm: MPI.Intracomm) -> list[Step]:
+def _mpi_checks(comm: MPI.Intracomm) -> list[PlannedCheck]:
     size = comm.Get_size()
-    steps = [
-        Step(f"world of {size} ranks, thread level multiple", _thread_level, EXIT_LAUNCH),
-        Step("messages around a ring", partial(_ring, comm), EXIT_LAUNCH),
-        Step("communicators by Split", partial(_split, comm), EXIT_LAUNCH),
-        Step("communicators by Create_group", partial(_create_group, comm), EXIT_LAUNCH),
-        *_local_steps(),
+    planned = [
+        PlannedCheck(f"world of {size} ranks, thread level multiple", _thread_level, EXIT_LAUNCH),
+        PlannedCheck("messages around a ring", partial(_ring, comm), EXIT_LAUNCH),
+        PlannedCheck("communicators by Split", partial(_split, comm), EXIT_LAUNCH),
+        PlannedCheck("communicators by Create_group", partial(_create_group, comm), EXIT_LAUNCH),
+        *_local_checks(),
     ]
     usual = choose_way("auto", by_host(comm.allgather((platform.node(), has_horovod()))))
-    steps.append(Step(str(usual), str))
+    planned.append(PlannedCheck(str(usual), str))
     for way in dict.fromkeys(("mpi", usual.name)):
         # Up, and down again: the second use of a size is where stale state would show.
         for members in [*range(1, size + 1), *range(size - 1, 0, -1)]:
             name = f"{NAMES[way]} sums over {members} rank" + ("s" if members > 1 else "")
-            steps.append(Step(name, partial(_sum, comm, members, len(steps), way)))
-    return steps
+            planned.append(PlannedCheck(name, partial(_sum, comm, members, len(planned), way)))
+    return planned
 
 
 def _thread_level() -> str:

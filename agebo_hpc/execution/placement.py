@@ -23,7 +23,7 @@ Block = tuple[int, ...]
 
 
 @dataclass
-class _Group:
+class _GroupSlots:
     """One worker group: its slots in order and what is done with each position."""
 
     slots: Block
@@ -77,7 +77,7 @@ class Placement:
 
     def __init__(self, groups: Sequence[Sequence[int]], *, exclusive: bool = False) -> None:
         self._exclusive = exclusive
-        self._groups = [_Group(tuple(slots), (1 << len(slots)) - 1) for slots in groups]
+        self._groups = [_GroupSlots(tuple(slots), (1 << len(slots)) - 1) for slots in groups]
         self._home = {slot: i for i, group in enumerate(self._groups) for slot in group.slots}
         self._running: dict[int, int] = {}
         self._waiting: dict[int, _Wait] = {}
@@ -214,14 +214,14 @@ class Placement:
             self._groups[number].is_held = is_held
             self._refresh(number)
 
-    def _fit(self, group: _Group, num_slots: int) -> Mask:
+    def _fit(self, group: _GroupSlots, num_slots: int) -> Mask:
         """Return the positions that an evaluation would take, 0 if it does not fit."""
         if not self._exclusive:
             return first_block(group.usable, len(group.slots), num_slots)
         whole = (1 << len(group.slots)) - 1
         return whole if len(group.slots) >= num_slots and group.usable == whole else 0
 
-    def _cheapest(self, group: _Group, num_slots: int) -> tuple[int, Mask] | None:
+    def _cheapest(self, group: _GroupSlots, num_slots: int) -> tuple[int, Mask] | None:
         """Return the positions to reserve and how many of them are busy."""
         size = len(group.slots)
         if group.is_held or size < num_slots:
@@ -291,7 +291,9 @@ class Placement:
         self._unreserved = OrderedDict.fromkeys(
             i for i in self._waiting if i in self._unreserved or i in group.reservations
         )
-        left = _Group(tuple(s for s in group.slots if s not in gone), 0, is_held=group.is_held)
+        left = _GroupSlots(
+            tuple(s for s in group.slots if s not in gone), 0, is_held=group.is_held
+        )
         left.free = left.positions(group.slots_at(group.free))
         for evaluation_id, (mask, num_slots) in group.running.items():
             left.running[evaluation_id] = (left.positions(group.slots_at(mask)), num_slots)

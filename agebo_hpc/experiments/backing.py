@@ -25,7 +25,7 @@ PAPERS = ("covertype", "airlines", "albert", "dionis")
 
 
 @dataclass(frozen=True)
-class Kind:
+class KnownTables:
     """A kind of table of which much is known.
 
     Attributes
@@ -57,9 +57,9 @@ def _of_lcbench(directory: str) -> tuple[str, ...]:
     return tuple(name for name in PAPERS if name in known) or tuple(sorted(known))
 
 
-KINDS = {
+KNOWN_TABLES = {
     # The smallest batch: with n = 8 the global one is the table's largest. Adam's usual rate.
-    "fcnet": Kind(
+    "fcnet": KnownTables(
         _of_fcnet,
         {"batch_size": 8, "learning_rate": 0.001},
         {
@@ -70,7 +70,7 @@ KINDS = {
         },
     ),
     # An eighth of the largest batch.
-    "lcbench": Kind(
+    "lcbench": KnownTables(
         _of_lcbench,
         {"batch_size": 64, "learning_rate": 0.01},
         {"covertype": 1.5, "airlines": 1.8, "albert": 1.4, "dionis": 0.5},
@@ -154,7 +154,7 @@ def parse_backings(text: str, preset: str = "v1") -> list[Backing]:
     if name not in SIMULATIONS or not colon and Path(text).exists():
         return [_data_set(text, preset)]
     parts = SimulationText.parse(text)
-    kind = KINDS.get(name)
+    kind = KNOWN_TABLES.get(name)
     if name not in TABLES:
         return [Backing(name, simulate=text, preset=preset)]
     place = table_place(parts).resolved() if parts.words else TablePlace("")

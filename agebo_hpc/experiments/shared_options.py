@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agebo_hpc.run.option import Group
+from agebo_hpc.run.option import OptionGroup
 from agebo_hpc.run.options import OPTIONS
 
 OWN_SETTINGS = (
@@ -20,5 +20,5 @@ SET_FOR_EACH = (
 PASSED_ON = tuple(name for name in OPTIONS if name not in (*OWN_SETTINGS, *SET_FOR_EACH))
 """All others: they hold for every search, but where a method sets them itself."""
 
-OF_MACHINE = tuple(name for name in PASSED_ON if OPTIONS[name].group is Group.MACHINE)
+OF_MACHINE = tuple(name for name in PASSED_ON if OPTIONS[name].group is OptionGroup.MACHINE)
 """Those that change nothing of what is compared."""

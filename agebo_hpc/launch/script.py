@@ -21,7 +21,7 @@ WORD = re.compile(r"[A-Za-z0-9_.,:@+/=%][A-Za-z0-9_.,:@+/=%-]*")
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchJob:
     """What is asked of a batch job.
 
     Attributes
@@ -76,7 +76,7 @@ class Job:
     data_bytes: int | None = None
 
 
-def script_text(site: Site, job: Job) -> str:
+def script_text(site: Site, job: BatchJob) -> str:
     """Return the script that searches on a site. Pure.
 
     Raises
@@ -106,7 +106,7 @@ def script_text(site: Site, job: Job) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check_words(job: Job) -> None:
+def _check_words(job: BatchJob) -> None:
     """Refuse what would not stay in its line of comments, where schedulers read it."""
     for option in ("account", "queue"):
         value = getattr(job, option)
@@ -126,7 +126,7 @@ def _usual_continuation(site: Site) -> str:
     return "requeue" if site.scheduler == "slurm" and site.can_requeue else "none"
 
 
-def _settings(job: Job) -> dict[str, str]:
+def _settings(job: BatchJob) -> dict[str, str]:
     asked = {
         "AGEBO_HOME": job.home,
         "AGEBO_RUN": job.run,
@@ -141,7 +141,7 @@ def _settings(job: Job) -> dict[str, str]:
     return {name: str(value) for name, value in asked.items() if value}
 
 
-def _remarks(site: Site, job: Job, layout: Layout) -> list[str]:
+def _remarks(site: Site, job: BatchJob, layout: Layout) -> list[str]:
     remarks = [
         f"site         {site.name}: {site.description}",
         *layout_lines(
@@ -156,7 +156,7 @@ def _remarks(site: Site, job: Job, layout: Layout) -> list[str]:
     return remarks
 
 
-def _slurm(site: Site, job: Job) -> list[str]:
+def _slurm(site: Site, job: BatchJob) -> list[str]:
     words = [f"--job-name={job.name}", f"--nodes={job.nodes}", "--exclusive"]
     if site.gpus:
         words.append(f"--gres=gpu:{site.gpus}")
@@ -168,7 +168,7 @@ def _slurm(site: Site, job: Job) -> list[str]:
     return [f"#SBATCH {word}" for word in (*words, *_further(site, job))]
 
 
-def _pbs(site: Site, job: Job) -> list[str]:
+def _pbs(site: Site, job: BatchJob) -> list[str]:
     further = _further(site, job)
     words = [f"-N {job.name}", f"-l walltime={clock(job.walltime)}"]
     if not any("select=" in word or "nodes=" in word for word in further):
@@ -180,14 +180,14 @@ def _pbs(site: Site, job: Job) -> list[str]:
     return [f"#PBS {word}" for word in (*words, *further)]
 
 
-def _cobalt(site: Site, job: Job) -> list[str]:
+def _cobalt(site: Site, job: BatchJob) -> list[str]:
     words = [f"-n {job.nodes}", f"-t {max(1, int(job.walltime // 60))}", f"--jobname {job.name}"]
     words += [f"-A {job.account}"] if job.account else []
     words += [f"-q {job.queue}"] if job.queue else []
     return [f"#COBALT {word}" for word in (*words, *_further(site, job))]
 
 
-HEADS: dict[str, Callable[[Site, Job], list[str]]] = {
+HEADS: dict[str, Callable[[Site, BatchJob], list[str]]] = {
     "slurm": _slurm,
     "pbs": _pbs,
     "cobalt": _cobalt,
@@ -196,7 +196,7 @@ HEADS: dict[str, Callable[[Site, Job], list[str]]] = {
 """Scheduler -> its lines."""
 
 
-def _further(site: Site, job: Job) -> list[str]:
+def _further(site: Site, job: BatchJob) -> list[str]:
     numbers = {"nodes": job.nodes, "cores": site.cores, "gpus": site.gpus}
     return [*(words.format(**numbers) for words in site.directives), *job.directives]
 

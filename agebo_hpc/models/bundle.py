@@ -28,7 +28,7 @@ from agebo_hpc.models.description import (
     read_description,
     sha256,
 )
-from agebo_hpc.models.networks import Member, compiled, members_of
+from agebo_hpc.models.networks import EnsembleMember, compiled, members_of
 from agebo_hpc.models.places import check_model_place
 from agebo_hpc.models.saving import save_directory
 from agebo_hpc.models.validation import check_network
@@ -145,7 +145,7 @@ class Model:
         return _from_files, (files,)
 
     @cached_property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[EnsembleMember, ...]:
         """The networks: one, or those of an ensemble."""
         return members_of(self.description.graph)
 

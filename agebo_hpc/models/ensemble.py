@@ -20,7 +20,7 @@ from agebo_hpc.errors import AgeboError, UsageError
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.evaluation import evaluate_model
-from agebo_hpc.models.networks import Member, join_networks
+from agebo_hpc.models.networks import EnsembleMember, join_networks
 from agebo_hpc.models.retraining import make_model, train_seeds, with_scores
 from agebo_hpc.space.graph import Graph
 
@@ -149,7 +149,7 @@ def make_ensemble(models: Sequence[Model], dataset: DataSet) -> Model:
     counts = select([outputs[number] for number in sound], y, task)
     kept = [(models[n], int(c)) for n, c in zip(sound, counts, strict=True) if c]
     members = [
-        Member(Graph.from_dict(dict(model.description.graph)), count / int(counts.sum()))
+        EnsembleMember(Graph.from_dict(dict(model.description.graph)), count / int(counts.sum()))
         for model, count in kept
     ]
     network = join_networks(members, [model.network for model, _ in kept], task)
@@ -171,7 +171,9 @@ def _best_single(models: Sequence[Model], dataset: DataSet) -> Model:
     return max(models, key=standing)
 
 
-def _describe(kept: Sequence[tuple[Model, int]], members: Sequence[Member], first: Model) -> Any:
+def _describe(
+    kept: Sequence[tuple[Model, int]], members: Sequence[EnsembleMember], first: Model
+) -> Any:
     told = [model.description for model, _ in kept]
     weights = [member.weight for member in members]
     graphs = [

@@ -19,7 +19,7 @@ from agebo_hpc.training.keras_layers import layer_names
 
 
 @dataclass(frozen=True)
-class Member:
+class EnsembleMember:
     """One network of a model.
 
     Attributes
@@ -35,14 +35,14 @@ class Member:
     weight: float = 1.0
 
 
-def members_of(graph: Mapping[str, Any]) -> tuple[Member, ...]:
+def members_of(graph: Mapping[str, Any]) -> tuple[EnsembleMember, ...]:
     """Return the networks that a description's ``graph`` tells of."""
     if "members" not in graph:
-        return (Member(Graph.from_dict(dict(graph))),)
-    return tuple(Member(Graph.from_dict(m), float(m["weight"])) for m in graph["members"])
+        return (EnsembleMember(Graph.from_dict(dict(graph))),)
+    return tuple(EnsembleMember(Graph.from_dict(m), float(m["weight"])) for m in graph["members"])
 
 
-def join_networks(members: Sequence[Member], networks: Sequence[Any], task: str) -> Any:
+def join_networks(members: Sequence[EnsembleMember], networks: Sequence[Any], task: str) -> Any:
     """Return the Keras model of an ensemble from those of its members.
 
     Parameters
@@ -66,14 +66,14 @@ def join_networks(members: Sequence[Member], networks: Sequence[Any], task: str)
     return keras.Model(inputs, outputs)
 
 
-def single_networks(members: Sequence[Member], network: Any) -> list[Any]:
+def single_networks(members: Sequence[EnsembleMember], network: Any) -> list[Any]:
     """Return the Keras models of the members, in order."""
     if len(members) == 1 and network.layers[-1].name != "share_0":
         return [network]
     return [network.get_layer(_name(number)) for number in range(len(members))]
 
 
-def weights_of(member: Member, network: Any) -> dict[tuple[str, int], list[NDArray[Any]]]:
+def weights_of(member: EnsembleMember, network: Any) -> dict[tuple[str, int], list[NDArray[Any]]]:
     """Return the parameters of a network, by operation and the number of its own members."""
     return {
         (op.name, number): [
@@ -86,7 +86,7 @@ def weights_of(member: Member, network: Any) -> dict[tuple[str, int], list[NDArr
     }
 
 
-def compiled(members: Sequence[Member], network: Any, task: str) -> Any:
+def compiled(members: Sequence[EnsembleMember], network: Any, task: str) -> Any:
     """Return a function from features to (raw outputs, probabilities), compiled by TensorFlow.
 
     The raw outputs are taken before the softmax: a loss from probabilities would lose small ones.

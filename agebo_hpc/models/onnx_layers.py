@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from agebo_hpc.models.networks import Member, weights_of
+from agebo_hpc.models.networks import EnsembleMember, weights_of
 from agebo_hpc.space.operations import Operation, first_rows, pieces_of
 from agebo_hpc.training.compiled_operations import NORM_EPSILON
 from agebo_hpc.training.network import walk
@@ -53,7 +53,7 @@ class OnnxNodes:
         return name
 
 
-def add_network(nodes: OnnxNodes, of: Member, network: Any, x: str) -> str:
+def add_network(nodes: OnnxNodes, of: EnsembleMember, network: Any, x: str) -> str:
     """Add a network; parameters that several operations share are stored once.
 
     Parameters

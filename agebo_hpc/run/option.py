@@ -27,7 +27,7 @@ KINDS = {int: "a whole number", float: "a number"}
 """Types of numbers, in words."""
 
 
-class Group(Enum):
+class OptionGroup(Enum):
     """What an option is about; the value is the heading in the help."""
 
     SEARCH = "Search"
@@ -94,7 +94,7 @@ class Option:
     kind: type
     default: Any
     help: str
-    group: Group
+    group: OptionGroup
     on_resume: OnResume
     unit: str = ""
     choices: Sequence[str] | Callable[[], Sequence[str]] = ()
@@ -247,7 +247,7 @@ def _are_counts(value: Any) -> bool:
     return all(isinstance(each, Integral) and int(each) >= 1 for each in value)
 
 
-def option(default: Any, text: str, group: Group, on_resume: OnResume, **more: Any) -> Any:
+def option(default: Any, text: str, group: OptionGroup, on_resume: OnResume, **more: Any) -> Any:
     """Return a field of a data class that is an option; its name and type are the field's.
 
     Parameters
@@ -263,7 +263,7 @@ def option(default: Any, text: str, group: Group, on_resume: OnResume, **more: A
     return field(default=default, metadata={"option": record})
 
 
-def required(text: str, group: Group, on_resume: OnResume, **more: Any) -> Any:
+def required(text: str, group: OptionGroup, on_resume: OnResume, **more: Any) -> Any:
     """Return a field without a default that is an option."""
     record = Option("", str, None, text, group, on_resume, **more)
     return field(kw_only=True, metadata={"option": record})

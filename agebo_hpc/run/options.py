@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agebo_hpc.run.option import Group, OnResume, Option, option, options_of, required
+from agebo_hpc.run.option import OnResume, Option, OptionGroup, option, options_of, required
 from agebo_hpc.run.simulation_options import SimulationOptions
 from agebo_hpc.run.training_options import TrainingOptions
 from agebo_hpc.search.settings import SURROGATES, BayesianSettings, SearchSettings
@@ -18,8 +18,8 @@ EXECUTORS = ("auto", "serial", "mpi", "steps", "simulated")
 ALLOCATIONS = ("packed", "exclusive")
 ISOLATIONS = ("rank", "child")
 
-SEARCH, SCHEDULING, MACHINE = Group.SEARCH, Group.SCHEDULING, Group.MACHINE
-LIMITS, OUTPUT = Group.LIMITS, Group.OUTPUT
+SEARCH, SCHEDULING, MACHINE = OptionGroup.SEARCH, OptionGroup.SCHEDULING, OptionGroup.MACHINE
+LIMITS, OUTPUT = OptionGroup.LIMITS, OptionGroup.OUTPUT
 START, GOAL, FORCE, NEVER = OnResume.START, OnResume.GOAL, OnResume.FORCE, OnResume.NEVER
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agebo_hpc.run.option import Group, OnResume, option
+from agebo_hpc.run.option import OnResume, OptionGroup, option
 
 
 def _of_simulated(default: Any, text: str, **more: Any) -> Any:
     """Return an option of the simulated executor."""
-    return option(default, text, Group.SIMULATION, OnResume.NEVER, for_simulation=True, **more)
+    return option(
+        default, text, OptionGroup.SIMULATION, OnResume.NEVER, for_simulation=True, **more
+    )
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class SimulationOptions:
         "Train nothing: made-up trainings, such as lognormal:mean=60,sigma=0.5, or tabulated "
         "ones: fcnet:FILE:DATASET, lcbench:DIR:DATASET or recorded:FILE. With --executor "
         "simulated a virtual clock runs; with real ranks they sleep.",
-        Group.SIMULATION,
+        OptionGroup.SIMULATION,
         OnResume.NEVER,
         metavar="NAME:KEY=VALUE,...",
         unset="trainings are real",

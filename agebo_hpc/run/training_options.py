@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agebo_hpc.run.option import Group, OnResume, option
+from agebo_hpc.run.option import OnResume, OptionGroup, option
 from agebo_hpc.space.recipe import OBJECTIVES, RECIPE_CHOICES, Recipe
 
 
@@ -18,7 +18,7 @@ def _of_recipe(text: str, recipe: str, on_resume: OnResume = OnResume.FORCE, **m
         "choices": RECIPE_CHOICES.get(recipe, ()),
         **more,
     }
-    return option(None, text, Group.TRAINING, on_resume, recipe=recipe, **more)
+    return option(None, text, OptionGroup.TRAINING, on_resume, recipe=recipe, **more)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TrainingOptions:
     objective: str | None = option(
         None,
         "Validation metric of the last epoch, or of the best one.",
-        Group.TRAINING,
+        OptionGroup.TRAINING,
         OnResume.FORCE,
         choices=OBJECTIVES,
         unset=f"the preset's, {OBJECTIVES[0]} in v1",

@@ -56,7 +56,7 @@ class Machine:
 
 
 @dataclass
-class _Run:
+class _RunningEvaluation:
     """An evaluation on its slots.
 
     `ends` is when it ends there after `num_epochs` epochs, as things stand; `event` is the number
@@ -114,7 +114,7 @@ class SimulatedExecutor(Executor):
         self._eval_timeout = eval_timeout
         self._latency = machine.latency
         self._placement = Placement(machine.groups, exclusive=machine.exclusive)
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, _RunningEvaluation] = {}
         self._waiting: dict[int, tuple[Evaluation, float]] = {}
         # Of what runs: not yet told to stop. Of what was stopped in line: on its way back.
         self._unstopped: dict[int, None] = {}
@@ -195,7 +195,9 @@ class SimulatedExecutor(Executor):
         with self._clock.free():
             simulated = self._simulation.simulate(evaluation, self._seed)
         started = self.now() + self._latency
-        run = _Run(evaluation, simulated, submitted, started, block, self._num_epochs)
+        run = _RunningEvaluation(
+            evaluation, simulated, submitted, started, block, self._num_epochs
+        )
         self._runs[evaluation_id] = run
         self._unstopped[evaluation_id] = None
         self._schedule_end(run, self._num_epochs)
@@ -207,26 +209,26 @@ class SimulatedExecutor(Executor):
         for evaluation_id, block in self._placement.start_waiting():
             self._start(evaluation_id, block)
 
-    def _schedule_end(self, run: _Run, num_epochs: int) -> None:
+    def _schedule_end(self, run: _RunningEvaluation, num_epochs: int) -> None:
         run.num_epochs = num_epochs
         run.ends = run.started + run.simulated.seconds_until(num_epochs, self._num_epochs)
         run.event = self._schedule(
             run.ends + self._latency, partial(self._finish, run.evaluation.id)
         )
 
-    def _schedule_report(self, run: _Run, epoch: int) -> None:
+    def _schedule_report(self, run: _RunningEvaluation, epoch: int) -> None:
         """Report an epoch to the manager; the last one comes with the result."""
         if self.on_report is not ignore_report and epoch < run.num_epochs:
             moment = run.started + run.simulated.seconds_until(epoch, self._num_epochs)
             self._schedule(moment + self._latency, partial(self._report, run, epoch))
 
-    def _report(self, run: _Run, epoch: int, number: int) -> list[Result]:
+    def _report(self, run: _RunningEvaluation, epoch: int, number: int) -> list[Result]:
         if self._runs.get(run.evaluation.id) is run and epoch < run.num_epochs:
             self._schedule_report(run, epoch + 1)
             self._tell_report(run, epoch)
         return []
 
-    def _tell_report(self, run: _Run, epoch: int) -> None:
+    def _tell_report(self, run: _RunningEvaluation, epoch: int) -> None:
         if epoch <= run.num_reported:
             return
         run.num_reported = epoch
@@ -245,7 +247,7 @@ class SimulatedExecutor(Executor):
             self._start(waiting, block)
         return [self._result(run)]
 
-    def _result(self, run: _Run) -> Result:
+    def _result(self, run: _RunningEvaluation) -> Result:
         result = Result(
             evaluation=run.evaluation,
             status=run.status,
@@ -274,11 +276,11 @@ class SimulatedExecutor(Executor):
             self._order_stop(self._runs[evaluation_id])
         self._unstopped.clear()
 
-    def _order_stop(self, run: _Run) -> None:
+    def _order_stop(self, run: _RunningEvaluation) -> None:
         """Move the end to that of the epoch in which the order arrives."""
         self._end_early(run, self.now() + self._latency - run.started, Status.CUT)
 
-    def _end_early(self, run: _Run, seconds: float, status: Status) -> None:
+    def _end_early(self, run: _RunningEvaluation, seconds: float, status: Status) -> None:
         """Move the end to that of the epoch that is under way after so many seconds."""
         seen = run.simulated.epoch_at(seconds, self._num_epochs)
         if seen < run.num_epochs:

@@ -57,7 +57,7 @@ SHORTEST = 1.0
 """Seconds: a time predicted below it counts as this."""
 
 
-class Surrogate:
+class NetworkSurrogate:
     """The predictor of one data set.
 
     Parameters
@@ -221,8 +221,8 @@ def read_names(directory: Path) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4)
-def _surrogate(directory: str, dataset: str) -> Surrogate:
-    return Surrogate(directory, dataset)
+def _surrogate(directory: str, dataset: str) -> NetworkSurrogate:
+    return NetworkSurrogate(directory, dataset)
 
 
 def of_text(text: SimulationText) -> LCBench:

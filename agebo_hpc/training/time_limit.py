@@ -55,14 +55,14 @@ class _Limited:
 
     def run(self, comm: Any | None, stop: StopRule) -> Outcome:
         """Train. Collective over `comm`; a member that is over time stops all of them."""
-        rule = _Rule(stop, self.clock() + self.seconds, self.clock)
+        rule = _TimedStopRule(stop, self.clock() + self.seconds, self.clock)
         outcome = self.training.run(comm, rule)
         if outcome.status is Status.CUT and rule.is_over_time:
             return replace(outcome, status=Status.TIMED_OUT, objective=None)
         return outcome
 
 
-class _Rule:
+class _TimedStopRule:
     """A stop rule that is also true from a moment on; remembers why it was."""
 
     def __init__(self, stop: StopRule, deadline: float, clock: Callable[[], float]) -> None:

@@ -21,7 +21,7 @@ from agebo_hpc.simulation.lcbench import (
     NUM_EPOCHS,
     SHORTEST,
     TIME,
-    Surrogate,
+    NetworkSurrogate,
 )
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
@@ -95,7 +95,7 @@ def fcnet(path: Path, dataset: str) -> Problem:
 
 def lcbench(directory: Path, dataset: str) -> Problem:
     """Return the surrogate of one data set; the objective is the validation accuracy, percent."""
-    surrogate = Surrogate(directory, dataset)
+    surrogate = NetworkSurrogate(directory, dataset)
     space = HyperparameterSpace([surrogate.dimension(name) for name in INPUTS[1:]])
 
     def evaluate(point: Mapping[str, Any]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.errors import AgeboError, DataError
 from agebo_hpc.models.bundle import Model, load_model, save_model
 from agebo_hpc.models.description import ModelDescription, read_description
-from agebo_hpc.models.networks import Member, join_networks
+from agebo_hpc.models.networks import EnsembleMember, join_networks
 from agebo_hpc.models.validation import check_description, check_network
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.training.network import initial_parameters, keras_model
@@ -50,7 +50,7 @@ def make_model(target, ensemble):
         keras_model(graph, initial_parameters(graph, np.random.default_rng(seed)), task)
         for seed in range(2 if ensemble else 1)
     ]
-    members = [Member(graph, 0.25), Member(graph, 0.75)]
+    members = [EnsembleMember(graph, 0.25), EnsembleMember(graph, 0.75)]
     stored = {"members": [{**graph.to_dict(), "weight": m.weight} for m in members]}
     network = join_networks(members, networks, task) if ensemble else networks[0]
     description = ModelDescription(

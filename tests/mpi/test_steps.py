@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from agebo_hpc.execution.steps.files import Order, StepFiles
+from agebo_hpc.execution.steps.files import StepFiles, StepTask
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.run.trainers import trainer_spec
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
@@ -88,8 +88,8 @@ def test_a_step_loads_nothing_that_only_searches_and_tables_need(
     chosen = {"batch_size": 256, "learning_rate": 0.01, "num_processes": 1}
     architecture = problem.architecture.random(np.random.default_rng(1))
     files = StepFiles(tmp_path / "step")
-    files.write_order(
-        Order(
+    files.write_task(
+        StepTask(
             evaluation=Evaluation(0, Configuration(architecture, chosen)),
             spec=trainer_spec(request, problem),
             slots=(1,),

@@ -11,7 +11,7 @@ from every_operation import FEATURES, everything
 from onnx import TensorProto, helper
 
 from agebo_hpc.errors import ConfigurationError
-from agebo_hpc.models.networks import Member
+from agebo_hpc.models.networks import EnsembleMember
 from agebo_hpc.models.onnx_layers import ONNX, OnnxNodes, add_network
 from agebo_hpc.models.onnx_operations import IR_VERSION, OPSET
 from agebo_hpc.space.graph import Graph, GraphBuilder
@@ -209,7 +209,7 @@ def loss_by_hand(graph, parameters, x, y):
 
 def run_onnx(graph, model, x):
     nodes = OnnxNodes()
-    output = add_network(nodes, Member(graph), model, "features")
+    output = add_network(nodes, EnsembleMember(graph), model, "features")
     floats = TensorProto.FLOAT
     proto = helper.make_model(
         helper.make_graph(

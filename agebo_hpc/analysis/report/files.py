@@ -115,11 +115,11 @@ def _page(
     ]
     if len(runs) == 1:
         [(_, shown)] = single.items()
-        chapters[0] = Chapter("run-1", "The run", chapters[0].facts, [*together, *shown])
+        chapters[0] = Chapter("run-1", "The run", chapters[0].key_figures, [*together, *shown])
     else:
-        facts = [(str(len(runs)), "runs"), (f"{_count(runs):,}", "evaluations")]
-        facts.append((str(len(single)), "of them in detail below"))
-        chapters.insert(0, Chapter("all", "All runs", facts, together))
+        key_figures = [(str(len(runs)), "runs"), (f"{_count(runs):,}", "evaluations")]
+        key_figures.append((str(len(single)), "of them in detail below"))
+        chapters.insert(0, Chapter("all", "All runs", key_figures, together))
     title = next(iter(runs)) if len(runs) == 1 else f"{len(runs)} searches"
     return page(f"Report: {title}", chapters, f"Made with agebo_hpc {__version__}.")
 
@@ -171,7 +171,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     """Sum up a run in a few words."""
     stands = standing(run)
     best = stands["best"]
-    facts = [
+    key_figures = [
         (f"{best['objective']:.5g}", f"best {run.metric}, evaluation {best['evaluation_id']}"),
         (f"{stands['finished']:,}", "evaluations finished"),
         (str(timedelta(seconds=round(stands["seconds"]))), "searched"),
@@ -179,5 +179,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         (str(stands["state"]), "state"),
     ]
     if stands["busy_share"] is not None:
-        facts.insert(3, (f"{stands['busy_share']:.1%}", f"busy, {stands['num_slots']} slots"))
-    return facts
+        key_figures.insert(
+            3, (f"{stands['busy_share']:.1%}", f"busy, {stands['num_slots']} slots")
+        )
+    return key_figures

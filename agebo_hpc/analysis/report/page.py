@@ -61,7 +61,7 @@ class Chapter:
     ----------
     anchor, title
         Target of links, and heading.
-    facts
+    key_figures
         Small texts that stand above the exhibits, as (value, name).
     exhibits
         What is shown.
@@ -69,7 +69,7 @@ class Chapter:
 
     anchor: str
     title: str
-    facts: Sequence[tuple[str, str]]
+    key_figures: Sequence[tuple[str, str]]
     exhibits: Sequence[Exhibit]
 
 
@@ -99,7 +99,7 @@ def page(title: str, chapters: Sequence[Chapter], footer: str) -> str:
 def _chapter(chapter: Chapter) -> str:
     cards = "".join(
         f'<div class="card"><b>{escape(value)}</b><span>{escape(name)}</span></div>'
-        for value, name in chapter.facts
+        for value, name in chapter.key_figures
     )
     links = "".join(
         f'<a href="#{escape(chapter.anchor)}-{e.name}">{escape(e.title)}</a> '

@@ -18,7 +18,7 @@ from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.evaluate import TrainingError
 from agebo_hpc.execution.isolated.child import Child
 from agebo_hpc.execution.isolated.fork_server import ForkServer
-from agebo_hpc.execution.isolated.server_process import Order
+from agebo_hpc.execution.isolated.server_process import ForkRequest
 from agebo_hpc.execution.mpi.inbox import try_receive
 from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.execution.trainer_spec import TrainerSpec
@@ -114,7 +114,7 @@ class ChildTrainer:
             self._fork_server = ForkServer(ended.threads, ended.with_horovod)
             self._fork_server.start(self._spec)
         cores = self._cores or frozenset(os.sched_getaffinity(0))
-        child = self._child = self._fork_server.fork(Order(evaluation, slot, cores))
+        child = self._child = self._fork_server.fork(ForkRequest(evaluation, slot, cores))
         child.hear()
         return child
 

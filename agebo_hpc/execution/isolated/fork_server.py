@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 from agebo_hpc.errors import AgeboError
 from agebo_hpc.execution.isolated.child import Child
-from agebo_hpc.execution.isolated.server_process import LONGEST_ORDER, End, Order
+from agebo_hpc.execution.isolated.server_process import LONGEST_REQUEST, End, ForkRequest
 from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.job.launcher import without_launcher
 from agebo_hpc.processes.own_program import own_environment, own_program
@@ -69,11 +69,11 @@ class ForkServer:
         self._hear()
         self._control.settimeout(None)
 
-    def fork(self, order: Order) -> Child:
+    def fork(self, request: ForkRequest) -> Child:
         """Fork a child that trains."""
         ours, theirs = socket.socketpair()
         with theirs:
-            socket.send_fds(self._control, [pickle.dumps(order)], [theirs.fileno()])
+            socket.send_fds(self._control, [pickle.dumps(request)], [theirs.fileno()])
         number = pickle.loads(self._hear())
         return Child(number, Connection(ours.detach()), self.end_of_child)
 
@@ -108,7 +108,7 @@ class ForkServer:
 
     def _hear(self) -> bytes:
         try:
-            data = self._control.recv(LONGEST_ORDER)
+            data = self._control.recv(LONGEST_REQUEST)
         except TimeoutError:
             data = b""
         if not data:

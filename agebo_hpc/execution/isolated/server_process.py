@@ -4,8 +4,8 @@
 
 It dies with its rank. It has imported TensorFlow and Horovod and run nothing, so a fork is cheap
 and sound. Its rank writes a `TrainerSpec` to its standard input. For each child it sends an
-`Order` and one end of a channel, over the socket with the number CONTROL; the child talks to the
-rank over that channel, and its end is reported on the control socket.
+`ForkRequest` and one end of a channel, over the socket with the number CONTROL; the child talks to
+the rank over that channel, and its end is reported on the control socket.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from agebo_hpc.training.preload import load_libraries
 from agebo_hpc.training.rendezvous import check_meeting
 from agebo_hpc.training.trainer import Slot
 
-LONGEST_ORDER = 1 << 16
-"""Bytes of an order, at most."""
+LONGEST_REQUEST = 1 << 16
+"""Bytes of a request, at most."""
 
 LOOK_SECONDS = 0.02
 """Between two looks after a child where the kernel cannot say that it has ended."""
 
 
 @dataclass(frozen=True)
-class Order:
+class ForkRequest:
     """Train an evaluation in a child; or, without one, only make a trainer.
 
     Attributes
@@ -76,7 +76,7 @@ class End:
 
 
 def main() -> None:
-    """Load what trainings need, then fork a child for each order until the rank is gone."""
+    """Load what trainings need, then fork a child for each request until the rank is gone."""
     for number in (signal.SIGINT, signal.SIGUSR2, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     # A child belongs to one group in its life, which no launcher changes.
@@ -96,7 +96,7 @@ def main() -> None:
         # A rank that is gone before this process is ready, or meanwhile, wants nothing more.
         control.send(b"ready")
         while True:
-            data, channels, _, _ = socket.recv_fds(control, LONGEST_ORDER, 1)
+            data, channels, _, _ = socket.recv_fds(control, LONGEST_REQUEST, 1)
             if not data:
                 return
             report(control, fork(spec, pickle.loads(data), channels[0]))
@@ -153,7 +153,7 @@ def _has_ended(child: int) -> bool:
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def fork(spec: TrainerSpec, order: Order, channel: int) -> int:
+def fork(spec: TrainerSpec, request: ForkRequest, channel: int) -> int:
     """Fork a child that trains; return its process number."""
     child = os.fork()
     if child:
@@ -162,25 +162,25 @@ def fork(spec: TrainerSpec, order: Order, channel: int) -> int:
     code = 1
     try:
         die_with_parent()
-        os.sched_setaffinity(0, order.cores)
+        os.sched_setaffinity(0, request.cores)
         with Connection(channel) as connection:
-            train(spec, order, connection)
+            train(spec, request, connection)
         code = 0
     finally:
         # Nothing of the parent is to be flushed or ended twice.
         os._exit(code)
 
 
-def train(spec: TrainerSpec, order: Order, connection: Connection) -> None:
+def train(spec: TrainerSpec, request: ForkRequest, connection: Connection) -> None:
     """Prepare, report it, wait for the order to run, train, and send the outcome."""
     try:
-        training = prepare(spec, order)
+        training = prepare(spec, request)
         connection.send(("prepared", None))
         if training is None:
             return
         word, comm = connection.recv()
         if word == "run":
-            outcome = training.run(comm, Rule(connection))
+            outcome = training.run(comm, ChildStopRule(connection))
             connection.send(("outcome", outcome))
     except AgeboError as error:
         connection.send(("refused", error))
@@ -192,17 +192,17 @@ def train(spec: TrainerSpec, order: Order, connection: Connection) -> None:
         connection.send(("failed", failure))
 
 
-def prepare(spec: TrainerSpec, order: Order) -> Any:
+def prepare(spec: TrainerSpec, request: ForkRequest) -> Any:
     """Return a training, or None where only a trainer was asked for."""
-    trainer = spec.make_trainer(order.slot)
-    if order.evaluation is None:
-        if order.slot.with_group and order.slot.data_parallel == "horovod":
+    trainer = spec.make_trainer(request.slot)
+    if request.evaluation is None:
+        if request.slot.with_group and request.slot.data_parallel == "horovod":
             check_meeting()
         return None
-    return trainer.prepare(order.evaluation, spec.seed)
+    return trainer.prepare(request.evaluation, spec.seed)
 
 
-class Rule:
+class ChildStopRule:
     """The rule by which a child's training stops: an order over the channel."""
 
     def __init__(self, connection: Connection) -> None:

@@ -17,7 +17,7 @@ ANSWER_SECONDS = 60.0
 
 
 @dataclass
-class _Group:
+class _GroupState:
     """One worker group.
 
     Attributes
@@ -66,9 +66,9 @@ class Recovery:
         limit: float = ANSWER_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._groups = [_Group(set(group)) for group in groups]
+        self._groups = [_GroupState(set(group)) for group in groups]
         self._home = {rank: group for group in self._groups for rank in group.ranks}
-        self._ill: list[_Group] = []
+        self._ill: list[_GroupState] = []
         self._call, self._repair = call, repair
         self._limit, self._clock = limit, clock
 
@@ -93,7 +93,7 @@ class Recovery:
         if members:
             self._break(self._home[min(members)], members)
 
-    def _break(self, group: _Group, members: set[int]) -> None:
+    def _break(self, group: _GroupState, members: set[int]) -> None:
         group.is_broken = True
         if group not in self._ill:
             self._ill.append(group)
@@ -119,7 +119,7 @@ class Recovery:
         self._ill = [group for group in self._ill if group.is_broken or group.awaited]
         return whole
 
-    def _is_whole(self, group: _Group) -> bool:
+    def _is_whole(self, group: _GroupState) -> bool:
         if group.awaited:
             return False
         if group.is_broken and len(group.ranks) > 1:

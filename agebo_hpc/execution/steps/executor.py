@@ -25,7 +25,7 @@ from agebo_hpc.execution.backoff import Backoff
 from agebo_hpc.execution.executor import Executor, settled
 from agebo_hpc.execution.exit_status import judge_end
 from agebo_hpc.execution.placement import Block, Placement
-from agebo_hpc.execution.steps.files import Order, StepFiles
+from agebo_hpc.execution.steps.files import StepFiles, StepTask
 from agebo_hpc.execution.steps.launch import (
     SESSION_BASE,
     StepSite,
@@ -233,7 +233,7 @@ class StepsExecutor(Executor):
         if self._exclusive:
             group = self._group_of[first]
             threads, first_slot = max(1, len(group) * node.threads // len(block)), group[0]
-        order = Order(
+        task = StepTask(
             evaluation=waiting.evaluation,
             spec=self._spec,
             slots=block,
@@ -243,7 +243,7 @@ class StepsExecutor(Executor):
             submitted=waiting.submitted,
             started=time.time(),
         )
-        files.write_order(order)
+        files.write_task(task)
         words = step_words(site, node.name, len(block), threads, self._env)
         # An orphan would keep its cores: it ends with the launcher's daemon on its node.
         program = own_program("agebo_hpc.execution.steps.process", with_parent=True)
@@ -254,7 +254,7 @@ class StepsExecutor(Executor):
             block=block,
             process=self._spawn([*words, *program], files),
             submitted=waiting.submitted,
-            started=order.started,
+            started=task.started,
             clock=time.monotonic(),
         )
 

@@ -1,6 +1,6 @@
 """What the manager and the processes of a job step tell one another, by files of the step.
 
-manager -> step   order.json     what to train and on which slots; there before the step starts
+manager -> step   task.json      what to train and on which slots; there before the step starts
 manager -> step   stop           it is there: end at the end of the epoch
 step -> manager   words.jsonl    a line when training begins, a line for each epoch, by the leader;
                                  a line of a process that cannot train, with the reason
@@ -25,7 +25,7 @@ from agebo_hpc.storage.seal import to_json
 
 
 @dataclass(frozen=True)
-class Order:
+class StepTask:
     """What a step is to train.
 
     Attributes
@@ -56,12 +56,12 @@ class Order:
     started: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the order as plain data for JSON."""
+        """Return the task as plain data for JSON."""
         evaluation = {"id": self.evaluation.id, **self.evaluation.configuration.to_dict()}
         return {**vars(self), "spec": self.spec.to_dict(), "evaluation": evaluation}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Order:
+    def from_dict(cls, data: Mapping[str, Any]) -> StepTask:
         """Read what `to_dict` gave."""
         values = dict(data)
         evaluation = values.pop("evaluation")
@@ -91,14 +91,14 @@ class StepFiles:
         """What the launcher and the processes print."""
         return self.path / "log.txt"
 
-    def write_order(self, order: Order) -> None:
+    def write_task(self, task: StepTask) -> None:
         """Make the directory and write down what is to be trained. By the manager."""
         self.path.mkdir(parents=True)
-        self._replace("order.json", order.to_dict())
+        self._replace("task.json", task.to_dict())
 
-    def read_order(self) -> Order:
+    def read_task(self) -> StepTask:
         """Return what is to be trained. By the step."""
-        return Order.from_dict(json.loads((self.path / "order.json").read_text()))
+        return StepTask.from_dict(json.loads((self.path / "task.json").read_text()))
 
     def order_stop(self) -> None:
         """Ask the step to end at the end of its epoch. By the manager."""

@@ -58,21 +58,21 @@ def take_part(files: StepFiles, size: int) -> None:
     AgeboError
         If the process cannot train: of two MPIs, no GPU, too little shared memory.
     """
-    order = files.read_order()
+    task = files.read_task()
     comm = _join(size) if size > 1 else None
     rank = 0 if comm is None else comm.Get_rank()
-    keep_to_cores(order.first_core + rank * order.threads, order.threads)
-    prepare_environment(order.threads)
+    keep_to_cores(task.first_core + rank * task.threads, task.threads)
+    prepare_environment(task.threads)
     slot = Slot(
-        order.threads,
-        order.positions[rank],
+        task.threads,
+        task.positions[rank],
         with_group=comm is not None,
-        data_parallel=order.spec.data_parallel,
+        data_parallel=task.spec.data_parallel,
         verify=False,
     )
     with uncollected():
-        trainer = order.spec.make_trainer(slot)
-    launch_seconds = time.time() - order.started
+        trainer = task.spec.make_trainer(slot)
+    launch_seconds = time.time() - task.started
     if rank == 0:
         files.say({"begun": launch_seconds})
 
@@ -83,10 +83,10 @@ def take_part(files: StepFiles, size: int) -> None:
             files.say({"record": dict(record)})
         return files.is_stopped()
 
-    outcome = evaluate(trainer, order.evaluation, order.spec.seed, comm, stop)
+    outcome = evaluate(trainer, task.evaluation, task.spec.seed, comm, stop)
     if rank == 0:
-        times = (order.submitted, order.started)
-        result = make_result(order.evaluation, outcome, times, order.slots)
+        times = (task.submitted, task.started)
+        result = make_result(task.evaluation, outcome, times, task.slots)
         files.write_result(replace(result, times={"launch": launch_seconds, **result.times}))
     if comm is not None:
         comm.Barrier()

@@ -1,4 +1,4 @@
-"""Points by row and what became of them; arrays that grow without copying all at each step."""
+"""Points by row and what became of them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,8 @@ from typing import Any, Generic
 
 import numpy as np
 
+from agebo_hpc.search.surrogates.growing_array import GrowingArray
 from agebo_hpc.search.surrogates.points import Point, PointSpace
-
-
-class Rows:
-    """An array that grows by rows; its memory doubles when it is full."""
-
-    def __init__(self, dtype: type, *shape: int) -> None:
-        self._array: np.ndarray = np.empty((64, *shape), dtype)
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def append(self, rows: np.ndarray) -> None:
-        """Add rows at the end."""
-        needed = self._length + len(rows)
-        if needed > len(self._array):
-            larger = np.empty((2 * needed, *self._array.shape[1:]), self._array.dtype)
-            larger[: self._length] = self.array
-            self._array = larger
-        self._array[self._length : needed] = rows
-        self._length = needed
-
-    @property
-    def array(self) -> np.ndarray:
-        """What was added; a view that later rows do not move."""
-        return self._array[: self._length]
 
 
 class Observations(Generic[Point]):
@@ -58,12 +33,12 @@ class Observations(Generic[Point]):
     def __init__(self, space: PointSpace[Point]) -> None:
         self.space = space
         self._data: list[Sequence[Any]] = []
-        self.encoded = Rows(np.float32, num_encoded(space))
+        self.encoded = GrowingArray(np.float32, num_encoded(space))
         self.ids: list[int] = []
-        self.rows = Rows(np.int64)
-        self.objectives = Rows(np.float64)
+        self.rows = GrowingArray(np.int64)
+        self.objectives = GrowingArray(np.float64)
         self.pending: dict[int, int] = {}
-        self.keys = Rows(np.uint64)
+        self.keys = GrowingArray(np.uint64)
 
     def __len__(self) -> int:
         return len(self.ids)

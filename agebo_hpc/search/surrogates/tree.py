@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
-from agebo_hpc.search.surrogates.observations import Rows
+from agebo_hpc.search.surrogates.growing_array import GrowingArray
 
 JITTER = 1e-4
 """Lies told for a growing tree differ by this part of the objectives' spread, so that equal
@@ -63,7 +63,7 @@ class Tree:
 
     def __init__(
         self,
-        encoded: Rows,
+        encoded: GrowingArray,
         rows: np.ndarray,
         weights: np.ndarray,
         objectives: np.ndarray,

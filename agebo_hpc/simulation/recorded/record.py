@@ -16,7 +16,7 @@ from agebo_hpc.data.dataset import DataSet, open_dataset
 from agebo_hpc.errors import ConfigurationError, DataError
 from agebo_hpc.files import write_file, writing
 from agebo_hpc.simulation.recorded.replay import problem_of
-from agebo_hpc.simulation.recorded.surrogate import NUM_FOLDS, Features, cross_validate
+from agebo_hpc.simulation.recorded.surrogate import NUM_FOLDS, TrainingFeatures, cross_validate
 from agebo_hpc.simulation.recorded.table import RecordedTable, RecordedTraining, to_bytes
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.storage.reader import read_replay
@@ -87,7 +87,7 @@ def record(paths: Sequence[str | Path], remarks: Remarks) -> RecordedTable:
             "versions": first.config["versions"],
         },
     }
-    features = Features(problem_of(facts), *facts["data"]["shape"])
+    features = TrainingFeatures(problem_of(facts), *facts["data"]["shape"])
     errors = cross_validate(*features.arrays(trainings))
     return RecordedTable({**facts, "prediction_error": errors}, trainings)
 

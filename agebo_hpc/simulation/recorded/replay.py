@@ -76,18 +76,18 @@ class Recorded:
         return replace(sleeping(recorded, self), recipe=recorded.recipe)
 
 
-class _Replay:
+class _TableReplay:
     """A table, arranged for being asked."""
 
     def __init__(self, table: RecordedTable) -> None:
-        from agebo_hpc.simulation.recorded.surrogate import Features, Surrogate
+        from agebo_hpc.simulation.recorded.surrogate import ForestSurrogate, TrainingFeatures
 
         self.problem = problem_of(table.facts)
         self.trainings: dict[str, list[RecordedTraining]] = {}
         for training in table.trainings:
             self.trainings.setdefault(training.configuration.key, []).append(training)
-        self._features = Features(self.problem, *table.facts["data"]["shape"])
-        self._surrogate = Surrogate(*self._features.arrays(table.trainings))
+        self._features = TrainingFeatures(self.problem, *table.facts["data"]["shape"])
+        self._surrogate = ForestSurrogate(*self._features.arrays(table.trainings))
 
     def predict(self, configuration: Configuration) -> RecordedTraining:
         """Return how the training of a configuration of the spaces probably goes."""
@@ -122,11 +122,11 @@ def problem_of(facts: Mapping[str, Any]) -> Problem:
 
 
 @lru_cache(maxsize=4)
-def _replay(file: str) -> _Replay:
+def _replay(file: str) -> _TableReplay:
     """Read a table and fit what predicts from it, once in a process."""
     table = read_table(file)
     try:
-        return _Replay(table)
+        return _TableReplay(table)
     except (LookupError, TypeError, ValueError, ConfigurationError) as error:
         raise DataError(
             f"{file!r} has another layout than this version reads ({type(error).__name__}: "

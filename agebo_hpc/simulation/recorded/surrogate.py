@@ -28,7 +28,7 @@ NUM_FOLDS = 10
 Array = NDArray[np.float64]
 
 
-class Features:
+class TrainingFeatures:
     """What the forests see of a configuration.
 
     Parameters
@@ -57,7 +57,7 @@ class Features:
         return np.array([*tuned, *scaled, *graph_features(graph)])
 
     def arrays(self, trainings: Sequence[RecordedTraining]) -> tuple[Array, Array, Array]:
-        """Return features, metric and seconds of trainings, as `Surrogate` takes them."""
+        """Return features, metric and seconds of trainings, as `ForestSurrogate` takes them."""
         found = [self.of(t.configuration, self.graph(t.configuration)) for t in trainings]
         seconds = [(t.seconds_before, *t.seconds) for t in trainings]
         return np.array(found), np.array([t.metric for t in trainings]), np.array(seconds)
@@ -89,7 +89,7 @@ def graph_features(graph: Graph) -> list[float]:
     ]
 
 
-class Surrogate:
+class ForestSurrogate:
     """Predicts the epochs of a training.
 
     Parameters
@@ -126,7 +126,7 @@ class _Forest:
 
 
 def cross_validate(features: Array, metric: Array, seconds: Array) -> dict[str, float]:
-    """Predict each training from nine tenths of the others and compare. See `Surrogate`.
+    """Predict each training from nine tenths of the others and compare. See `ForestSurrogate`.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def cross_validate(features: Array, metric: Array, seconds: Array) -> dict[str, 
     last = np.empty(len(features))
     total = np.empty(len(features))
     for known, unknown in KFold(NUM_FOLDS, shuffle=True, random_state=0).split(features):
-        surrogate = Surrogate(features[known], metric[known], seconds[known])
+        surrogate = ForestSurrogate(features[known], metric[known], seconds[known])
         curves, durations = surrogate.predict(features[unknown])
         last[unknown], total[unknown] = curves[:, -1], durations.sum(axis=1)
     spent, predicted = np.log(seconds.sum(axis=1)), np.log(total)

@@ -18,7 +18,7 @@ def column(*cells, name="a", dtype=None):
 
 
 def said(decided):
-    return " | ".join(decided.facts.oddities)
+    return " | ".join(decided.summary.oddities)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_few_cells_of_another_kind_are_named_with_rows_and_ways_out(good, bad, r
     message = str(caught.value)
     assert repr(bad) in message and f"(1 of the cells) in row {row}" in message
     assert option("--missing", bad) in message and "--text 'my column'" in message
-    assert decide(cells, Wish(missing=(bad,))).facts.missing == 1
+    assert decide(cells, Wish(missing=(bad,))).summary.missing == 1
     assert decide(cells, Wish("level")).kind == "category"
 
 

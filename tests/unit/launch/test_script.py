@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.launch.script import Job, clock, script_text
+from agebo_hpc.launch.script import BatchJob, clock, script_text
 from agebo_hpc.launch.site import load_site, site_of
 
 PATHS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -41,7 +41,7 @@ JOBS = {
 
 
 def text_of(name):
-    return script_text(load_site(name), Job(**COMMON, **JOBS[name]))
+    return script_text(load_site(name), BatchJob(**COMMON, **JOBS[name]))
 
 
 @pytest.mark.parametrize("name", sorted(JOBS))
@@ -90,13 +90,15 @@ def test_the_same_question_has_the_same_answer():
 )
 def test_what_a_site_cannot_do_is_refused(name, change, words):
     with pytest.raises(UsageError) as error:
-        script_text(load_site(name), Job(**COMMON, **{**JOBS[name], **change}))
+        script_text(load_site(name), BatchJob(**COMMON, **{**JOBS[name], **change}))
     assert all(word in str(error.value) for word in words)
 
 
 def test_words_with_spaces_and_quotes_stay_what_they_are(tmp_path):
     words = ("/data/my table.h5", "--out", "it's; rm -rf /")
-    text = script_text(load_site("laptop"), Job(**COMMON, nodes=1, walltime=600, search=words))
+    text = script_text(
+        load_site("laptop"), BatchJob(**COMMON, nodes=1, walltime=600, search=words)
+    )
     code = 'agebo_job() { printf "%s\\n" "$@"; }\n' + text.splitlines()[-1]
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == list(words)
@@ -109,7 +111,7 @@ def test_a_duration_is_written_as_schedulers_read_it():
 def test_a_pbs_site_that_says_nothing_of_nodes_asks_for_them():
     record = {"name": "x", "description": "x", "scheduler": "pbs", "launcher": "mpirun"}
     site = site_of({**record, "cores": 16, "gpus": 2})
-    text = script_text(site, Job(**COMMON, nodes=3, walltime=600))
+    text = script_text(site, BatchJob(**COMMON, nodes=3, walltime=600))
     assert "#PBS -l select=3:ncpus=16:ngpus=2\n#PBS -l place=scatter\n" in text
-    own = script_text(site, Job(**COMMON, nodes=3, walltime=600, directives=("-l nodes=3",)))
+    own = script_text(site, BatchJob(**COMMON, nodes=3, walltime=600, directives=("-l nodes=3",)))
     assert "select" not in own

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from agebo_hpc.errors import ConfigurationError, UsageError
-from agebo_hpc.launch.script import Job, script_text
+from agebo_hpc.launch.script import BatchJob, script_text
 from agebo_hpc.launch.site import load_site, site_names, site_of
 
-JOB = Job(nodes=1, walltime=3600, run="/r", home="/h", library="/l/job.sh", search=("/d.h5",))
+JOB = BatchJob(nodes=1, walltime=3600, run="/r", home="/h", library="/l/job.sh", search=("/d.h5",))
 SITE = {"name": "x", "description": "y", "scheduler": "slurm", "launcher": "srun", "cores": 4}
 STRAY = ["a\ntouch /tmp/stray", "a\rtouch x", "a\x1b[2J", "a\u2028b", "a\x00b", "a\x85touch x"]
 WORDS = ["a b", "a #b", "-x", "a;b", "a'b", 'a"b', "$(touch x)", "`x`", "a\\b", "a&b", "a>b"]

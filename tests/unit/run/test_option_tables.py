@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agebo_hpc.run.option import Group
+from agebo_hpc.run.option import OptionGroup
 from agebo_hpc.run.options import OPTIONS, START_OPTIONS
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +23,7 @@ def test_the_page_of_options_has_every_option_and_every_group():
     text = (ROOT / "docs" / "options.rst").read_text()
     for record in (*OPTIONS.values(), *START_OPTIONS.values()):
         assert record.name == "data" or f"* - ``{record.spelling}" in text, record.name
-    assert all(f".. begin options {group.value}\n" in text for group in Group)
+    assert all(f".. begin options {group.value}\n" in text for group in OptionGroup)
 
 
 def test_a_table_that_was_changed_by_hand_is_found_and_mended():

@@ -16,7 +16,7 @@ from agebo_hpc.cli.search import resume, search
 from agebo_hpc.errors import AgeboError, UsageError
 from agebo_hpc.run.compose import RUNNERS
 from agebo_hpc.run.notation import read_seconds, write_seconds, write_value
-from agebo_hpc.run.option import Group, OnResume
+from agebo_hpc.run.option import OnResume, OptionGroup
 from agebo_hpc.run.options import EXECUTORS, OPTIONS, RECIPE_OPTIONS, START_OPTIONS
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.space.problem import PRESETS, preset
@@ -88,7 +88,7 @@ def test_the_short_help_has_about_a_dozen_options_in_groups_and_names_the_long_o
 
 def test_the_whole_help_has_every_group():
     text = help_of(search, "--help-all")
-    assert all(f"\n{group.value}:\n" in text for group in Group)
+    assert all(f"\n{group.value}:\n" in text for group in OptionGroup)
 
 
 @pytest.mark.parametrize("words", [["search"], ["resume"], ["experiment"], ["script"], ["submit"]])

@@ -17,7 +17,7 @@ from agebo_hpc.errors import (
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
 from agebo_hpc.simulation.recorded.replay import Recorded, problem_of
-from agebo_hpc.simulation.recorded.surrogate import Features, cross_validate
+from agebo_hpc.simulation.recorded.surrogate import TrainingFeatures, cross_validate
 from agebo_hpc.simulation.recorded.table import (
     RecordedTable,
     RecordedTraining,
@@ -144,7 +144,7 @@ def test_another_process_predicts_the_same(table):
 
 
 def test_predictions_find_out_what_matters():
-    features = Features(problem_of(FACTS), 5, 3)
+    features = TrainingFeatures(problem_of(FACTS), 5, 3)
     errors = cross_validate(*features.arrays(TRAININGS))
     assert errors["metric_rank_correlation"] > 0.8
     assert errors["seconds_r2"] > 0.8
@@ -155,7 +155,7 @@ def test_predictions_find_out_what_matters():
 def test_predictions_of_noise_are_known_to_be_worth_nothing():
     rng = np.random.default_rng(0)
     noise = tuple(replace(t, metric=tuple(rng.uniform(size=EPOCHS))) for t in TRAININGS)
-    errors = cross_validate(*Features(problem_of(FACTS), 5, 3).arrays(noise))
+    errors = cross_validate(*TrainingFeatures(problem_of(FACTS), 5, 3).arrays(noise))
     assert errors["metric_r2"] < 0.1
 
 

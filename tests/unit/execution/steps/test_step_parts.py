@@ -6,7 +6,7 @@ import pytest
 
 from agebo_hpc.errors import ConfigurationError, LaunchError
 from agebo_hpc.execution.exit_status import judge_end
-from agebo_hpc.execution.steps.files import Order, StepFiles
+from agebo_hpc.execution.steps.files import StepFiles, StepTask
 from agebo_hpc.execution.steps.launch import (
     StepNode,
     StepSite,
@@ -143,7 +143,7 @@ def test_a_step_does_not_believe_to_be_a_rank_of_the_managers_world():
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_process_that_trains_gets_the_problem_without_what_is_tuned(name):
     problem = preset(name)
-    # Through JSON, as an order goes.
+    # Through JSON, as a task goes.
     data = json.loads(json.dumps(problem_to_dict(problem)))
     found = problem_from_dict(data)
     assert (found.architecture, found.recipe) == (problem.architecture, problem.recipe)
@@ -156,9 +156,9 @@ SPEC = TrainerSpec("math:hypot", {"epochs": 3, "simulation": "lognormal"}, 42, 1
 
 def test_both_sides_read_what_the_other_wrote(tmp_path):
     files = StepFiles(tmp_path / "step")
-    order = Order(EVALUATION, SPEC, (5, 6), (0, 1), 4, 2, 12.5, 13.0)
-    files.write_order(order)
-    assert files.read_order() == order
+    task = StepTask(EVALUATION, SPEC, (5, 6), (0, 1), 4, 2, 12.5, 13.0)
+    files.write_task(task)
+    assert files.read_task() == task
     assert files.words(0) == ([], 0) and files.read_result() is None
     files.say({"begun": 1.0})
     words, offset = files.words(0)

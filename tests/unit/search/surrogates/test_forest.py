@@ -13,8 +13,9 @@ from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.search.surrogates.bayesian import ASKS_PER_POOL, BayesianOptimizer
 from agebo_hpc.search.surrogates.forest import FRESH, MAX_ROWS, num_births
+from agebo_hpc.search.surrogates.growing_array import GrowingArray
 from agebo_hpc.search.surrogates.objectives import Standing, finite_objectives
-from agebo_hpc.search.surrogates.observations import Rows, row_keys
+from agebo_hpc.search.surrogates.observations import row_keys
 from agebo_hpc.search.surrogates.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.search.surrogates.pool import Pool
 from agebo_hpc.search.surrogates.tree import Tree
@@ -155,7 +156,7 @@ def test_restored_state_is_the_state():
 
 
 def grown(points, objectives, num_lies=0):
-    encoded = Rows(np.float32, points.shape[1])
+    encoded = GrowingArray(np.float32, points.shape[1])
     encoded.append(points)
     rng = np.random.default_rng(0)
     rows = np.arange(len(points))

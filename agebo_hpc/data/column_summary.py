@@ -17,7 +17,7 @@ _NAMES = {"level": "category", "text": "category (text)", "date": "date", "befor
 
 
 @dataclass(frozen=True)
-class ColumnFacts:
+class ColumnSummary:
     """Plain data about a column of the whole table.
 
     Attributes
@@ -48,14 +48,14 @@ class ColumnFacts:
         return {**asdict(self), "oddities": list(self.oddities)}
 
 
-def facts_of(
+def summarise(
     column: pd.Series,
     reading: Reading,
     values: Any,
     oddities: Iterable[str],
     everything: NDArray[np.float64] | None = None,
-) -> ColumnFacts:
-    """Return the facts of a column from its values as they were read.
+) -> ColumnSummary:
+    """Summarise a column from its values as they were read.
 
     `everything` are numbers with the infinite and enormous ones, which are read as missing but
     are not missing in the table.
@@ -63,11 +63,13 @@ def facts_of(
     kind = _NAMES.get(reading.form, reading.form)
     name, said = str(column.name), tuple(oddities)
     if reading.kind == "category":
-        return ColumnFacts(name, kind, len(values.cat.categories), "", "", _missing(values), said)
+        return ColumnSummary(
+            name, kind, len(values.cat.categories), "", "", _missing(values), said
+        )
     low, high, missing = _range(values)
     if everything is not None:
         missing -= int((np.abs(everything) >= LARGEST).sum())
-    return ColumnFacts(name, kind, None, low, high, missing, said)
+    return ColumnSummary(name, kind, None, low, high, missing, said)
 
 
 def _missing(values: pd.Series) -> int:
