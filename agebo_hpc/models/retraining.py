@@ -7,7 +7,7 @@ as the search on as many ranks give the same network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from agebo_hpc.training.data_parallel import start_group
 from agebo_hpc.training.engine import TrainedNetwork, TrainingPlan, train_network
 from agebo_hpc.training.network import keras_model
 from agebo_hpc.training.rows import Rows
+from agebo_hpc.training.trainer import Outcome
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def make_model(
     """
     best = trainings[0]
     if not options.include_validation:
-        best = max(trainings, key=lambda training: training.trained.metric)
+        best = max(trainings, key=_validation_metric)
     if not score:
         return _unscored(chosen, dataset, options, best, num_ranks)
     scored = {
@@ -152,6 +153,13 @@ def make_model(
     return Model(model.network, replace(model.description, training=noted))
 
 
+def _validation_metric(training: Training) -> float:
+    metric = training.trained.outcome.objective
+    if metric is None:
+        raise ValueError("a training that was not stopped has no metric")
+    return metric
+
+
 def _unscored(
     chosen: Chosen,
     dataset: DataSet,
@@ -160,7 +168,7 @@ def _unscored(
     num_ranks: int,
 ) -> Model:
     plan, trained = training.plan, training.trained
-    description = _describe(chosen, dataset, options, plan, trained)
+    description = _describe(chosen, dataset, options, plan, trained.outcome)
     noted = {**description.training, "num_ranks": num_ranks}
     description = replace(description, training=noted)
     return Model(keras_model(plan.graph, trained.parameters, plan.task), description)
@@ -226,7 +234,7 @@ def _describe(
     dataset: DataSet,
     options: RetrainOptions,
     plan: TrainingPlan,
-    trained: TrainedNetwork,
+    outcome: Outcome,
 ) -> ModelDescription:
     # A network that takes no codes needs not know how they are made.
     codes = dataset.preprocessing.codes if plan.graph.num_codes else ()
@@ -244,9 +252,9 @@ def _describe(
             "objective": "best" if plan.keep_best else "last",
             "seed": plan.seed,
             "include_validation": options.include_validation,
-            "curve": _curve(trained, options),
-            "seconds": trained.times,
-            **({"predicts_one": trained.predicts_one} if trained.predicts_one else {}),
+            "curve": _curve(outcome.curve, options),
+            "seconds": outcome.times,
+            **({"predicts_one": outcome.predicts_one} if outcome.predicts_one else {}),
         },
         preprocessing=preprocessing.to_dict(),
         schema={
@@ -278,10 +286,11 @@ def _graph_data(graph: Graph) -> dict[str, Any]:
     return {"operations": [{**op, "inputs": list(op["inputs"])} for op in operations]}
 
 
-def _curve(trained: TrainedNetwork, options: RetrainOptions) -> list[dict[str, float]]:
+def _curve(
+    curve: Sequence[Mapping[str, float]], options: RetrainOptions
+) -> list[dict[str, float]]:
     """Return the learning curve; validation rows that were trained on say nothing."""
     hidden = ("validation_loss", "validation_metric") if options.include_validation else ()
     return [
-        {name: value for name, value in entry.items() if name not in hidden}
-        for entry in trained.curve
+        {name: value for name, value in entry.items() if name not in hidden} for entry in curve
     ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from agebo_hpc.errors import NonFiniteLossError, WeightsDifferError
 from agebo_hpc.random_state import Stream, generator
-from agebo_hpc.space.configuration import Hyperparameters
+from agebo_hpc.space.configuration import Hyperparameters, Status
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Problem, Recipe
 from agebo_hpc.space.recipe import NUMBERS
@@ -28,6 +29,7 @@ from agebo_hpc.training.programs import TRACED, Programs, Shapes
 from agebo_hpc.training.rows import Rows, Source, shard_of, shared_tensor
 from agebo_hpc.training.schedules import LearningRateSchedule
 from agebo_hpc.training.step import loss_and_gradient
+from agebo_hpc.training.trainer import Outcome
 
 __all__ = [
     "STOP_REASONS",
@@ -93,37 +95,25 @@ class TrainingPlan:
         return cls(graph, task, hyperparameters, recipe, best, *seeds, class_weights)
 
 
-@dataclass
-class TrainedNetwork:
-    """What training gives.
+class TrainedNetwork(NamedTuple):
+    """A network and how its training ended.
 
     Attributes
     ----------
     parameters
         ndarray of shape (num_parameters,), float32.
-    metric
-        Validation metric of these parameters.
-    curve
-        One mapping for each epoch, see `agebo_hpc.space.configuration.Result`.
-    times
-        Seconds by phase.
-    stopped
-        Empty when all epochs were trained or early stopping ended it, else the reason.
-    predicts_one
-        ``"class"`` or ``"number"`` where these parameters predict the same one for every
-        validation row; else empty.
+    outcome
+        What becomes of the evaluation; the objective is the validation metric of these parameters,
+        None where the time was over.
     """
 
     parameters: np.ndarray
-    metric: float
-    curve: list[dict[str, float]]
-    times: dict[str, float] = field(default_factory=dict)
-    stopped: str = ""
-    predicts_one: str = ""
+    outcome: Outcome
 
 
-STOP_REASONS = ("timeout", "order")
-"""Why a training may be ended before its last epoch; the first that any process has counts."""
+STOP_REASONS = {"timeout": Status.TIMED_OUT, "order": Status.CUT}
+"""Why a training may be ended before its last epoch, and what the evaluation is then; the first
+reason that any process has counts."""
 
 AfterEpoch = Callable[[Mapping[str, float]], str]
 """Called by every process once after each epoch, with the epoch's record, before the next one
@@ -250,8 +240,17 @@ class _Training:
             if stopped:
                 break
         metric, parameters = best.choose(curve, self._optimizer.parameters)
-        self._require_equal(parameters)
-        return TrainedNetwork(parameters, metric, curve, clock.seconds, stopped, best.predicts_one)
+        status = STOP_REASONS.get(stopped, Status.DONE)
+        outcome = Outcome(
+            status=status,
+            objective=None if status is Status.TIMED_OUT else metric,
+            curve=tuple(curve),
+            times=clock.seconds,
+            num_parameters=self._plan.graph.num_parameters,
+            checksum=self._equal_checksum(parameters),
+            predicts_one=best.predicts_one,
+        )
+        return TrainedNetwork(parameters, outcome)
 
     def _train_epoch(self, epoch: int, rates: np.ndarray) -> float:
         """Train on every row of the shard; return the mean loss of the steps."""
@@ -304,10 +303,11 @@ class _Training:
                     f"The {name.replace('_', ' ')} is {entry[name]} after epoch {entry['epoch']}."
                 )
 
-    def _require_equal(self, parameters: np.ndarray) -> None:
-        """Compare the checksums of all processes; float64 holds each of them exactly."""
+    def _equal_checksum(self, parameters: np.ndarray) -> int:
+        """Return the checksum that all processes have; float64 holds each of them exactly."""
+        checksum = crc32(parameters.tobytes())
         checksums = np.zeros(self._group.size)
-        checksums[self._group.rank] = crc32(parameters.tobytes())
+        checksums[self._group.rank] = checksum
         checksums = self._group.sum(tf.constant(checksums), "checksums").numpy()
         if len(set(checksums)) > 1:
             said = ", ".join(f"{int(checksum):08x}" for checksum in checksums)
@@ -316,6 +316,7 @@ class _Training:
                 f"{said}); the network is of no use. Check that all ranks run on the same kind "
                 "of processor with the same libraries."
             )
+        return checksum
 
 
 def local_batches(

@@ -6,10 +6,9 @@ import gc
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from agebo_hpc.errors import ConfigurationError
-from agebo_hpc.space.configuration import Evaluation, Status
+from agebo_hpc.space.configuration import Evaluation
 from agebo_hpc.training.trainer import Outcome, PreparedTraining, Slot, StopRule
 from agebo_hpc.training.ways import load_horovod
 
@@ -136,20 +135,7 @@ class _TensorFlowTraining:
             trained = train_network(self._plan, *self._rows, group, after_epoch, self._programs)
         finally:
             group.stop()
-        return _outcome(trained, self._plan.graph.num_parameters)
-
-
-def _outcome(trained: Any, num_parameters: int) -> Outcome:
-    status = {"order": Status.CUT, "timeout": Status.TIMED_OUT}.get(trained.stopped, Status.DONE)
-    return Outcome(
-        status=status,
-        objective=None if status is Status.TIMED_OUT else trained.metric,
-        curve=tuple(trained.curve),
-        times=trained.times,
-        num_parameters=num_parameters,
-        checksum=crc32(trained.parameters),
-        predicts_one=trained.predicts_one,
-    )
+        return trained.outcome
 
 
 def make_trainer(

@@ -64,7 +64,7 @@ def ours(asked: argparse.Namespace, dataset: DataSet, graph: Graph, seed: int) -
     recipe = Recipe(epochs=asked.epochs, warmup_epochs=0)
     plan = TrainingPlan(graph, "classification", hyperparameters, recipe, seed=seed)
     parts = [Rows.of(part.x, part.y) for part in (dataset.train, dataset.validation)]
-    return train_network(plan, parts[0], parts[1], SingleProcess()).metric
+    return train_network(plan, parts[0], parts[1], SingleProcess()).outcome.objective
 
 
 def fit(asked: argparse.Namespace, dataset: DataSet, graph: Graph, seed: int) -> float:

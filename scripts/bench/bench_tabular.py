@@ -93,7 +93,7 @@ def train(asked: argparse.Namespace, name: str, seed: int) -> dict[str, object]:
     seconds = round(time.process_time() - began, 1)
     metric = make_task(data.task, data.num_outputs).metric
     test = evaluate_rows(graph, trained.parameters, data.task, parts[2])[metric]
-    found = {"network": name, "seed": seed, "validation": trained.metric, "test": test}
+    found = {"network": name, "seed": seed, "validation": trained.outcome.objective, "test": test}
     found |= {"seconds": seconds, "parameters": graph.num_parameters}
     found |= {"epochs": plan.recipe.epochs, "batch_size": values["batch_size"]}
     print(found, flush=True)

@@ -54,9 +54,9 @@ def main() -> None:
         group = start_group(comm, way)
         trained = train_network(plan, rows, few, group, enough, programs=programs)
         group.stop()
-        epochs = len(trained.curve) - 1
+        epochs = len(trained.outcome.curve) - 1
         if comm.Get_rank() == 0:
-            answer(epochs * rows.num_rows / trained.times["train"])
+            answer(epochs * rows.num_rows / trained.outcome.times["train"])
 
 
 if __name__ == "__main__":

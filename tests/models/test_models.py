@@ -130,7 +130,7 @@ def test_a_run_without_a_finished_evaluation_is_refused(classes, tmp_path):
 def test_retraining_gives_the_network_of_the_search_again(chosen, classes, model):
     plan, trained = trained_by_the_search(classes, chosen)
     assert (plan.seed, plan.evaluation_id) == (SEED, 2)
-    assert model.description.scores["validation"]["accuracy"] == trained.metric
+    assert model.description.scores["validation"]["accuracy"] == trained.outcome.objective
     weights = np.concatenate([w.ravel() for w in model.network.get_weights()])
     np.testing.assert_array_equal(weights, trained.parameters)
 

@@ -84,7 +84,7 @@ for size in {sizes}:
     )
     group.stop()
     comm.Free()
-    checksums.append([crc32(trained.parameters), trained.metric])
+    checksums.append([crc32(trained.parameters), trained.outcome.objective])
 say(checksums)
 """,
     )
@@ -123,8 +123,8 @@ alone = train_network(plan("classification", 1, 64, 0.01, warmup_epochs=0, epoch
                       table, validation, start_group(None))
 say({"difference": float(tf.reduce_max(tf.abs(mean - whole))) / scale,
      "halves": float(tf.reduce_max(tf.abs(half - whole))) / scale,
-     "pair": [entry["loss"] for entry in pair.curve],
-     "alone": [entry["loss"] for entry in alone.curve]})
+     "pair": [entry["loss"] for entry in pair.outcome.curve],
+     "alone": [entry["loss"] for entry in alone.outcome.curve]})
 """,
     )
     for member in (first, second):
@@ -148,8 +148,8 @@ for task in ("classification", "regression"):
     trained = train_network(given, rows(500, task, 0), validation, group)
     group.stop()
     scores = evaluate_rows(given.graph, trained.parameters, task, validation)
-    differences.append(trained.metric - scores[make_task(task).metric])
-    differences.append(trained.curve[-1]["validation_loss"] - scores["loss"])
+    differences.append(trained.outcome.objective - scores[make_task(task).metric])
+    differences.append(trained.outcome.curve[-1]["validation_loss"] - scores["loss"])
 say(differences)
 """,
     )
@@ -192,10 +192,10 @@ def stop(record):
 trained = train_network(plan("classification", 2, epochs=6), rows(200, "classification", 0),
                         rows(50, "classification", 1), group, stop)
 group.stop()
-say([len(trained.curve), trained.stopped])
+say([len(trained.outcome.curve), trained.outcome.status])
 """,
     )
-    assert everyone == [[2, "order"], [2, "order"]]
+    assert everyone == [[2, "cut"], [2, "cut"]]
 
 
 def test_streamed_shards_train_the_same_weights_on_all_members(found):
@@ -218,7 +218,7 @@ with tempfile.TemporaryDirectory() as place:
     group.stop()
 in_memory = evaluate_rows(plan("classification", 2).graph, trained.parameters,
                           "classification", table)
-say([crc32(trained.parameters), trained.metric, in_memory["accuracy"]])
+say([crc32(trained.parameters), trained.outcome.objective, in_memory["accuracy"]])
 """,
     )
     assert first == second
@@ -288,8 +288,8 @@ def train(n, batch_size, group, dropout):
 # Every step has all rows, so nothing depends on the shuffle.
 pair, alone = (train(2, 32, start_group(world), 0.0), train(1, 64, start_group(None), 0.0))
 dropped = train(2, 32, start_group(world), 0.5)
-say({{"pair": [entry["loss"] for entry in pair.curve],
-      "alone": [entry["loss"] for entry in alone.curve],
+say({{"pair": [entry["loss"] for entry in pair.outcome.curve],
+      "alone": [entry["loss"] for entry in alone.outcome.curve],
       "distance": float(np.abs(pair.parameters - alone.parameters).max()),
       "moved": float(np.abs(pair.parameters - dropped.parameters).max()),
       "dropped": crc32(dropped.parameters)}})
@@ -359,7 +359,7 @@ for task, weights, recipe in [
     group = start_group(world)
     trained = train_network(given, rows(500, task, 0), rows(101, task, 1), group)
     group.stop()
-    results.append([trained.parameters.tolist(), trained.metric])
+    results.append([trained.parameters.tolist(), trained.outcome.objective])
 say(results)
 """
     by_way = [found(size, script, way) for way in WAYS]
@@ -391,7 +391,7 @@ for odd in (False, True):
         rows_of_both = training, validation
         trained = train_network(plan("classification", size, epochs=4), *rows_of_both, group)
         group.stop()
-        told.append([odd, trained.predicts_one])
+        told.append([odd, trained.outcome.predicts_one])
 say(told)
 """,
     )

@@ -61,7 +61,7 @@ def train(given, stop=engine.never_stop, rows=(TRAINING, VALIDATION)):
 
 
 def of_curve(trained, name):
-    return [entry[name] for entry in trained.curve]
+    return [entry[name] for entry in trained.outcome.curve]
 
 
 @pytest.mark.parametrize("number", [7, 100, 101, 103])
@@ -112,15 +112,15 @@ def test_training_learns_a_learnable_table():
     trained = train(plan(epochs=15))
     losses = of_curve(trained, "loss")
     assert losses[-1] < 0.5 * losses[0]
-    assert trained.metric > 0.9
+    assert trained.outcome.objective > 0.9
     assert of_curve(trained, "epoch") == list(range(1, 16))
-    assert not trained.stopped
+    assert trained.outcome.status is Status.DONE
 
 
 def test_a_regression_learns_a_learnable_table():
     rows = table(task="regression"), table(301, "regression", 1)
     trained = train(plan("regression", epochs=15), rows=rows)
-    assert trained.metric > 0.9
+    assert trained.outcome.objective > 0.9
 
 
 def test_the_accuracy_is_exactly_that_of_the_predictions():
@@ -128,10 +128,10 @@ def test_the_accuracy_is_exactly_that_of_the_predictions():
     graph = plan().graph
     outputs = forward(graph, tf.constant(trained.parameters), VALIDATION.x).numpy()
     expected = accuracy_score(VALIDATION.y.numpy(), outputs.argmax(axis=1))
-    assert trained.metric == expected
+    assert trained.outcome.objective == expected
     scores = evaluate_rows(graph, trained.parameters, "classification", VALIDATION)
     assert scores["accuracy"] == expected
-    assert scores["loss"] == pytest.approx(trained.curve[-1]["validation_loss"], rel=1e-6)
+    assert scores["loss"] == pytest.approx(trained.outcome.curve[-1]["validation_loss"], rel=1e-6)
 
 
 def test_r2_is_that_of_scikit_learn():
@@ -139,7 +139,9 @@ def test_r2_is_that_of_scikit_learn():
     trained = train(plan("regression"), rows=rows)
     graph = plan("regression").graph
     outputs = forward(graph, tf.constant(trained.parameters), rows[1].x).numpy()[:, 0]
-    assert trained.metric == pytest.approx(r2_score(rows[1].y.numpy(), outputs), abs=1e-6)
+    assert trained.outcome.objective == pytest.approx(
+        r2_score(rows[1].y.numpy(), outputs), abs=1e-6
+    )
 
 
 def test_rows_beyond_one_slice_are_evaluated_once_each():
@@ -165,9 +167,9 @@ def test_a_huge_learning_rate_diverges_and_is_an_error():
 def test_training_stops_early_after_patience_epochs_without_a_better_metric():
     frozen = plan(hyperparameters={"learning_rate": 1e-12}, epochs=10, early_stopping_patience=2)
     trained = train(frozen)
-    assert len(trained.curve) == 3
-    assert not trained.stopped
-    assert len(train(plan(hyperparameters={"learning_rate": 1e-12}, epochs=5)).curve) == 5
+    assert len(trained.outcome.curve) == 3
+    assert trained.outcome.status is Status.DONE
+    assert len(train(plan(hyperparameters={"learning_rate": 1e-12}, epochs=5)).outcome.curve) == 5
 
 
 # The rate makes a metric that goes up and down.
@@ -180,11 +182,11 @@ def test_the_objective_of_the_best_epoch_comes_with_its_parameters():
     metrics = of_curve(best, "validation_metric")
     assert metrics == of_curve(last, "validation_metric")
     assert max(metrics) > metrics[-1], "both objectives are the same on this table"
-    assert best.metric == max(metrics)
-    assert last.metric == metrics[-1]
+    assert best.outcome.objective == max(metrics)
+    assert last.outcome.objective == metrics[-1]
     for trained in (best, last):
         again = evaluate_rows(plan().graph, trained.parameters, "classification", VALIDATION)
-        assert again["accuracy"] == trained.metric
+        assert again["accuracy"] == trained.outcome.objective
 
 
 @pytest.mark.parametrize("reason", engine.STOP_REASONS)
@@ -196,19 +198,21 @@ def test_a_reason_to_stop_ends_training_at_the_end_of_the_epoch(reason):
         return reason if record["epoch"] == 2 else ""
 
     trained = train(plan(epochs=6), stop)
-    assert trained.stopped == reason
-    assert len(trained.curve) == 2
+    assert trained.outcome.status is engine.STOP_REASONS[reason]
+    assert len(trained.outcome.curve) == 2
     assert asked == [1, 2], "asked once after each epoch, and the answer counts at once"
 
 
 def test_a_reason_to_stop_in_the_last_epoch_leaves_the_training_complete():
     trained = train(plan(epochs=1), lambda record: "order")
-    assert not trained.stopped
+    assert trained.outcome.status is Status.DONE
 
 
 def test_the_same_seed_gives_the_same_training_and_another_seed_another():
     def curve(trained):
-        return [{k: v for k, v in entry.items() if k != "seconds"} for entry in trained.curve]
+        return [
+            {k: v for k, v in entry.items() if k != "seconds"} for entry in trained.outcome.curve
+        ]
 
     first, again, other = (train(plan(seed=seed)) for seed in (3, 3, 4))
     assert curve(first) == curve(again)
@@ -217,7 +221,7 @@ def test_the_same_seed_gives_the_same_training_and_another_seed_another():
 
 
 def test_the_seconds_of_the_phases_are_there():
-    times = train(plan()).times
+    times = train(plan()).outcome.times
     assert {"build", "first_epoch", "train", "validate"} == set(times)
     assert all(seconds > 0 for seconds in times.values())
 
@@ -313,7 +317,7 @@ def test_layer_wise_rates_learn_a_learnable_table(optimizer):
 def test_products_in_16_bits_learn_as_well(precision):
     exact, rounded = train(plan(epochs=8)), train(plan(epochs=8, precision=precision))
     assert not np.array_equal(exact.parameters, rounded.parameters)
-    assert rounded.metric == pytest.approx(exact.metric, abs=0.05)
+    assert rounded.outcome.objective == pytest.approx(exact.outcome.objective, abs=0.05)
 
 
 def test_xla_gives_the_same_training_but_for_rounding():

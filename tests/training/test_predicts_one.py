@@ -45,8 +45,8 @@ def trained(task, validation, metric="auto", best=False, epochs=3):
 )
 def test_rows_that_look_alike_are_all_predicted_alike_and_others_are_not(task, metric, word, best):
     x, y = learnable(100, task, 1)
-    assert trained(task, (x, y), metric, best).predicts_one == ""
-    assert trained(task, (np.zeros_like(x), y), metric, best).predicts_one == word
+    assert trained(task, (x, y), metric, best).outcome.predicts_one == ""
+    assert trained(task, (np.zeros_like(x), y), metric, best).outcome.predicts_one == word
 
 
 def test_numbers_closer_than_a_thousandth_of_the_deviation_are_one():

@@ -52,7 +52,7 @@ def test_another_rate_seed_and_length_find_the_network_compiled():
         again, alone = train(programs, **changes), train(None, **changes)
         assert taken(programs) is first
         assert np.array_equal(again.parameters, alone.parameters)
-        assert again.metric == alone.metric
+        assert again.outcome.objective == alone.outcome.objective
     # One process trains on the rows of two together: the shapes are the same.
     train(programs, batch=16, n=2)
     assert taken(programs) is first

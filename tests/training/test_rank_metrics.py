@@ -83,12 +83,12 @@ def test_training_makes_the_chosen_metric_large_and_stops_by_it():
         class_weights=(0.6, 3.0),
     )  # fmt: skip
     trained = train_network(plan, *rows, SingleProcess())
-    metrics = [entry["validation_metric"] for entry in trained.curve]
+    metrics = [entry["validation_metric"] for entry in trained.outcome.curve]
     best = int(np.argmax(metrics))
-    assert trained.metric == metrics[best] > 0.6
+    assert trained.outcome.objective == metrics[best] > 0.6
     assert len(metrics) == min(30, best + 3)
     scores = evaluate_rows(graph, trained.parameters, "classification", rows[1], recipe)
-    assert scores["average_precision"] == pytest.approx(trained.metric, rel=1e-6)
+    assert scores["average_precision"] == pytest.approx(trained.outcome.objective, rel=1e-6)
 
 
 @pytest.mark.mpi
@@ -134,8 +134,8 @@ for metric in ("roc_auc", "average_precision", "accuracy", "r2"):
     trained = train_network(plan, *rows, group)
     group.stop()
     alone = evaluate_rows(graph, trained.parameters, task, rows[1], recipe)
-    found[metric] = [trained.metric, alone[metric],
-                     trained.curve[-1]["validation_loss"], alone["loss"]]
+    found[metric] = [trained.outcome.objective, alone[metric],
+                     trained.outcome.curve[-1]["validation_loss"], alone["loss"]]
 everyone = world.gather(found)
 if world.rank == 0:
     print("FOUND " + json.dumps(everyone))
