@@ -26,7 +26,7 @@ from without_horovod import skip_without_horovod
 
 # Their assertions say what they compared, as those of test files do.
 pytest.register_assert_rewrite("executor_contract", "history_contract", "search_contract")
-pytest.register_assert_rewrite("trainer_contract")
+pytest.register_assert_rewrite("scheduler_contract", "trainer_contract")
 
 ROOT = Path(__file__).resolve().parent.parent
 Finished = subprocess.CompletedProcess[str]

@@ -19,7 +19,7 @@ from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import Proposals
 from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.fifo import Fifo
-from agebo_hpc.scheduling.scheduler import Scheduler
+from agebo_hpc.scheduling.scheduler import Decision, Scheduler
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 logger = logging.getLogger(__name__)
@@ -74,8 +74,8 @@ class Driver:
     def __post_init__(self) -> None:
         self.refill_seconds: deque[float] = deque(maxlen=10_000)
         self._max_processes = self.executor.max_processes
-        # Evaluations that run when all slots are taken; those that were cut.
-        self._num_at_once = self._num_cut = 0
+        # Evaluations that run when all slots are taken; those left to the next session unfinished.
+        self._num_at_once = self._num_left = 0
         self._may_ask = True
         # What there is room for while the search ends.
         self._held: Assignment | None = None
@@ -102,10 +102,10 @@ class Driver:
             for result in self.executor.collect(self._must_stop, TICK_SECONDS):  # line 7
                 result = self._judge_loss(result)
                 # With what was asked for before: no slot waits for the disk or for the search.
-                self._refill(result)
+                self._refill()
                 # In this order, so that nothing is learnt from that could be lost again.
                 self.proposals.append_and_tell([result])  # lines 8-9
-                self.scheduler.report(result)
+                self._count(result, self.scheduler.report(result))
                 self.on_change([result])
                 self.limits.observe(result)
             self._note_lost_ranks()
@@ -120,15 +120,22 @@ class Driver:
             self._ask_ahead()
         self._may_ask = not self.synchronous
 
-    def _refill(self, result: Result) -> None:
-        """Fill the slots of an evaluation that has ended with what is ready, or nearly."""
+    def _refill(self) -> None:
+        """Fill the slots of an evaluation that has ended with what is ready, or nearly.
+
+        Nothing is asked for here, so this evaluation need not be counted yet.
+        """
         arrived = time.perf_counter()
-        self.num_told += result.status.is_final
-        self._num_cut += result.status is Status.CUT
         num_running = self.executor.num_running
         self._submit(self.proposals.num_open)
         if self.executor.num_running > num_running:
             self.refill_seconds.append(time.perf_counter() - arrived)
+
+    def _count(self, result: Result, decision: Decision) -> None:
+        """Count an evaluation that no more is trained of; one that goes on is in line again."""
+        if decision is Decision.STOP:
+            self.num_told += result.status.is_final
+            self._num_left += not result.status.is_final
 
     def _submit(self, num_proposals: int | None = None) -> None:
         """Start assignments while there is room, with so many new proposals at most."""
@@ -186,9 +193,9 @@ class Driver:
 
     @property
     def _num_begun(self) -> int:
-        """Evaluations of all sessions that are finished, run, were cut, wait or are asked for."""
+        """Evaluations of all sessions that are finished, run, are left, wait or are asked for."""
         waiting = self.scheduler.num_waiting + (self._held is not None) + len(self._too_long)
-        here = self.executor.num_running + self._num_cut + waiting
+        here = self.executor.num_running + self._num_left + waiting
         return self.num_told + here + self.proposals.num_open
 
     def _judge_loss(self, result: Result) -> Result:

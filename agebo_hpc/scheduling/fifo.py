@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.scheduler import Decision
@@ -47,7 +46,3 @@ class Fifo:
             return Decision.STOP
         self.add(result.evaluation)
         return Decision.CONTINUE
-
-    def state(self) -> dict[str, Any]:
-        """Return the ids of those in line, in order."""
-        return {"waiting": [evaluation.id for evaluation in self._waiting]}

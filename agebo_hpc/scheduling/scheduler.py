@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result
@@ -12,19 +12,24 @@ from agebo_hpc.space.configuration import Evaluation, Result
 class Decision(StrEnum):
     """What becomes of an evaluation whose assignment has ended.
 
-    CONTINUE: it comes again, in an assignment that `Scheduler.next` returns. PAUSE: it waits with
-    what it has learnt, and may come again. STOP: no more of it is trained in this session.
+    CONTINUE: it comes again, in an assignment that `Scheduler.next` returns. STOP: no more of it
+    is trained in this session; it is finished, or, where it was cut or lost, the next session's.
     """
 
     CONTINUE = "continue"
-    PAUSE = "pause"
     STOP = "stop"
 
 
 class Scheduler(Protocol):
     """Decides what is trained next, and how far. Pure: it knows no clock, no file, no rank.
 
-    What it returns depends on the order of the calls alone.
+    What it returns depends on the order of the calls alone, so that nothing of it is stored: a
+    session begins with the evaluations that the history says were begun and have not ended.
+
+    The driver adds every proposal, asks for the next assignment when slots are free, and reports
+    every result. A result with a final status ends its evaluation, since the history has one for
+    each: the decision on it is STOP. The decision counts for a lost evaluation. Executors train
+    whole evaluations, so that the driver hands on the evaluation of an assignment and no more.
     """
 
     @property
@@ -42,8 +47,4 @@ class Scheduler(Protocol):
 
     def report(self, result: Result) -> Decision:
         """Decide on an evaluation by what its assignment gave, which is on disk by now."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """Return what waits and what was decided, as plain data for JSON."""
         ...

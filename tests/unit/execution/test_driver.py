@@ -12,6 +12,7 @@ from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals, ThreadedProposals
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.scheduling.fifo import Fifo
+from agebo_hpc.scheduling.scheduler import Decision
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
@@ -245,6 +246,27 @@ def test_an_evaluation_of_a_batch_that_is_lost_runs_again_before_the_next_batch(
     assert loop.run()
     assert [str(result.status) for result in recorder.results].count("lost") == 1
     assert [recorder.told[i] for i in range(4)] == [0, 0, 2, 2]
+
+
+class LeavesLost(Fifo):
+    """Leaves lost evaluations to the next session."""
+
+    def report(self, result):
+        return Decision.STOP
+
+
+@pytest.mark.parametrize("number", [0, 3, 5])
+def test_an_evaluation_that_the_scheduler_gives_up_is_counted_and_left(number):
+    def lose(evaluation):
+        return Outcome(Status.LOST) if evaluation.id == number else None
+
+    loop, recorder = driver(Limits(max_evals=6), lose)
+    loop.scheduler = LeavesLost()
+    assert not loop.run()
+    assert loop.num_told == 5
+    # It takes one of the six places: no other is proposed for it.
+    assert [result.id for result in recorder.results] == list(range(6))
+    assert recorder.results[number].status is Status.LOST
 
 
 def test_a_resumed_synchronous_search_fills_the_batch_that_was_cut():

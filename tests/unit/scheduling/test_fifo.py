@@ -1,6 +1,4 @@
-"""Whole trainings, first in first out; and what every scheduler keeps to."""
-
-import json
+"""Whole trainings, first in first out."""
 
 import pytest
 
@@ -36,24 +34,11 @@ def test_an_assignment_is_a_whole_training():
     assert not Assignment(evaluation(0), 0, 5, 20).is_whole
 
 
-@pytest.mark.parametrize("status", [s for s in Status if s is not Status.LOST])
-def test_nothing_more_of_what_has_ended_is_trained(status):
-    fifo = Fifo()
-    objective = 0.5 if status is Status.DONE else None
-    assert fifo.report(Result(evaluation(0), status, objective)) is Decision.STOP
-    assert fifo.next() is None
-
-
 def test_a_lost_evaluation_is_trained_once_more_behind_those_in_line():
     fifo = Fifo([evaluation(0), evaluation(1)])
     lost = fifo.next().evaluation
     assert fifo.report(Result(lost, Status.LOST)) is Decision.CONTINUE
     assert ids(fifo) == [1, 0]
-
-
-def test_its_state_is_plain_and_says_who_waits():
-    fifo = Fifo([evaluation(3), evaluation(1)])
-    assert json.loads(json.dumps(fifo.state())) == {"waiting": [3, 1]}
 
 
 @pytest.mark.parametrize("bounds", [(0, 0, 5), (3, 2, 5), (0, 6, 5), (-1, 2, 5)])
