@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,136 +19,103 @@ JOB, MACHINE, SEARCH = "Job", "Machine", "Search"
 """Headings of the help."""
 
 
+_POSITIVE = click.IntRange(min=1)
+_of_job = partial(grouped, group=JOB)
+_of_machine = partial(grouped, group=MACHINE)
+_of_search = partial(grouped, group=SEARCH)
+
+JOB_OPTIONS = (
+    click.argument("search", nargs=-1, type=click.UNPROCESSED, metavar="DATA.h5 [OPTIONS]..."),
+    _of_job("--site", required=True, help="Name of a site, or a TOML file of your own."),
+    _of_job("--nodes", type=_POSITIVE, default=1, show_default=True, help="Nodes of the job."),
+    _of_job(
+        "--walltime",
+        type=Duration(),
+        required=True,
+        help="Length of the job, such as 3h or 30m.",
+    ),
+    _of_job(
+        "--run",
+        "run_",
+        type=click.Path(),
+        default="runs/agebo",
+        show_default=True,
+        help="Run directory; a search that is in it goes on.",
+    ),
+    _of_job("--name", default="agebo", show_default=True, help="Name of the job."),
+    _of_job("--account", default="", help="Account that pays for the job.  [default: none]"),
+    _of_job(
+        "--queue",
+        default="",
+        help="Queue or partition; its limits are asked before a job is sent.  [default: none]",
+    ),
+    _of_machine("--launcher", help="In place of the site's: srun, mpirun, hydra, …", usual=False),
+    _of_machine("--cores-per-node", type=_POSITIVE, help="In place of the site's.", usual=False),
+    _of_machine(
+        "--gpus-per-node", type=click.IntRange(min=0), help="In place of the site's.", usual=False
+    ),
+    _of_machine(
+        "--slots-per-node",
+        "slots",
+        type=_POSITIVE,
+        help="Trainer ranks of a node."
+        "  [default: one for each GPU, else 8, or as many as there are cores]",
+    ),
+    _of_machine(
+        "--threads-per-slot",
+        "threads",
+        type=_POSITIVE,
+        help="Cores of a trainer rank.  [default: cores of a node / slots]",
+        usual=False,
+    ),
+    _of_search(
+        "--max-processes",
+        type=_POSITIVE,
+        help="Largest worker group.  [default: the slots]",
+        usual=False,
+    ),
+    _of_search(
+        "--executor",
+        type=click.Choice(["mpi", "steps"]),
+        default="mpi",
+        show_default=True,
+        help="Ranks that live on, or a job step for each evaluation.",
+    ),
+    _of_job(
+        "--continue",
+        "continuation",
+        type=click.Choice(["requeue", "chain", "none"]),
+        help="What follows a job that stopped early.  [default: requeue on Slurm, else none]",
+    ),
+    _of_machine(
+        "--activate",
+        default="",
+        help="File to source for the environment.  [default: make .venv in the checkout]",
+        usual=False,
+    ),
+    _of_job(
+        "--directive",
+        "directives",
+        multiple=True,
+        help="Further words for the scheduler, "
+        "such as '--constraint=knl'; may be given several times.",
+        usual=False,
+    ),
+    _of_search(
+        "--eval-minutes",
+        type=click.FloatRange(min=0, min_open=True),
+        default=10.0,
+        show_default=True,
+        help="Minutes of an evaluation by one process, for the estimate of evaluations.",
+        usual=False,
+    ),
+)
+"""What says which job is wanted, in the order of the help."""
+
+
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what job is wanted."""
-    positive = click.IntRange(min=1)
-    options = [
-        click.argument("search", nargs=-1, type=click.UNPROCESSED, metavar="DATA.h5 [OPTIONS]..."),
-        grouped(
-            "--site", required=True, help="Name of a site, or a TOML file of your own.", group=JOB
-        ),
-        grouped(
-            "--nodes",
-            type=positive,
-            default=1,
-            show_default=True,
-            help="Nodes of the job.",
-            group=JOB,
-        ),
-        grouped(
-            "--walltime",
-            type=Duration(),
-            required=True,
-            help="Length of the job, such as 3h or 30m.",
-            group=JOB,
-        ),
-        grouped(
-            "--run",
-            "run_",
-            type=click.Path(),
-            default="runs/agebo",
-            show_default=True,
-            help="Run directory; a search that is in it goes on.",
-            group=JOB,
-        ),
-        grouped("--name", default="agebo", show_default=True, help="Name of the job.", group=JOB),
-        grouped(
-            "--account",
-            default="",
-            help="Account that pays for the job.  [default: none]",
-            group=JOB,
-        ),
-        grouped(
-            "--queue",
-            default="",
-            help="Queue or partition; its limits are asked before a job is sent.  [default: none]",
-            group=JOB,
-        ),
-        grouped(
-            "--launcher",
-            help="In place of the site's: srun, mpirun, hydra, …",
-            group=MACHINE,
-            usual=False,
-        ),
-        grouped(
-            "--cores-per-node",
-            type=positive,
-            help="In place of the site's.",
-            group=MACHINE,
-            usual=False,
-        ),
-        grouped(
-            "--gpus-per-node",
-            type=click.IntRange(min=0),
-            help="In place of the site's.",
-            group=MACHINE,
-            usual=False,
-        ),
-        grouped(
-            "--slots-per-node",
-            "slots",
-            type=positive,
-            help="Trainer ranks of a node."
-            "  [default: one for each GPU, else 8, or as many as there are cores]",
-            group=MACHINE,
-        ),
-        grouped(
-            "--threads-per-slot",
-            "threads",
-            type=positive,
-            help="Cores of a trainer rank.  [default: cores of a node / slots]",
-            group=MACHINE,
-            usual=False,
-        ),
-        grouped(
-            "--max-processes",
-            type=positive,
-            help="Largest worker group.  [default: the slots]",
-            group=SEARCH,
-            usual=False,
-        ),
-        grouped(
-            "--executor",
-            type=click.Choice(["mpi", "steps"]),
-            default="mpi",
-            show_default=True,
-            help="Ranks that live on, or a job step for each evaluation.",
-            group=SEARCH,
-        ),
-        grouped(
-            "--continue",
-            "continuation",
-            type=click.Choice(["requeue", "chain", "none"]),
-            help="What follows a job that stopped early.  [default: requeue on Slurm, else none]",
-            group=JOB,
-        ),
-        grouped(
-            "--activate",
-            default="",
-            help="File to source for the environment.  [default: make .venv in the checkout]",
-            group=MACHINE,
-            usual=False,
-        ),
-        grouped(
-            "--directive",
-            "directives",
-            multiple=True,
-            help="Further words for the scheduler, "
-            "such as '--constraint=knl'; may be given several times.",
-            group=JOB,
-            usual=False,
-        ),
-        grouped(
-            "--eval-minutes",
-            type=click.FloatRange(min=0, min_open=True),
-            default=10.0,
-            show_default=True,
-            help="Minutes of an evaluation by one process, for the estimate of evaluations.",
-            group=SEARCH,
-            usual=False,
-        ),
-    ]
-    return with_options(command, options)
+    return with_options(command, JOB_OPTIONS)
 
 
 def _made(

@@ -203,7 +203,7 @@ def grouped(*args: Any, group: str = OTHER, usual: bool = True, **kwargs: Any) -
     return click.option(*args, cls=GroupedOption, group=group, usual=usual, **kwargs)
 
 
-def with_options(command: Command, options: list[Command]) -> Command:
+def with_options(command: Command, options: Sequence[Command]) -> Command:
     """Add options to a command, to be shown in this order."""
     for option in reversed(options):
         command = option(command)
