@@ -225,7 +225,7 @@ def _begin(world: World, session: Session) -> tuple[Problem, HyperparameterSpace
         raise
     tell_verdict(world, None, trainer_spec(session.request, problem))
     with uncollected():
-        _load_search(session, problem, space)
+        _load_search(session.request)
     unready = hear_ready(world)
     tell_verdict(world, unready)
     if unready is not None:
@@ -233,13 +233,12 @@ def _begin(world: World, session: Session) -> tuple[Problem, HyperparameterSpace
     return problem, space, way
 
 
-def _load_search(session: Session, problem: Problem, space: HyperparameterSpace) -> None:
+def _load_search(request: SearchRequest) -> None:
     """Load what only the manager needs, while the trainer ranks load what they need."""
     from agebo_hpc.run.manager import Manager  # noqa: F401
-    from agebo_hpc.search.methods import make_search
+    from agebo_hpc.search.methods import load_libraries
 
-    settings = session.request.search_settings(num_initial=1)
-    make_search(session.request.method, problem.architecture, space, settings)
+    load_libraries(request.method, request.surrogate)
 
 
 def _serve(world: World, session: Session, fork_server: ForkServer | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.search.aging_evolution import AgingEvolution
@@ -79,14 +80,20 @@ def mixed_bo(
 
 
 def _bayesian(points: PointSpace[Value], s: SearchSettings) -> Proposer[Value]:
-    # The libraries of the surrogates take long to load, and trainers need none.
-    if s.bayesian.surrogate == "forest":
+    optimizer = _optimizer_with(s.bayesian.surrogate)
+    made: Proposer[Value] = optimizer(points, s.seed, s.num_initial, s.bayesian)
+    return made
+
+
+def _optimizer_with(surrogate: str) -> Any:
+    """Return the class; its libraries take long to load, and trainers need none of them."""
+    if surrogate == "forest":
         from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
 
-        return BayesianOptimizer(points, s.seed, s.num_initial, s.bayesian)
+        return BayesianOptimizer
     from agebo_hpc.search.surrogates.refit import RefittingOptimizer
 
-    return RefittingOptimizer(points, s.seed, s.num_initial, s.bayesian)
+    return RefittingOptimizer
 
 
 def _evolution(genome: Genome[Value], s: SearchSettings) -> AgingEvolution[Value]:
@@ -101,6 +108,15 @@ METHODS: dict[str, Builder] = {
     "mixed-bo": mixed_bo,
 }
 """Every search method by the name that the command line knows."""
+
+WITH_SURROGATE = ("agebo", "mixed-bo")
+"""Methods that have a surrogate."""
+
+
+def load_libraries(method: str, surrogate: str) -> None:
+    """Load what `make_search` would load for a method, so that it need not."""
+    if method in WITH_SURROGATE:
+        _optimizer_with(surrogate)
 
 
 def make_search(

@@ -1,6 +1,9 @@
 """What each search method is for; what all of them promise is in tests/contracts."""
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -221,3 +224,37 @@ def test_where_most_objectives_are_equal_the_others_keep_theirs():
 def test_settings_out_of_range_are_refused_by_name(kind, settings, text):
     with pytest.raises(UsageError, match=text):
         kind(**settings)
+
+
+LOADED = """
+import sys
+from search_contract import HYPERPARAMETERS, SPACE
+from agebo_hpc.search.methods import load_libraries, make_search
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
+method, surrogate = sys.argv[1:]
+before = set(sys.modules)
+load_libraries(method, surrogate)
+loaded = set(sys.modules)
+make_search(
+    method, SPACE, HYPERPARAMETERS, SearchSettings(bayesian=BayesianSettings(surrogate=surrogate))
+)
+print(len(loaded - before), *sorted(set(sys.modules) - loaded))
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "surrogate"),
+    [("agebo", "forest"), ("mixed-bo", "scikit-optimize"), ("age", "forest")],
+)
+def test_libraries_that_are_loaded_beforehand_are_all_that_a_search_needs(method, surrogate):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, method, surrogate],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    number, *missed = done.stdout.split()
+    assert missed == []
+    assert (int(number) > 0) == (method != "age")
