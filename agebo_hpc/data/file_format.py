@@ -31,7 +31,8 @@ from agebo_hpc.data.integrity import (
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.tables import check_exists
 from agebo_hpc.errors import AgeboError, DataError
-from agebo_hpc.files import PatientFile, new_file, writing
+from agebo_hpc.files import new_file, writing
+from agebo_hpc.patient_file import PatientFile
 
 FORMAT = "agebo_hpc-dataset"
 FORMAT_VERSION = 2

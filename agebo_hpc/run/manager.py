@@ -49,7 +49,8 @@ from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
-from agebo_hpc.storage.history import History, Missing
+from agebo_hpc.storage.history import History
+from agebo_hpc.storage.later_events import Missing
 from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.versions import installed_versions
 

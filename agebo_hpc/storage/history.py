@@ -11,19 +11,18 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from agebo_hpc.errors import AgeboError, DataError
 from agebo_hpc.files import write_atomically
-from agebo_hpc.space.configuration import Evaluation, Result, Status
+from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.storage.checks import check_config, check_length
 from agebo_hpc.storage.journal import Journal
+from agebo_hpc.storage.later_events import later_events
 from agebo_hpc.storage.past_session import PastSession
 from agebo_hpc.storage.replay import (
     FORMAT_VERSION,
     Replay,
-    evaluation_from_dict,
     evaluation_to_dict,
 )
 from agebo_hpc.storage.rows import columns_of
@@ -36,25 +35,6 @@ MIN_INTERVAL = 15.0
 """Seconds from one snapshot to the next, at least."""
 MIN_DUTY = 100.0
 """The same, in durations of the last snapshot: they take at most a hundredth of the time."""
-
-
-@dataclass(frozen=True)
-class Missing:
-    """Proposals that were to be made at this point, before the writer was killed.
-
-    Attributes
-    ----------
-    number
-        Number of evaluations.
-    told
-        How many results the search has been told here.
-    """
-
-    number: int
-    told: int
-
-
-Event = Evaluation | Result | Missing
 
 
 class History:
@@ -81,8 +61,9 @@ class History:
         self.covered = stored.covered if stored else 0
         self._covered_lines = stored.covered_lines if stored else 0
         self._stored_lines = stored.journal_lines if stored else 0
-        self.since_state: list[Event] = []
-        self._collect_later(journal.events)
+        self.since_state = later_events(
+            journal.events, self._covered_lines, self.results, self.covered
+        )
         self.elapsed = self._replay.elapsed
         self._last = time.monotonic()
         self._duration = 0.0
@@ -152,38 +133,6 @@ class History:
             logger.warning("%s is made anew from the journal.", run.history_path)
             history._write_snapshot()
         return history
-
-    def _collect_later(self, events: list[dict[str, Any]]) -> None:
-        """Put what came after the state in the order in which the search saw it.
-
-        Results may be written before proposals that did not know of them; a submission says
-        how many results had been told.
-        """
-        submitted: dict[int, list[Evaluation]] = {}
-        proposed: list[int] = []
-        told = self.covered
-        later = events[self._covered_lines :]
-        for event in later:
-            if event["event"] == "submitted":
-                evaluation = evaluation_from_dict(event["evaluation"])
-                submitted.setdefault(event.get("told", told), []).append(evaluation)
-            elif event["event"] == "result" and Status(event["result"]["status"]).is_final:
-                proposed.append(event.get("proposed", 0))
-                told += 1
-        known = {e["evaluation"]["id"] for e in events if e["event"] == "submitted"}
-        known -= {evaluation.id for several in submitted.values() for evaluation in several}
-        number_known = len(known)
-        for number in range(self.covered, told + 1):
-            self.since_state += submitted.get(number, [])
-            number_known += len(
-                {evaluation.id for evaluation in submitted.get(number, [])} - known
-            )
-            if number < told:
-                missing = proposed[number - self.covered] - number_known
-                if missing > 0:
-                    self.since_state.append(Missing(missing, number))
-                    number_known += missing
-                self.since_state.append(self.results[number])
 
     @property
     def results(self) -> list[Result]:

@@ -9,6 +9,7 @@ import loopback
 import pytest
 from contract_problem import EPOCHS, objective_of
 from executor_contract import SEED, ExecutorContract, GroupExecutorContract
+from loopback_world import world_of
 
 from agebo_hpc.execution.isolated.child_trainer import ChildTrainer
 from agebo_hpc.execution.isolated.fork_server import ForkServer
@@ -43,7 +44,7 @@ class TestSerial(ExecutorContract):
 
 def live(loop, rank):
     """Live a trainer rank's life, and say goodbye at its end."""
-    world = loopback.world_of(loop, PAIRS, rank=rank)
+    world = world_of(loop, PAIRS, rank=rank)
     serve(world, contract_problem.Trainer(), SEED, 60.0, ListReporter())
     loop.say(rank, Tag.BYE)
 
@@ -58,7 +59,7 @@ class TestMPI(GroupExecutorContract):
             ranks = [threading.Thread(target=live, args=(loop, rank)) for rank in range(1, 5)]
             for rank in ranks:
                 rank.start()
-            runs = MPIExecutor(loopback.world_of(loop, PAIRS))
+            runs = MPIExecutor(world_of(loop, PAIRS))
             yield runs
             runs.close()
             for rank in ranks:

@@ -16,6 +16,7 @@ import pytest
 
 from agebo_hpc import files, leftovers
 from agebo_hpc.errors import UsageError
+from agebo_hpc.patient_file import PatientFile
 
 STRANGER = 12345
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes others' files")
@@ -408,7 +409,7 @@ def test_hdf5_never_sees_a_failed_write(tmp_path, size):
         pytest.raises(OSError, match="File too large"),
         files.new_file(tmp_path / "out.h5") as raw,
     ):
-        patient = files.PatientFile(raw)
+        patient = PatientFile(raw)
         with h5py.File(patient, "w") as file:
             for number in range(20):
                 file.create_dataset(f"x{number}", data=np.ones(10_000))
@@ -418,7 +419,7 @@ def test_hdf5_never_sees_a_failed_write(tmp_path, size):
 
 def test_hdf5_writes_what_it_is_given(tmp_path):
     with files.new_file(tmp_path / "out.h5") as raw:
-        patient = files.PatientFile(raw)
+        patient = PatientFile(raw)
         with h5py.File(patient, "w") as file:
             file.create_dataset("x", data=np.arange(10_000))
             file.attrs["format"] = "some"

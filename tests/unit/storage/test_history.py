@@ -16,7 +16,8 @@ from agebo_hpc.errors import UsageError
 from agebo_hpc.space.configuration import NO_PARENT, Evaluation, Result, Status
 from agebo_hpc.storage import history as history_module
 from agebo_hpc.storage import replay as replay_module
-from agebo_hpc.storage.history import History, Missing
+from agebo_hpc.storage.history import History
+from agebo_hpc.storage.later_events import Missing
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
 

@@ -4,7 +4,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from loopback import Loopback, world_of
+from loopback import Loopback
+from loopback_world import world_of
 
 from agebo_hpc.execution.mpi.communicators import Communicators
 from agebo_hpc.execution.mpi.protocol import Start, Tag

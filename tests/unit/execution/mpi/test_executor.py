@@ -4,7 +4,8 @@ import random
 from collections import Counter
 
 import pytest
-from loopback import Loopback, world_of
+from loopback import Loopback
+from loopback_world import world_of
 
 from agebo_hpc.errors import RankDiedError
 from agebo_hpc.execution.mpi import executor as mpi_executor

@@ -4,7 +4,8 @@ import socket
 import threading
 
 import pytest
-from loopback import Loopback, world_of
+from loopback import Loopback
+from loopback_world import world_of
 
 from agebo_hpc.errors import DataError, LaunchError
 from agebo_hpc.execution.mpi.handshake import hear_ready, hear_verdict, tell_ready, tell_verdict
