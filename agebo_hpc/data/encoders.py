@@ -15,20 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agebo_hpc.data.reading import BEFORE, DATE, LEVEL, NUMBER, Reading
+from agebo_hpc.data.scaling import Features, mean_and_scale, standardise, unit_of
 from agebo_hpc.data.text_cells import MISSING
 from agebo_hpc.data.values import as_levels, as_numbers, as_times
 
 if TYPE_CHECKING:
     # Only fitting needs it; trainings open data sets that are prepared.
     from sklearn.model_selection import KFold, StratifiedKFold
-
-CLIP = 20.0
-"""Standardised values are kept within this many deviations: rare or wrong cells stay harmless."""
-
-Features = NDArray[np.float32]
-
-SMALL = 1e-100
-"""Below this, squares are not told from 0."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +49,8 @@ class NumericEncoder:
         median = float(np.median(numbers[~missing])) if not missing.all() else 0.0
         filled = np.where(missing, median, numbers)
         # The squares of tiny numbers are 0: their deviation is taken in a larger unit.
-        unit = _unit(filled)
-        mean, scale = _mean_and_scale(filled / unit)
+        unit = unit_of(filled)
+        mean, scale = mean_and_scale(filled / unit)
         return cls(name, median, mean * unit, scale * unit, bool(missing.any()), reading)
 
     @property
@@ -80,7 +73,7 @@ class NumericEncoder:
     def transform_numbers(self, numbers: NDArray[np.float64]) -> Features:
         """Return the features of numbers of shape (rows,); NaN is missing."""
         missing = np.isnan(numbers)
-        scaled = _standardise(np.where(missing, self.median, numbers), self.mean, self.scale)
+        scaled = standardise(np.where(missing, self.median, numbers), self.mean, self.scale)
         return _stack([scaled, missing] if self.indicator else [scaled])
 
 
@@ -248,7 +241,7 @@ class TargetMeanEncoder:
         return self._scaled(np.array([*self.means, self.default])[read])
 
     def _scaled(self, means: NDArray[np.float64]) -> Features:
-        return _standardise(means, np.array(self.center), np.array(self.scale))
+        return standardise(means, np.array(self.center), np.array(self.scale))
 
 
 Encoder = NumericEncoder | DateEncoder | OneHotEncoder | TargetMeanEncoder
@@ -377,39 +370,10 @@ def _date_parts(times: pd.Series) -> dict[str, NDArray[np.float64]]:
     return {part: np.where(never, np.nan, numbers) for part, numbers in parts.items()}
 
 
-def _unit(numbers: NDArray[np.float64]) -> float:
-    largest = float(np.abs(numbers).max(initial=0.0))
-    return largest if 0 < largest < SMALL else 1.0
-
-
-def _mean_and_scale(numbers: NDArray[np.float64]) -> tuple[float, float]:
-    """Return mean and deviation (1 if it is no more than rounding), as `StandardScaler` has them.
-
-    A table may have thousands of columns: scikit-learn's own checks of an array take ten times
-    as long as this does for a few hundred rows.
-    """
-    rows = len(numbers)
-    mean = numbers.sum() / rows
-    apart = numbers - mean
-    rounding = apart.sum()
-    apart *= apart
-    variance = (apart.sum() - rounding**2 / rows) / rows
-    error = rows * np.finfo(np.float64).eps
-    constant = variance <= error * variance + (error * mean) ** 2
-    return float(mean), 1.0 if constant else float(np.sqrt(variance))
-
-
 def _without_indicator(encoder: NumericEncoder) -> NumericEncoder:
     return NumericEncoder(
         encoder.column, encoder.median, encoder.mean, encoder.scale, indicator=False
     )
-
-
-def _standardise(values: NDArray[np.float64], mean: Any, scale: Any) -> Features:
-    # Many deviations may be more than float64 holds; infinite, they are clipped like others.
-    with np.errstate(over="ignore"):
-        scaled: Features = np.clip((values - mean) / scale, -CLIP, CLIP).astype(np.float32)
-    return scaled
 
 
 def _stack(columns: list[NDArray[Any]]) -> Features:

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agebo_hpc.data.checks import check_columns, check_out
+from agebo_hpc.data.column_reading import read_columns
 from agebo_hpc.data.dataset import DataSet, open_dataset
-from agebo_hpc.data.encoders import Features, two_valued_features
+from agebo_hpc.data.encoders import two_valued_features
 from agebo_hpc.data.file_format import Block, write_prepared
 from agebo_hpc.data.inputs import check_kinds, divide, input_ranges
 from agebo_hpc.data.kinds import Wishes
@@ -23,8 +24,8 @@ from agebo_hpc.data.preprocessing import (
     ONE_HOT_LEVELS,
     Preprocessing,
     fit_crossfitted,
-    read_columns,
 )
+from agebo_hpc.data.scaling import Features
 from agebo_hpc.data.splits import PARTS, SPLIT, Split, check_split, split_rows
 from agebo_hpc.data.tables import check_unique, read_table
 from agebo_hpc.data.target import read_target

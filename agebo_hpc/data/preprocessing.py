@@ -7,19 +7,18 @@ a pickle.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from agebo_hpc.data.cells import option
 from agebo_hpc.data.codes import CodeColumn, CodeFit, Codes
+from agebo_hpc.data.column_reading import read_columns
 from agebo_hpc.data.encoders import (
     DateEncoder,
     Encoder,
-    Features,
     NumericEncoder,
     OneHotEncoder,
     TargetMeanEncoder,
@@ -28,8 +27,9 @@ from agebo_hpc.data.encoders import (
     encoder_to_dict,
 )
 from agebo_hpc.data.inputs import WHOLE, Division
-from agebo_hpc.data.kinds import Decided, Wishes, decide
-from agebo_hpc.data.reading import Kind, Reading
+from agebo_hpc.data.kinds import Wishes
+from agebo_hpc.data.reading import Reading
+from agebo_hpc.data.scaling import Features
 from agebo_hpc.data.stored import check_stored
 from agebo_hpc.data.target import ClassCoding, RealCoding, TargetCoding, Task, target_from_dict
 from agebo_hpc.data.training_column import TrainingColumn
@@ -238,52 +238,6 @@ class Preprocessing:
 def fit_target(column: pd.Series, task: Task) -> TargetCoding:
     """Fit the coding of the target."""
     return ClassCoding.fit(column) if task == "classification" else RealCoding.fit(column)
-
-
-def column_kinds(frame: pd.DataFrame, categorical: Iterable[str] = ()) -> dict[str, Kind]:
-    """Tell the kind of every feature column; see `read_columns`."""
-    decided = read_columns(frame, Wishes.categories(categorical))
-    return {name: column.kind for name, column in decided.items()}
-
-
-def read_columns(frame: pd.DataFrame, wishes: Wishes | None = None) -> dict[str, Decided]:
-    """Decide how each feature column is read, and read it.
-
-    Parameters
-    ----------
-    frame
-        The whole table without the target.
-    wishes
-        What is said about the columns; None: nothing.
-
-    Raises
-    ------
-    DataError
-        If a column is all missing, or its cells do not fit one kind.
-    """
-    wishes = wishes or Wishes()
-    decided = {str(name): _decided(frame[name], wishes) for name in frame.columns}
-    marks = {
-        column.reading.decimal
-        for column in decided.values()
-        if column.reading.form == "number" and column.notated and not column.doubtful
-    }
-    if marks == {","} and not wishes.decimal:
-        # The table writes fractions with a comma where that is certain: so it does elsewhere.
-        wishes = replace(wishes, decimal=",")
-        doubtful = [name for name, column in decided.items() if column.doubtful]
-        decided |= {name: _decided(frame[name], wishes) for name in doubtful}
-    return decided
-
-
-def _decided(column: pd.Series, wishes: Wishes) -> Decided:
-    decided = decide(column, wishes.of(str(column.name)))
-    if decided.summary.missing == len(column):
-        raise DataError(
-            f"Column {column.name!r} is missing in all {len(column)} rows; a column needs at "
-            f"least one value: fill it or leave it out with {option('--drop', str(column.name))}."
-        )
-    return decided
 
 
 def _fitted(

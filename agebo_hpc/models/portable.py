@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from agebo_hpc.data.codes import CodeColumn, Values
 from agebo_hpc.data.encoders import (
-    CLIP,
     DateEncoder,
     Encoder,
     NumericEncoder,
@@ -27,6 +26,7 @@ from agebo_hpc.data.encoders import (
 )
 from agebo_hpc.data.levels import level_before, level_of_text
 from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.data.scaling import CLIP
 from agebo_hpc.data.text_cells import MISSING
 from agebo_hpc.data.values import LARGEST
 from agebo_hpc.models.description import ModelDescription

@@ -18,9 +18,11 @@ from typing import Any, Literal
 import numpy as np
 
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.space.architecture_checks import Merge, check_inputs, check_settings
 from agebo_hpc.space.decoding import decode
 from agebo_hpc.space.embedding import CodeInput, Embeddings
 from agebo_hpc.space.graph import Graph
+from agebo_hpc.space.variable import OF_COLUMNS, Variable
 
 Architecture = tuple[int, ...]
 """A decision vector: one small integer for each variable of the space, in order."""
@@ -28,24 +30,8 @@ Architecture = tuple[int, ...]
 MutationKind = Literal["any", "nodes"]
 MUTATION_KINDS: tuple[MutationKind, ...] = ("any", "nodes")
 
-Merge = Literal["sum", "concat"]
-MERGES: tuple[Merge, ...] = ("sum", "concat")
-
 Node = tuple[int, tuple[int, ...]]
 """A node's layer choice and the anchors that skip into its merge point."""
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One decision: a categorical, unordered choice among ``num_choices``."""
-
-    name: str
-    kind: Literal["node", "skip", "members", "embedding", "categories", "repeated", "means"]
-    num_choices: int
-
-
-OF_COLUMNS = ("categories", "repeated", "means", "members", "embedding")
-"""Kinds of variables that are there once, or not at all where there is no choice."""
 
 
 @dataclass(frozen=True)
@@ -132,47 +118,7 @@ class ArchitectureSpace:
         columns = ("categories", "repeated", "means")
         for name in ("units", "activations", "inputs", "members", *columns):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.num_nodes < 1:
-            raise ConfigurationError(f"num_nodes is {self.num_nodes}; give at least 1.")
-        for name in ("look_back", "num_joint"):
-            if getattr(self, name) < 0:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; give 0 or more.")
-        if not self.units or min(self.units) < 1:
-            raise ConfigurationError(f"units is {self.units}; give one or more widths >= 1.")
-        unknown = sorted(set(self.activations) - set(ACTIVATIONS))
-        if unknown or not self.activations:
-            raise ConfigurationError(
-                f"activations is {self.activations}; choose among {', '.join(ACTIVATIONS)}."
-            )
-        if self.merge not in MERGES:
-            raise ConfigurationError(f"merge is {self.merge!r}; choose among {', '.join(MERGES)}.")
-        self._check_members()
-        numbered = tuple(dict.fromkeys(self.inputs))
-        if not self.inputs or numbered != tuple(range(len(numbered))):
-            raise ConfigurationError(
-                f"inputs is {self.inputs}; number the sub-graphs from 0 in the order in which "
-                "the inputs use them, such as (0, 1, 1)."
-            )
-
-    def _check_members(self) -> None:
-        if not self.members or min(self.members) < 1:
-            raise ConfigurationError(
-                f"members is {self.members}; give one or more numbers of 1 or more."
-            )
-        for pair in self.embeddings or ((),):
-            if len(pair) != 2 or (pair != (0, 0) and min(pair) < 1):
-                raise ConfigurationError(
-                    f"embeddings is {self.embeddings}; give pairs of frequencies and size, each "
-                    "1 or more, or (0, 0) for none."
-                )
-        for name in ("categories", "repeated"):
-            given = getattr(self, name)
-            if not given or min(given) < 0:
-                raise ConfigurationError(f"{name} is {given}; give one or more numbers >= 0.")
-        if not self.means:
-            raise ConfigurationError("means is empty; give True, False or both.")
-        if (self.embeddings != ((0, 0),) or self.takes_codes) and len(self.inputs) > 1:
-            raise ConfigurationError("embeddings are for spaces with one input.")
+        check_settings(self)
 
     @property
     def takes_codes(self) -> bool:
@@ -351,20 +297,7 @@ class ArchitectureSpace:
         ConfigurationError
             If the number of inputs is another, or inputs that share a sub-graph differ in width.
         """
-        if len(self.inputs) == 1:
-            return
-        if len(widths) != len(self.inputs):
-            raise ConfigurationError(
-                f"The architecture space has {len(self.inputs)} inputs, the data set has "
-                f"{len(widths)}; prepare it with `--input` for each, or choose another preset."
-            )
-        for shared in range(max(self.inputs) + 1):
-            own = [w for w, number in zip(widths, self.inputs, strict=True) if number == shared]
-            if len(set(own)) > 1:
-                raise ConfigurationError(
-                    f"Inputs of {' and '.join(map(str, own))} features share a sub-graph of the "
-                    "architecture space; prepare them with `--alike`, so that their widths agree."
-                )
+        check_inputs(self.inputs, widths)
 
     def decode(
         self,
@@ -453,7 +386,3 @@ class ArchitectureSpace:
     def from_json(cls, text: str) -> ArchitectureSpace:
         """Read what `to_json` wrote."""
         return cls(**json.loads(text))
-
-
-ACTIVATIONS = ("linear", "swish", "relu", "tanh", "sigmoid")
-"""Activations that a dense layer can have."""

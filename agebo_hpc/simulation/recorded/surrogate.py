@@ -18,7 +18,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold
 
 from agebo_hpc.simulation.recorded.table import RecordedTraining
-from agebo_hpc.space.architecture import ACTIVATIONS
+from agebo_hpc.space.architecture_checks import ACTIVATIONS
 from agebo_hpc.space.configuration import Configuration
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Problem

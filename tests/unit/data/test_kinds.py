@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from agebo_hpc.data.cells import option
+from agebo_hpc.data.column_reading import read_columns
 from agebo_hpc.data.kinds import Wish, Wishes, decide
-from agebo_hpc.data.preprocessing import read_columns
 from agebo_hpc.errors import DataError
 
 

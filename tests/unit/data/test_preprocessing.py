@@ -10,8 +10,10 @@ import sklearn.preprocessing
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from agebo_hpc.data.encoders import CLIP, TargetMeanEncoder
-from agebo_hpc.data.preprocessing import Preprocessing, column_kinds
+from agebo_hpc.data.column_reading import column_kinds
+from agebo_hpc.data.encoders import TargetMeanEncoder
+from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.data.scaling import CLIP
 from agebo_hpc.errors import DataError
 
 FEATURES = ["size", "count", "city", "colour", "day", "flag", "grade"]
