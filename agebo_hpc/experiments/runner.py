@@ -21,7 +21,7 @@ from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, LaunchError
 from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.processes.own_program import own_environment
 from agebo_hpc.processes.parent_death import with_parent_death
-from agebo_hpc.run.progress import format_seconds
+from agebo_hpc.run.notation import format_seconds
 
 POLL_SECONDS = 0.05
 _PROMPT = "\n$ "

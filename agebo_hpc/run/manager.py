@@ -19,7 +19,6 @@ from agebo_hpc.errors import (
     EXIT_COMPLETE,
     EXIT_INTERRUPTED,
     AgeboError,
-    DataError,
 )
 from agebo_hpc.execution.budget import Budget, smallest_budget
 from agebo_hpc.execution.driver import Driver
@@ -38,19 +37,26 @@ from agebo_hpc.run.configuration import (
 )
 from agebo_hpc.run.deadline import find_deadline, seconds_left
 from agebo_hpc.run.machine_speed import products_per_second
-from agebo_hpc.run.progress import ProgressLine, Tally, format_seconds, log_line
+from agebo_hpc.run.notation import format_seconds
+from agebo_hpc.run.progress import ProgressLine
+from agebo_hpc.run.restoring import restore
 from agebo_hpc.run.resumption import changed_configuration
-from agebo_hpc.run.run_log import best_line, header_lines, logging_to, showing_warnings
+from agebo_hpc.run.run_log import (
+    best_line,
+    header_lines,
+    log_line,
+    logging_to,
+    showing_warnings,
+)
 from agebo_hpc.run.session import Session
+from agebo_hpc.run.tally import Tally
 from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.search.affordable import affordable_first
 from agebo_hpc.search.methods import make_search
-from agebo_hpc.search.search import Search
-from agebo_hpc.space.configuration import Evaluation, Result
+from agebo_hpc.space.configuration import Result
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
 from agebo_hpc.storage.history import History
-from agebo_hpc.storage.later_events import Missing
 from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.versions import installed_versions
 
@@ -388,39 +394,3 @@ def _quick_thread_switches() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-def restore(search: Search, history: History) -> list[tuple[Evaluation, int]]:
-    """Bring a new search to where the history left the old one.
-
-    Returns
-    -------
-    list of (Evaluation, int)
-        Proposals that the old one was to make when it was killed, each with the number of
-        results that it knows of; they are not in the history yet.
-
-    Raises
-    ------
-    DataError
-        If the stored state has not the layout that this version reads.
-    """
-    if history.search_state is not None:
-        try:
-            search.load_state(history.search_state)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f"The state of the search in {str(history.run.history_path)!r} has another layout "
-                f"than this version of agebo_hpc reads ({type(error).__name__}: {error}). Resume "
-                "with the version that wrote it, or move that file away: the state is then made "
-                "anew from the journal."
-            ) from error
-    made_up_for: list[tuple[Evaluation, int]] = []
-    for event in history.since_state:
-        match event:
-            case Evaluation():
-                search.restore_pending([event])
-            case Missing():
-                made_up_for += [(asked, event.told) for asked in search.ask(event.number)]
-            case Result():
-                search.tell([event])
-    return made_up_for

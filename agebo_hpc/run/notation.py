@@ -134,3 +134,12 @@ def write_value(value: Any) -> list[str]:
 
 def _plain(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration in the two largest units that it has."""
+    whole = int(round(seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"

@@ -2,114 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from agebo_hpc.reporter import Reporter
-from agebo_hpc.space.configuration import Result, Status, said_of
+from agebo_hpc.run.tally import Tally
 
 HEARTBEAT_SECONDS = 30.0
-
-
-@dataclass
-class Tally:
-    """Counts of a search.
-
-    Attributes
-    ----------
-    num_slots
-        Number of slots of this session.
-    max_evals
-        Limit over all sessions, or None.
-    walltime
-        Limit of this session in seconds, or None.
-    done, failed
-        Evaluations finished over all sessions.
-    best
-        The result with the largest objective, and of equal ones with the smallest loss; or None.
-    known, constant
-        Networks of which it is known whether they tell rows apart, and those that do not.
-    kind
-        What these predict one of, ``"class"`` or ``"number"``.
-    busy_seconds
-        Sum over this session's evaluations of n times their duration.
-    finished_here, lost
-        Evaluations finished, and lost with their ranks, in this session.
-    clock
-        Returns the time in seconds; it never jumps back.
-    """
-
-    num_slots: int
-    max_evals: int | None = None
-    walltime: float | None = None
-    done: int = 0
-    failed: int = 0
-    best: Result | None = None
-    known: int = 0
-    constant: int = 0
-    kind: str = ""
-    busy_seconds: float = 0.0
-    finished_here: int = 0
-    lost: int = 0
-    clock: Callable[[], float] = time.time
-
-    def __post_init__(self) -> None:
-        self.began = self.clock()
-
-    def add(self, result: Result, *, earlier_session: bool = False) -> None:
-        """Count a result."""
-        if not earlier_session:
-            self.busy_seconds += len(result.ranks) * (result.ended - result.started)
-            self.finished_here += result.status.is_final
-            self.lost += result.status is Status.LOST
-        if result.status.has_value:
-            self.done += 1
-            if self.best is None or result.place < self.best.place:
-                self.best = result
-            self.known += result.predicts_one is not None
-            self.constant += bool(result.predicts_one)
-            self.kind = result.predicts_one or self.kind
-        elif result.status.is_final:
-            self.failed += 1
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds of this session."""
-        return max(1e-9, self.clock() - self.began)
-
-    @property
-    def busy_share(self) -> float:
-        """Share of the slots' time that finished evaluations took, 0 to 1."""
-        return min(1.0, self.busy_seconds / (self.num_slots * self.elapsed))
-
-    @property
-    def seconds_left(self) -> float:
-        """Predicted seconds to the nearest limit; NaN where nothing can be said."""
-        predictions = []
-        if self.walltime is not None:
-            predictions.append(max(0.0, self.walltime - self.elapsed))
-        if self.max_evals is not None and self.finished_here:
-            missing = max(0, self.max_evals - self.done - self.failed)
-            predictions.append(missing * self.elapsed / self.finished_here)
-        return min(predictions, default=math.nan)
-
-    def line(self, num_running: int) -> str:
-        """Return all of it in one line."""
-        target = f"/{self.max_evals}" if self.max_evals is not None else ""
-        parts = [f"{self.done + self.failed}{target} evaluations ({num_running} running"]
-        parts[0] += f", {self.failed} failed" if self.failed else ""
-        parts[0] += f", {self.lost} lost)" if self.lost else ")"
-        if self.best is not None:
-            said = said_of(self.best.predicts_one)
-            which = f"evaluation {self.best.id}" + (f", {said}" if said else "")
-            parts.append(f"best {self.best.objective:.5f} ({which})")
-        parts.append(f"busy {100 * self.busy_share:.0f} %")
-        parts.append(f"{format_seconds(self.elapsed)} elapsed")
-        if not math.isnan(self.seconds_left):
-            parts.append(f"about {format_seconds(self.seconds_left)} left")
-        return " | ".join(parts)
 
 
 class ProgressLine:
@@ -147,39 +46,3 @@ class ProgressLine:
         """Show the tally a last time and say how it ended."""
         self._reporter.show(self._tally.line(0))
         self._reporter.say(remark)
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a duration in the two largest units that it has."""
-    whole = int(round(seconds))
-    hours, minutes = divmod(whole // 60, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
-
-
-def log_line(result: Result, names: Sequence[str]) -> str:
-    """Return a finished evaluation as one line for the log.
-
-    Parameters
-    ----------
-    result
-        Result of the evaluation that finished.
-    names
-        Hyperparameters to name.
-    """
-    chosen = result.evaluation.configuration.hyperparameters
-    values = ", ".join(
-        f"{name}={chosen[name]:.4g}"
-        if isinstance(chosen[name], float)
-        else f"{name}={chosen[name]}"
-        for name in names
-    )
-    objective = "-" if result.objective is None else f"{result.objective:.5f}"
-    said = said_of(result.predicts_one)
-    objective += f" ({said})" if said else ""
-    return (
-        f"evaluation {result.id}: {result.status}, objective {objective}, {values}, "
-        f"{result.num_parameters} parameters, {result.ended - result.started:.2f} s on ranks "
-        f"{','.join(map(str, result.ranks))} of {result.host}"
-    )

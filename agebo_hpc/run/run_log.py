@@ -8,13 +8,13 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agebo_hpc.files import open_own, reason
 from agebo_hpc.reporter import Reporter
-from agebo_hpc.run.progress import format_seconds
+from agebo_hpc.run.notation import format_seconds
 from agebo_hpc.space.configuration import Result, said_of
 from agebo_hpc.streams import closed_at_start
 from agebo_hpc.text import one_line
@@ -163,4 +163,31 @@ def best_line(best: Result | None) -> str:
     return (
         f"best: evaluation {best.id}, objective {best.objective:.5f}, {values}, "
         f"architecture {decisions}" + (f"; it {said}" if said else "")
+    )
+
+
+def log_line(result: Result, names: Sequence[str]) -> str:
+    """Return a finished evaluation as one line for the log.
+
+    Parameters
+    ----------
+    result
+        Result of the evaluation that finished.
+    names
+        Hyperparameters to name.
+    """
+    chosen = result.evaluation.configuration.hyperparameters
+    values = ", ".join(
+        f"{name}={chosen[name]:.4g}"
+        if isinstance(chosen[name], float)
+        else f"{name}={chosen[name]}"
+        for name in names
+    )
+    objective = "-" if result.objective is None else f"{result.objective:.5f}"
+    said = said_of(result.predicts_one)
+    objective += f" ({said})" if said else ""
+    return (
+        f"evaluation {result.id}: {result.status}, objective {objective}, {values}, "
+        f"{result.num_parameters} parameters, {result.ended - result.started:.2f} s on ranks "
+        f"{','.join(map(str, result.ranks))} of {result.host}"
     )

@@ -6,7 +6,10 @@ import math
 import pytest
 
 from agebo_hpc.reporter import StreamReporter
-from agebo_hpc.run.progress import ProgressLine, Tally, format_seconds, log_line
+from agebo_hpc.run.notation import format_seconds
+from agebo_hpc.run.progress import ProgressLine
+from agebo_hpc.run.run_log import log_line
+from agebo_hpc.run.tally import Tally
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 

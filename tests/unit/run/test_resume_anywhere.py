@@ -10,7 +10,7 @@ from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals
-from agebo_hpc.run.manager import restore
+from agebo_hpc.run.restoring import restore
 from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from agebo_hpc.analysis.tables import best_first, top_configurations
-from agebo_hpc.run.progress import Tally, log_line
-from agebo_hpc.run.run_log import best_line
+from agebo_hpc.run.run_log import best_line, log_line
+from agebo_hpc.run.tally import Tally
 from agebo_hpc.space.configuration import (
     Configuration,
     Evaluation,
