@@ -37,6 +37,8 @@ def table(header: list[str], rows: list[list[str]], widths: str) -> str:
 
 def spelled(record: Option) -> str:
     """Return an option with what is to be given."""
+    if record.off:
+        return f"``{record.spelling}``, ``{record.off}``"
     if record.choices or not record.shown_type:
         return f"``{record.spelling}``"
     return f"``{record.spelling} {record.shown_type}``"

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from command_line import call
+from command_line import call, without_baselines
 from groups import KEY, arrange, scheduler
 from standing_ranks import StandingRanks
 from without_horovod import skip_without_horovod
@@ -265,6 +265,7 @@ def agebo() -> Callable[..., Finished]:
         cwd: Path | None = None,
         process: bool = False,
     ) -> Finished:
+        args = tuple(without_baselines(args))
         if process:
             return run_limited([sys.executable, "-m", "agebo_hpc", *args], timeout, env, cwd)
         return call(args, timeout, child_environment(env), cwd)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from agebo_hpc.analysis.tables import Interval, decisions_text, scored, status_counts
+from agebo_hpc.baselines.record import Baselines, baselines_of
 from agebo_hpc.errors import ConfigurationError, DataError
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Evaluation
@@ -44,6 +45,8 @@ class Run:
         Id of each evaluation's parent by its own; those that the journal names.
     changed
         Names in the configuration that a later session changed.
+    baselines
+        What simple models reach; None: not measured for this data set and metric.
     """
 
     path: Path
@@ -56,6 +59,7 @@ class Run:
     told: dict[int, int]
     parents: dict[int, int] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
+    baselines: Baselines | None = None
 
     @property
     def intervals(self) -> list[Interval] | None:
@@ -127,6 +131,7 @@ def read_run(path: str | Path) -> Run:
     """
     directory = RunDirectory.open(path)
     replay = read_replay(path)
+    problem = directory.config.get("problem", {})
     return Run(
         path=directory.path,
         label=directory.path.resolve().name,
@@ -138,6 +143,7 @@ def read_run(path: str | Path) -> Run:
         told=replay.told,
         parents=replay.parents,
         changed=replay.changed,
+        baselines=baselines_of(directory.path, problem),
     )
 
 

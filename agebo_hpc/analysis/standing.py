@@ -42,7 +42,8 @@ def standing(run: Run) -> dict[str, Any]:
         sign of life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
         ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``,
         ``architecture``, ``decisions``, ``predicts_one``), ``constant`` (networks that predict
-        the same for every row) of ``known`` (those of which this is known), ``num_slots``,
+        the same for every row) of ``known`` (those of which this is known), ``baselines`` (score
+        by name) with ``baseline_remarks``, ``num_slots``,
         ``busy_share``, ``evaluations_per_hour``, ``seconds`` searched over all sessions,
         ``seconds_left``, ``lives``, ``data_parallel`` (of the latest session), ``exit_code``.
     """
@@ -63,6 +64,8 @@ def standing(run: Run) -> dict[str, Any]:
         "max_evals": run.section("search").get("max_evals"),
         "best": _best(run),
         **_constant(run.history),
+        "baselines": None if run.baselines is None else run.baselines.scores,
+        "baseline_remarks": "" if run.baselines is None else run.baselines.remarks,
         "num_slots": run.num_slots if run.sessions else None,
         "busy_share": share if np.isfinite(share) else None,
         "evaluations_per_hour": 3600 * finished / seconds if seconds > 0 else None,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pandas as pd
+
+if TYPE_CHECKING:
+    from agebo_hpc.analysis.runs import Run
 
 FEW = 4
 """More runs than that are not shown one by one unless asked for."""
@@ -67,7 +71,7 @@ def analyze(
     analysis = write_analysis(read, out, top, formats, told)
     table = analysis.top
     for label in dict.fromkeys(table["run"]):
-        _print_top(str(label), table[table["run"] == label].drop(columns="run"))
+        _print_top(str(label), table[table["run"] == label].drop(columns="run"), read[label])
     if tensorboard is not None:
         from agebo_hpc.analysis.event_files import write_event_files
 
@@ -79,8 +83,10 @@ def analyze(
     click.echo(f"report: {page}, with {len(others)} figures and tables beside it")
 
 
-def _print_top(label: str, rows: pd.DataFrame) -> None:
+def _print_top(label: str, rows: pd.DataFrame, run: Run) -> None:
     click.echo(f"Best {len(rows)} of {label}")
+    if run.baselines is not None and run.baselines.text:
+        click.echo(f"baselines: {run.baselines.text}")
     numbers = rows.drop(columns=["architecture", "decisions"]).rename(columns=HEADINGS)
     click.echo(numbers.to_string(index=False, float_format="{:.5g}".format))
     for rank, architecture in zip(rows["rank"], rows["architecture"], strict=True):

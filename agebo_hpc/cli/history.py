@@ -101,6 +101,8 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("run", stands["run"]), ("state", _state(stands)), ("evaluations", _counts(stands))]
     if stands["best"] is not None:
         lines += _best(stands["best"])
+    if stands["baselines"]:
+        lines += _baselines(stands)
     if stands["constant"]:
         told = f"{stands['constant']} of {stands['known']} networks predict the same for every row"
         lines.append(("constant", told))
@@ -145,6 +147,14 @@ def _best(best: dict[str, Any]) -> list[tuple[str, str]]:
         ("best", f"{best['objective']:.5g} by {which}: {values}"),
         *(("", _numbered(number, node)) for number, node in enumerate(nodes, 1)),
     ]
+
+
+def _baselines(stands: dict[str, Any]) -> list[tuple[str, str]]:
+    said = ", ".join(f"{name} {score:.5g}" for name, score in stands["baselines"].items())
+    lines = [("baselines", said)]
+    if stands["baseline_remarks"]:
+        lines.append(("", stands["baseline_remarks"]))
+    return lines
 
 
 def _numbered(number: int, node: str) -> str:

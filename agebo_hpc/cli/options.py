@@ -186,7 +186,7 @@ def record_options(
     def add(command: Command) -> Command:
         for each in reversed(list(records)):
             command = click.option(
-                each.spelling,
+                f"{each.spelling}/{each.off}" if each.off else each.spelling,
                 each.name,
                 cls=RecordOption,
                 record=each,

@@ -17,6 +17,7 @@ from agebo_hpc.space.configuration import said_of
 from agebo_hpc.training.ways import NAMES as WAYS
 
 if TYPE_CHECKING:
+    from agebo_hpc.baselines.record import Baselines
     from agebo_hpc.data.dataset import DataSet
     from agebo_hpc.execution.mpi.rank_group import RankGroup
     from agebo_hpc.models.bundle import Model
@@ -113,7 +114,7 @@ def retrain(
         return
     model = make_model(chosen, dataset, options, trainings, rank_group.size)
     save_model(model, place, force)
-    _report_training(model, place, time.perf_counter() - began, as_json)
+    _report_training(model, place, time.perf_counter() - began, as_json, _baselines(chosen))
 
 
 @click.command()
@@ -188,6 +189,12 @@ def _warn_of_choice(chosen: Chosen, rank: int) -> None:
         click.echo(f"warning: in the search {which} {said} of the validation part", err=True)
 
 
+def _baselines(chosen: Chosen) -> Baselines | None:
+    from agebo_hpc.baselines.record import baselines_of
+
+    return baselines_of(chosen.run, chosen.problem)
+
+
 def _with_place(
     found: list[Chosen], out: Path | None, name: str, force: bool
 ) -> tuple[list[Chosen], Path]:
@@ -223,12 +230,15 @@ def _together(rank_group: RankGroup, options: RetrainOptions) -> str:
     return f" with {rank_group.size} ranks, by {way}" if rank_group.size > 1 else ""
 
 
-def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> None:
+def _report_training(
+    model: Model, out: Path, seconds: float, as_json: bool, baselines: Baselines | None = None
+) -> None:
     description = model.description
     warn_of(description)
     scores = dict(description.scores)
     if as_json:
         told = {"model": str(out), "seconds": seconds, "scores": scores}
+        told |= {} if baselines is None else {"baselines": baselines.scores}
         seeds = description.training.get("seeds")
         click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
         return
@@ -239,6 +249,9 @@ def _report_training(model: Model, out: Path, seconds: float, as_json: bool) -> 
         click.echo("validation  trained on, no score")
     for entry in description.training.get("seeds", ()):
         print_scores(f"seed {entry['seed']}", description.data["rows"]["test"], entry["test"])
+    if baselines is not None and baselines.text:
+        what = f"{baselines.metric} of the validation part"
+        click.echo(f"baselines   {baselines.text}  ({what})")
     curve = description.training.get("curve", ())
     epochs = f"{len(curve)} epochs, " if curve else f"{len(model.members)} members, "
     click.echo(

@@ -69,7 +69,8 @@ class Planned:
         """The words that start it, or go on with it."""
         if self.path.is_dir() and is_occupied(self.path):
             return [*self.launcher, *PROGRAM, "resume", str(self.path)]
-        return [*self.launcher, *PROGRAM, "search", *self.words, "--out", str(self.path)]
+        words = [*self.words, "--no-baselines", "--out", str(self.path)]
+        return [*self.launcher, *PROGRAM, "search", *words]
 
 
 def plan(

@@ -13,7 +13,7 @@ OWN_SETTINGS = (
 
 SET_FOR_EACH = (
     *("data", "out", "problem", "method", "seed", "processes", "simulate"),
-    *("groups", "slots_per_group", "max_time", "show_ranks"),
+    *("groups", "slots_per_group", "max_time", "show_ranks", "baselines"),
 )
 """Those that follow from method, backing and seed of each search."""
 

@@ -58,6 +58,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         ensemble_size: int = 1,
         threads: int | None = None,
         data_parallel: str = "auto",
+        baselines: bool = True,
         directory: str | None = None,
         random_state: Any = None,
         verbose: bool = False,
@@ -73,6 +74,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         self.ensemble_size = ensemble_size
         self.threads = threads
         self.data_parallel = data_parallel
+        self.baselines = baselines
         self.directory = directory
         self.random_state = random_state
         self.verbose = verbose
@@ -130,6 +132,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
     def _search_and_train(
         self, table: pd.DataFrame, home: Path, seed: int, rank_group: RankGroup
     ) -> None:
+        from agebo_hpc.baselines.record import read_baselines
         from agebo_hpc.data.dataset import open_dataset
         from agebo_hpc.run.compose import run_search
         from agebo_hpc.run.request import SearchRequest
@@ -152,6 +155,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
             processes=None if self.processes is None else tuple(self.processes),
             threads_per_slot=self.threads,
             data_parallel=self.data_parallel,
+            baselines=self.baselines,
             seed=seed,
         )
         if rank_group.size == 1:
@@ -168,6 +172,8 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         if "tensorflow" not in sys.modules:
             _start_tensorflow(self.threads or rank_group.cores, rank_group)
         dataset = rank_group.agree(lambda: open_dataset(data))
+        found = rank_group.first(lambda: read_baselines(run))
+        self.baselines_ = {} if found is None else found.scores
         self.model_ = self._train(run, dataset, rank_group)
 
     def _prepare(self, table: pd.DataFrame, data: Path, seed: int) -> None:
@@ -293,6 +299,8 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         Cores of a training; None: those there are, divided by the ranks that share them.
     data_parallel
         What sums the gradients of a training on several ranks: ``horovod``, ``mpi`` or ``auto``.
+    baselines
+        Whether `fit` also measures what a constant, a linear model and boosted trees reach.
     directory
         Directory where files of a search are put while `fit` runs; None: the system's place for
         temporary files. With ranks on several nodes it must be one that all see.
@@ -306,6 +314,9 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
     ----------
     model_
         The `Model`; ``agebo_hpc.models.bundle.save_model`` writes it to a directory.
+    baselines_
+        What simple models reach on the validation rows, by name (``constant``, ``linear``,
+        ``boosting``): accuracy, or R^2 of a regression; those that were measured.
     classes_
         Labels, ndarray of shape (classes,).
     n_features_in_, feature_names_in_
@@ -348,7 +359,8 @@ class AgEBORegressor(RegressorMixin, _AgEBO):  # type: ignore[misc]
     Parameters
     ----------
     max_evals, time_budget, epochs, processes, preset, method, validation_fraction, \
-include_validation, ensemble_size, threads, data_parallel, directory, random_state, verbose
+include_validation, ensemble_size, threads, data_parallel, baselines, directory, random_state, \
+verbose
         See `AgEBOClassifier`.
     """
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from agebo_hpc.baselines.process import BaselineProcess
 from agebo_hpc.errors import (
     EXIT_AGAIN,
     EXIT_COMPLETE,
@@ -62,6 +63,9 @@ from agebo_hpc.versions import installed_versions
 
 logger = logging.getLogger(__name__)
 
+BASELINE_PATIENCE = 10.0
+"""Seconds that the end of a search waits at most for the baselines."""
+
 
 class Manager:
     """The deciding rank's part of a session: history, search, driver, reports."""
@@ -78,11 +82,13 @@ class Manager:
         self._reporter = session.reporter
         self._has_new_limit = session.has_new_limit
         self._is_stopping = False
+        self._baselines: BaselineProcess | None = None
         self._executor = executor
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
         self._num_epochs = problem.recipe.epochs
         self._recipe = problem.recipe
+        self._problem = problem
         self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
@@ -186,6 +192,7 @@ class Manager:
                 stopping = self._status(tally, "stopping", EXIT_AGAIN)
                 proposals.aside(lambda: self._run.write_status(stopping))
             if progress.is_due():
+                tally.baselines = self._known_baselines()
                 progress.update(self._executor.num_running)
                 if not self._is_stopping:
                     status = self._status(tally, "running")
@@ -206,9 +213,11 @@ class Manager:
         )
         state, code = "failed", None
         try:
+            self._baselines = self._measure_baselines()
             complete = self._drive(driver)
             code = self._exit_code(complete, limits)
             if code == EXIT_COMPLETE:
+                self._await_baselines(limits)
                 check_success(history.results, self._run)
             state = "complete" if code == EXIT_COMPLETE else "stopped"
         except AgeboError as error:
@@ -219,6 +228,7 @@ class Manager:
             raise
         finally:
             limits.interrupt.is_saving = True
+            self._end_baselines(tally)
             remark = self._remark(state, limits, tally)
             self._advise(tally)
             progress.finish(remark)
@@ -291,6 +301,50 @@ class Manager:
         if result.traceback:
             logger.warning("evaluation %d:\n%s", result.id, result.traceback.rstrip())
 
+    def _measure_baselines(self) -> BaselineProcess | None:
+        """Begin to measure what simple models reach, where networks are trained on data."""
+        problem, request = self._problem, self._request
+        is_real = problem.data is not None and problem.trainer is None and not request.simulate
+        facts = self._config["problem"]
+        if not is_real or not request.baselines or "metric" not in facts:
+            return None
+        return BaselineProcess(
+            self._run.path,
+            str(problem.data),
+            facts["data_fingerprint"],
+            facts["metric"],
+            request.seed,
+        )
+
+    def _known_baselines(self) -> str:
+        known = None if self._baselines is None else self._baselines.known
+        return "" if known is None else known.text
+
+    def _await_baselines(self, limits: Limits) -> None:
+        """Give a short search the seconds that the baselines take, if its wall time has them."""
+        if self._baselines is not None:
+            left = math.inf if limits.walltime is None else limits.walltime - limits.elapsed
+            patience = min(BASELINE_PATIENCE, left)
+            self._baselines.wait(patience, lambda: bool(limits.order))
+
+    def _end_baselines(self, tally: Tally) -> None:
+        """Tell what the simple models reach, and which are not worse than the best network."""
+        if self._baselines is None:
+            return
+        self._baselines.close()
+        known = self._baselines.known
+        if known is None:
+            return
+        tally.baselines = known.text
+        remarks = f" ({known.remarks})" if known.remarks else ""
+        logger.info(
+            "baselines, %s on the validation rows: %s%s", known.metric, known.text, remarks
+        )
+        above = "" if tally.best is None else known.above(float(tally.best.objective or 0.0))
+        if above:
+            logger.info("no network is better than these baselines: %s", above)
+            self._reporter.say(f"no network is better than these baselines: {above}")
+
     def _advise(self, tally: Tally) -> None:
         advice = advice_on_constants(tally.constant, tally.known, tally.kind, self._recipe)
         if advice:
@@ -318,6 +372,8 @@ class Manager:
             "slots": self._executor.num_slots,
             "data_parallel": self._executor.data_parallel or None,
         }
+        if tally.baselines:
+            status["baselines"] = tally.baselines
         if best is not None:
             status["best"] = {"evaluation_id": best.id, "objective": best.objective}
             if best.predicts_one:

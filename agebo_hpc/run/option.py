@@ -117,6 +117,11 @@ class Option:
         return self.flag or f"--{self.name.replace('_', '-')}"
 
     @property
+    def off(self) -> str:
+        """What is typed to switch off what is on by default; empty for all others."""
+        return f"--no-{self.spelling.removeprefix('--')}" if self.default is True else ""
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What may be chosen; empty where it is no choice."""
         return tuple(self.choices() if callable(self.choices) else self.choices)

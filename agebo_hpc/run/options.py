@@ -318,6 +318,13 @@ class SearchOptions(SimulationOptions, TrainingOptions):
         unit="s",
         zero="never",
     )
+    baselines: bool = option(
+        True,
+        "Measure beside the search what a constant, a linear model and boosted trees reach on the "
+        "same rows, with the same metric.",
+        OUTPUT,
+        START,
+    )
     show_ranks: bool = option(
         False,
         "Print and log one line for each rank: host, group, cores, devices.",

@@ -31,6 +31,8 @@ class Tally:
         Networks of which it is known whether they tell rows apart, and those that do not.
     kind
         What these predict one of, ``"class"`` or ``"number"``.
+    baselines
+        What simple models reach, in a few words; empty: not known.
     busy_seconds
         Sum over this session's evaluations of n times their duration.
     finished_here, lost
@@ -48,6 +50,7 @@ class Tally:
     known: int = 0
     constant: int = 0
     kind: str = ""
+    baselines: str = ""
     busy_seconds: float = 0.0
     finished_here: int = 0
     lost: int = 0
@@ -103,6 +106,8 @@ class Tally:
             said = said_of(self.best.predicts_one)
             which = f"evaluation {self.best.id}" + (f", {said}" if said else "")
             parts.append(f"best {self.best.objective:.5f} ({which})")
+        if self.baselines:
+            parts.append(self.baselines)
         parts.append(f"busy {100 * self.busy_share:.0f} %")
         parts.append(f"{format_seconds(self.elapsed)} elapsed")
         if not math.isnan(self.seconds_left):

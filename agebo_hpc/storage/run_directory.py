@@ -156,6 +156,7 @@ class RunDirectory:
             self.copy_path,
             self.history_path,
             self.status_path,
+            self.path / "baselines.json",
         ):
             remove_leftovers(path, elsewhere=0.0)
 

@@ -13,6 +13,7 @@ from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import PRESETS, Problem, Recipe
 
 TINY = {"max_evals": 1, "epochs": 2, "preset": "tiny", "threads": 1, "random_state": 0}
+TINY["baselines"] = False
 OF_LEARNING = {"check_classifiers_train", "check_regressors_train"}
 """Checks that ask for a score."""
 SMALL = Problem(architecture=ArchitectureSpace(num_nodes=1), recipe=Recipe(epochs=15))

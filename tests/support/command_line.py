@@ -30,6 +30,16 @@ class _TooLongError(BaseException):
     """The time limit is over; no guard of the command line takes it for a mistake of a user."""
 
 
+def without_baselines(words: Sequence[str | os.PathLike[str]]) -> list[str | os.PathLike[str]]:
+    """Return a command without the baselines of a search, unless it asks for them.
+
+    Few tests are about them, and hundreds search.
+    """
+    if words[:1] != ("search",) or any("baselines" in os.fspath(word) for word in words):
+        return list(words)
+    return ["search", "--no-baselines", *words[1:]]
+
+
 def call(
     words: Sequence[str | os.PathLike[str]],
     timeout: float,

@@ -20,7 +20,7 @@ COLUMNS = (
     {"experiments"},
     {"launch", "analysis", "models", "diagnostics"},
     {"run"},
-    {"simulation"},
+    {"simulation", "baselines"},
     {"execution"},
     {"training", "scheduling", "storage"},
     {"search", "data"},

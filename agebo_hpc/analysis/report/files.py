@@ -23,6 +23,7 @@ from agebo_hpc.analysis.standing import standing
 from agebo_hpc.analysis.tables import scored
 from agebo_hpc.directories import NewFiles
 from agebo_hpc.errors import UsageError
+from agebo_hpc.space.configuration import said_of
 
 FORMATS = ("png", "pdf", "svg")
 PAGE_NAME = "report.html"
@@ -171,15 +172,21 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     """Sum up a run in a few words."""
     stands = standing(run)
     best = stands["best"]
+    said = said_of(best["predicts_one"])
+    which = f"{best['evaluation_id']}" + (f", which {said}" if said else "")
     key_figures = [
-        (f"{best['objective']:.5g}", f"best {run.metric}, evaluation {best['evaluation_id']}"),
+        (f"{best['objective']:.5g}", f"best {run.metric}, evaluation {which}"),
         (f"{stands['finished']:,}", "evaluations finished"),
         (str(timedelta(seconds=round(stands["seconds"]))), "searched"),
         (str(run.section("search").get("method", "unknown")), "method"),
         (str(stands["state"]), "state"),
     ]
+    baselines = stands["baselines"] or {}
+    for place, (name, score) in enumerate(baselines.items(), 1):
+        key_figures.insert(place, (f"{score:.5g}", f"{name}, a baseline"))
     if stands["busy_share"] is not None:
         key_figures.insert(
-            3, (f"{stands['busy_share']:.1%}", f"busy, {stands['num_slots']} slots")
+            3 + len(baselines),
+            (f"{stands['busy_share']:.1%}", f"busy, {stands['num_slots']} slots"),
         )
     return key_figures

@@ -1,0 +1,1 @@
+"""What simple models reach on the same rows: a search that does not beat them is of no use."""

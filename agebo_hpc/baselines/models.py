@@ -1,0 +1,126 @@
+"""The simple models: the constant, a linear one, boosted trees; bounded in rows and time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agebo_hpc.baselines.sample import stratified
+from agebo_hpc.training.ranking import RANKING_METRICS
+
+MOST_ROWS = 100_000
+MOST_CELLS = 5_000_000
+"""Rows and numbers of a part that are looked at, at most."""
+LINEAR_WORK = 100_000_000
+"""Most rows x features x outputs of the linear model: some ten seconds of one core."""
+LINEAR_STEPS = 100
+TREES = 100
+"""scikit-learn's own number of rounds."""
+BOOSTING_SECONDS = 15.0
+"""Processor time after which boosting should have ended: fewer rounds are made then."""
+PILOT = 5
+"""Rounds from which the time of all is told."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to fit to, and rows to score on.
+
+    Attributes
+    ----------
+    x, y, validation_x, validation_y
+        As in `agebo_hpc.data.dataset.Part`.
+    num_classes
+        Classes; 0: it is a regression.
+    metric
+        What is made large.
+    seed
+        Of all draws.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[Any]
+    validation_x: NDArray[np.float32]
+    validation_y: NDArray[Any]
+    num_classes: int
+    metric: str
+    seed: int
+
+
+Fitted = tuple[Any, str]
+"""A model with scikit-learn's methods, and a remark on what was bounded."""
+
+
+def constant(table: Table) -> Fitted:
+    """Return what predicts the same for every row."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    model = DummyClassifier(strategy="prior") if table.num_classes else DummyRegressor()
+    return model.fit(table.x, table.y), ""
+
+
+def linear(table: Table) -> Fitted:
+    """Return logistic or ridge regression of standardised features."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows = max(1, LINEAR_WORK // (table.x.shape[1] * max(1, table.num_classes)))
+    chosen = stratified(table.y, rows, np.random.default_rng(table.seed))
+    last = LogisticRegression(max_iter=LINEAR_STEPS) if table.num_classes else Ridge()
+    model = make_pipeline(StandardScaler(), last).fit(table.x[chosen], table.y[chosen])
+    remarks = [f"fitted to {len(chosen):,} rows"] if len(chosen) < len(table.y) else []
+    if table.num_classes and np.max(last.n_iter_) >= LINEAR_STEPS:
+        remarks.append(f"ended after {LINEAR_STEPS} steps")
+    return model, ", ".join(remarks)
+
+
+def boosting(table: Table) -> Fitted:
+    """Return scikit-learn's histogram gradient boosting with its defaults, where time allows."""
+    from sklearn import ensemble
+
+    kind = "Classifier" if table.num_classes else "Regressor"
+    make = getattr(ensemble, f"HistGradientBoosting{kind}")
+    began = time.process_time()
+    pilot = make(random_state=table.seed, max_iter=PILOT).fit(table.x, table.y)
+    seconds = max(time.process_time() - began, 1e-6)
+    rounds = min(TREES, int(PILOT * BOOSTING_SECONDS / seconds))
+    if rounds <= PILOT:
+        return pilot, f"{PILOT} of {TREES} rounds"
+    model = make(random_state=table.seed, max_iter=rounds).fit(table.x, table.y)
+    return model, f"{rounds} of {TREES} rounds" if rounds < TREES else ""
+
+
+MODELS: dict[str, Callable[[Table], Fitted]] = {
+    "constant": constant,
+    "linear": linear,
+    "boosting": boosting,
+}
+"""By the names of `agebo_hpc.baselines.record.NAMES`."""
+
+
+def score(model: Any, table: Table) -> float | None:
+    """Return the metric of a fitted model on the validation rows; None: these do not allow it.
+
+    Raises
+    ------
+    ValueError
+        If the metric is not known.
+    """
+    x, y = table.validation_x, table.validation_y
+    if table.metric == "r2":
+        residual = np.sum((y.astype(np.float64) - model.predict(x)) ** 2)
+        spread = np.sum((y.astype(np.float64) - y.mean(dtype=np.float64)) ** 2)
+        return float(1 - residual / spread) if spread else None
+    shares = np.zeros((len(y), table.num_classes))
+    shares[:, model.classes_] = model.predict_proba(x)
+    if table.metric == "accuracy":
+        return float(np.mean(shares.argmax(axis=1) == y))
+    if table.metric not in RANKING_METRICS:
+        raise ValueError(f"there is no baseline for the metric {table.metric}")
+    return RANKING_METRICS[table.metric](shares[:, 1:] if table.num_classes == 2 else shares, y)

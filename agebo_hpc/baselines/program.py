@@ -1,0 +1,121 @@
+"""The process that measures the simple models, beside a search and at low priority.
+
+    program.py DATA METRIC RUN SEED
+
+Writes them into the run directory, each as soon as it is there; one that fails says why.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agebo_hpc.baselines.models import Table
+    from agebo_hpc.baselines.record import Baseline
+    from agebo_hpc.data.dataset import DataSet, Part
+
+NICENESS = 10
+MOST_SECONDS = 60
+"""Processor time of one model, which is then given up."""
+
+
+def main() -> None:
+    """Measure those that are not there yet."""
+    os.nice(NICENESS)
+    data, metric, run, seed = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPROF, _give_up)
+    from agebo_hpc.data.dataset import open_dataset
+
+    # Whoever searches has checked the rows.
+    measure(open_dataset(data, verify=False), metric, Path(run), int(seed))
+
+
+def measure(dataset: DataSet, metric: str, run: Path, seed: int) -> None:
+    """Measure the simple models of a data set that a run directory lacks, and write them there.
+
+    Parameters
+    ----------
+    dataset
+        Its training rows are fitted to, the validation rows are scored on.
+    metric
+        Name of the metric, one of `agebo_hpc.space.recipe.METRICS`.
+    run
+        The directory.
+    seed
+        Of all draws, >= 0.
+    """
+    from agebo_hpc.baselines.record import NAMES, Baselines, read_baselines
+
+    known = read_baselines(run)
+    found: tuple[Baseline, ...] = ()
+    if known is not None and known.belongs_to(dataset.fingerprint, metric):
+        found = known.found
+    missing = [name for name in NAMES if name not in {baseline.name for baseline in found}]
+    if not missing:
+        return
+    table, remark = table_of(dataset, metric, seed)
+    for name in missing:
+        found = (*found, _measured(name, table, remark))
+        Baselines(dataset.fingerprint, metric, found).write(run)
+
+
+def _measured(name: str, table: Table, remark: str) -> Baseline:
+    from agebo_hpc.baselines.models import MODELS, score
+    from agebo_hpc.baselines.record import Baseline
+
+    began, value = time.process_time(), None
+    signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
+    try:
+        with warnings.catch_warnings():
+            # What does not converge is said in the remark.
+            warnings.simplefilter("ignore")
+            model, bounded = MODELS[name](table)
+            value = score(model, table)
+        if value is None:
+            bounded = f"the validation rows do not allow {table.metric}"
+    except Exception as error:  # noqa: BLE001 (the search does not depend on it)
+        said = str(error).strip().splitlines() or [""]
+        bounded = f"failed ({type(error).__name__}: {said[0][:200]})"
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    remarks = ", ".join(filter(None, [bounded, remark]))
+    return Baseline(name, value, time.process_time() - began, remarks)
+
+
+def table_of(dataset: DataSet, metric: str, seed: int) -> tuple[Table, str]:
+    """Return the rows of a data set that are looked at, and what was left out in words."""
+    from agebo_hpc.baselines.models import Table
+
+    train, of_train = _some(dataset.train, seed, "training")
+    validation, of_validation = _some(dataset.validation, seed, "validation")
+    classes = dataset.num_outputs if dataset.task == "classification" else 0
+    table = Table(*train, *validation, classes, metric, seed)
+    return table, ", ".join(filter(None, [of_train, of_validation]))
+
+
+def _some(part: Part, seed: int, name: str) -> tuple[tuple[Any, Any], str]:
+    import numpy as np
+
+    from agebo_hpc.baselines.models import MOST_CELLS, MOST_ROWS
+    from agebo_hpc.baselines.sample import stratified
+
+    most = max(1, min(MOST_ROWS, MOST_CELLS // part.x.shape[1]))
+    rows = stratified(part.y, most, np.random.default_rng(seed))
+    if len(rows) == len(part.y):
+        return (np.asarray(part.x), np.asarray(part.y)), ""
+    return (part.x[rows], part.y[rows]), f"{len(rows):,} of {len(part.y):,} {name} rows"
+
+
+def _give_up(number: int, frame: object) -> None:
+    raise TimeoutError(f"no end after {MOST_SECONDS} s of processor time")
+
+
+if __name__ == "__main__":
+    main()

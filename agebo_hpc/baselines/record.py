@@ -1,0 +1,112 @@
+"""The scores of the simple models, and the file in which they lie beside a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agebo_hpc.files import read_file, write_atomically
+from agebo_hpc.storage.seal import seal, unseal
+
+FILE_NAME = "baselines.json"
+NAMES = ("constant", "linear", "boosting")
+"""In the order in which they are measured: the fastest first."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One simple model.
+
+    Attributes
+    ----------
+    name
+        One of `NAMES`.
+    score
+        The metric of the search on the validation rows; None: it has none.
+    seconds
+        Processor time that it took.
+    remark
+        What was bounded, or why there is no score; empty: nothing.
+    """
+
+    name: str
+    score: float | None
+    seconds: float
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The simple models of one data set and metric.
+
+    Attributes
+    ----------
+    data_fingerprint, metric
+        What they belong to.
+    found
+        Those that were tried so far.
+    """
+
+    data_fingerprint: str
+    metric: str
+    found: tuple[Baseline, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each was tried."""
+        return {baseline.name for baseline in self.found} >= set(NAMES)
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores by name, of those that have one."""
+        return {b.name: b.score for b in self.found if b.score is not None}
+
+    @property
+    def text(self) -> str:
+        """The scores in a few words; empty where there are none."""
+        return ", ".join(f"{name} {score:.5g}" for name, score in self.scores.items())
+
+    @property
+    def remarks(self) -> str:
+        """What has to be known of them; empty where there is nothing."""
+        return "; ".join(f"{b.name}: {b.remark}" for b in self.found if b.remark)
+
+    def belongs_to(self, data_fingerprint: str, metric: str) -> bool:
+        """Tell whether they were measured for this data set and metric."""
+        return (self.data_fingerprint, self.metric) == (data_fingerprint, metric)
+
+    def above(self, objective: float) -> str:
+        """Return those that are at least as good as a network, in a few words; empty: none."""
+        better = {name: score for name, score in self.scores.items() if score >= objective}
+        return ", ".join(f"{name} ({score:.5g})" for name, score in better.items())
+
+    def write(self, run: Path) -> None:
+        """Write the file in a run directory as a whole."""
+        write_atomically(run / FILE_NAME, seal(asdict(self)))
+
+
+def read_baselines(run: Path) -> Baselines | None:
+    """Return what lies in a run directory; None where there is nothing that can be read."""
+    try:
+        stored: dict[str, Any] = unseal(read_file(run / FILE_NAME))
+        found = tuple(Baseline(**entry) for entry in stored.pop("found"))
+        return Baselines(**stored, found=found)
+    except (OSError, ValueError, TypeError, LookupError):
+        return None
+
+
+def baselines_of(run: Path, problem: Mapping[str, Any]) -> Baselines | None:
+    """Return what lies in a run directory and belongs to its problem; else None.
+
+    Parameters
+    ----------
+    run
+        The run directory.
+    problem
+        ``[problem]`` of its configuration.
+    """
+    found = read_baselines(run)
+    wanted = problem.get("data_fingerprint", ""), problem.get("metric", "")
+    return found if found is not None and found.belongs_to(*wanted) else None

@@ -1,0 +1,79 @@
+"""What simple models reach stands beside the best network wherever that is shown."""
+
+import json
+import math
+
+import pytest
+
+from agebo_hpc import AgEBOClassifier
+from agebo_hpc.baselines.record import FILE_NAME, NAMES, read_baselines
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, agebo, tiny_dataset):
+    """Return the directory of a search that measured them, with what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    done = agebo(
+        "search", tiny_dataset, "--out", out, "--baselines", "--preset", "v1-small",
+        "--max-evals", "2", "--epochs", "2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return out, done.stderr
+
+
+def test_the_last_progress_line_and_the_log_have_all_three(run):
+    out, said = run
+    scores = read_baselines(out).scores
+    assert list(scores) == list(NAMES) and all(map(math.isfinite, scores.values()))
+    text = ", ".join(f"{name} {score:.5g}" for name, score in scores.items())
+    assert text in next(line for line in reversed(said.splitlines()) if "best" in line)
+    assert f"baselines, accuracy on the validation rows: {text}" in (out / "log.txt").read_text()
+    assert json.loads((out / "status.json").read_text())["baselines"] == text
+
+
+def test_status_analyze_and_retrain_show_them(run, agebo, tmp_path):
+    out, _ = run
+    known = read_baselines(out)
+    shown = agebo("status", out).stdout
+    assert f"baselines    {known.text}" in shown
+    assert json.loads(agebo("status", out, "--json").stdout)["baselines"] == known.scores
+    analyzed = agebo("analyze", out, "--out", tmp_path / "report", "--figures", "none")
+    assert f"baselines: {known.text}" in analyzed.stdout
+    page = (tmp_path / "report" / "report.html").read_text()
+    for name, score in known.scores.items():
+        assert f"<b>{score:.5g}</b><span>{name}, a baseline</span>" in page
+    trained = agebo("retrain", out, "--out", tmp_path / "model", "--epochs", "1")
+    assert f"baselines   {known.text}  (accuracy of the validation part)" in trained.stdout
+
+
+def test_a_resume_measures_nothing_anew(run, agebo):
+    out, _ = run
+    before = (out / FILE_NAME).stat()
+    done = agebo("resume", out, "--max-evals", "3")
+    assert done.returncode == 0, done.stderr
+    after = (out / FILE_NAME).stat()
+    assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert read_baselines(out).text in done.stderr
+
+
+def test_without_them_and_in_simulations_there_are_none(agebo, tmp_path, tiny_dataset):
+    real = ["search", tiny_dataset, "--no-baselines", "--preset", "v1-small", "--epochs", "1"]
+    made_up = ["search", "--simulate", "lognormal:mean=1,sigma=0.5", "--executor", "simulated",
+               "--groups", "2", "--baselines"]  # fmt: skip
+    for number, words in enumerate((real, made_up)):
+        out = tmp_path / str(number)
+        done = agebo(*words, "--out", out, "--max-evals", "1")
+        assert done.returncode == 0, done.stderr
+        assert not (out / FILE_NAME).exists()
+        assert json.loads(agebo("status", out, "--json").stdout)["baselines"] is None
+        assert "boosting" not in done.stderr
+
+
+def test_the_estimator_has_them(tiny_table):
+    import pandas as pd
+
+    table = pd.read_csv(tiny_table).drop(columns="amount")[:600]
+    asked = {"max_evals": 1, "epochs": 1, "preset": "v1-small", "threads": 1, "random_state": 1}
+    fitted = AgEBOClassifier(**asked).fit(table.drop(columns="label"), table["label"])
+    assert list(fitted.baselines_) == list(NAMES)
+    assert fitted.baselines_["boosting"] > fitted.baselines_["constant"]
