@@ -77,8 +77,9 @@ class Model:
         self.network = network
         self.description = description
         preprocessing = Preprocessing.from_dict(description.preprocessing)
-        takes_codes = any(member.graph.num_codes for member in self.members)
-        self.preprocessing = preprocessing if takes_codes else replace(preprocessing, codes=())
+        self.preprocessing = (
+            preprocessing if self.takes_codes else replace(preprocessing, codes=())
+        )
 
     @property
     def class_labels(self) -> tuple[Any, ...] | None:
@@ -88,7 +89,7 @@ class Model:
     @property
     def takes_codes(self) -> bool:
         """Whether the network takes codes beside the features."""
-        return bool(self.preprocessing.codes)
+        return any(member.graph.num_codes for member in self.members)
 
     def outputs(self, x: NDArray[np.float32] | NetworkRows) -> Outputs:
         """Run the network on features and codes, (rows, num_features), float32, in batches."""

@@ -185,7 +185,9 @@ def tables(draw: Any) -> Table:
 
 
 class Fixed(Model):
-    """A model whose network is a fixed random one, in NumPy."""
+    """A model whose network is a fixed random one, in NumPy, over features and codes."""
+
+    takes_codes = True
 
     def __init__(self, description: ModelDescription, num_inputs: int) -> None:
         super().__init__(None, description)

@@ -71,7 +71,8 @@ def evaluation():
 
 
 def test_the_trainer_trains_the_network_that_the_manager_counts(data, evaluation):
-    problem = replace(PROBLEM, data=str(data.path))
+    fitting = PROBLEM.for_data(data.num_rows["train"], data.task)
+    problem = replace(fitting, recipe=PROBLEM.recipe, data=str(data.path))
     outcome = TensorFlowTrainer(problem, Slot()).prepare(evaluation, 1).run(None, lambda *_: False)
     assert outcome.status is Status.DONE
     assert outcome.num_parameters == parameter_counter(problem)(evaluation.configuration)

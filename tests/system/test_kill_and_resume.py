@@ -18,7 +18,7 @@ def test_nothing_is_lost_or_done_twice_when_processes_are_killed(shell, tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads(done.stdout.splitlines()[-1])
     assert rows["kills"] >= kills
-    assert rows["lives"] > rows["searches"] >= 2
+    assert rows["sessions"] > rows["searches"] >= 2
     assert rows["evaluations"] == 40 * rows["searches"]
     assert rows["searches compared with an unbroken one"] == rows["searches"]
     for what in (
