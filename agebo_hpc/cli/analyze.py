@@ -61,6 +61,7 @@ def analyze(
     tensorboard: Path | None,
 ) -> None:
     """Show how the searches in RUNS went, and list their best evaluations."""
+    from agebo_hpc.analysis.comparable import comparable, why_not
     from agebo_hpc.analysis.report import best_of_methods, write_analysis
     from agebo_hpc.analysis.runs import read_scored_runs
 
@@ -72,6 +73,9 @@ def analyze(
     table = analysis.top
     for label in dict.fromkeys(table["run"]):
         _print_top(str(label), table[table["run"] == label].drop(columns="run"), read[label])
+    apart = why_not(comparable(read))
+    if apart:
+        click.echo(f"note: {apart}", err=True)
     if tensorboard is not None:
         from agebo_hpc.analysis.event_files import write_event_files
 

@@ -16,7 +16,7 @@ from agebo_hpc.analysis.figures.style import save_figure
 from agebo_hpc.analysis.methods import by_method
 from agebo_hpc.analysis.report.details import details
 from agebo_hpc.analysis.report.exhibit import Exhibit
-from agebo_hpc.analysis.report.overview import overview
+from agebo_hpc.analysis.report.overview import panels, top_of
 from agebo_hpc.analysis.report.page import Chapter, page
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.standing import standing
@@ -77,15 +77,14 @@ def write_analysis(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise UsageError(f"--figures is {unknown[0]!r}; choose among {', '.join(FORMATS)}.")
-    together = overview(runs, num_top)
+    together = panels(runs, num_top)
     told = list(runs) if details_of is None else list(details_of)
     single = {label: details(runs[label]) for label in told}
     with NewFiles() as new:
         files = _write_exhibits(together, single, _places(list(runs), out), out, formats, new)
         text = _page(runs, together, single)
         write_text(new.file(out / PAGE_NAME), text)
-    top = next(exhibit.tables["top"] for exhibit in together if exhibit.name == "top")
-    return Analysis(top, [out / PAGE_NAME, *files])
+    return Analysis(top_of(together), [out / PAGE_NAME, *files])
 
 
 def _write_exhibits(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from agebo_hpc.analysis.comparable import comparable, why_not
 from agebo_hpc.analysis.comparison import bands, best_at, common_end, rank_tests
 from agebo_hpc.analysis.figures.findings import map_figure
 from agebo_hpc.analysis.figures.progress import (
@@ -30,8 +32,44 @@ TOP_READING = (
 )
 
 
+def panels(runs: Mapping[str, Run], num_top: int) -> list[Exhibit]:
+    """Return what is shown of the runs together, those that cannot be compared apart.
+
+    Parameters
+    ----------
+    runs, num_top
+        See `overview`.
+    """
+    groups = comparable(runs)
+    why = why_not(groups)
+    if not why:
+        return overview(runs, num_top)
+    title = "Runs that cannot be compared"
+    shown = [Exhibit("not_compared", title, "", missing=why)]
+    for number, (name, labels) in enumerate(groups.items(), 1):
+        for exhibit in overview({label: runs[label] for label in labels}, num_top):
+            shown.append(_of_group(exhibit, number, name))
+    return shown
+
+
+def _of_group(exhibit: Exhibit, number: int, name: str) -> Exhibit:
+    """Return an exhibit under names of its own, also of its files."""
+    return replace(
+        exhibit,
+        name=f"{exhibit.name}_{number}",
+        title=f"{exhibit.title}: {name}",
+        tables={f"{file}_{number}": table for file, table in exhibit.tables.items()},
+    )
+
+
+def top_of(exhibits: Sequence[Exhibit]) -> pd.DataFrame:
+    """Return the best evaluations of all runs, from what `panels` gives."""
+    tops = [e.tables[file] for e in exhibits for file in e.tables if file.split("_")[0] == "top"]
+    return pd.concat(tops, ignore_index=True)
+
+
 def overview(runs: Mapping[str, Run], num_top: int) -> list[Exhibit]:
-    """Return what is shown of all runs together.
+    """Return what is shown of runs together that can be compared.
 
     Parameters
     ----------
