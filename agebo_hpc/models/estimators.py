@@ -25,6 +25,7 @@ from agebo_hpc.errors import (
     UsageError,
 )
 from agebo_hpc.models.own_words import in_own_words
+from agebo_hpc.models.rare_classes import repeat_rare
 from agebo_hpc.reporter import WarningReporter, on_standard_error
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from agebo_hpc.models.bundle import Model
 
 TARGET = "target of the estimator"
-ROWS_OF_A_CLASS = 3
-"""One for each part of a data set; the rows of a smaller class are repeated."""
 MIN_ROWS = 2
 SPLITS, FEW_ROWS = 50, 200
 """How many splits are tried of a table of few rows, and how many rows are few."""
@@ -337,7 +336,7 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has 1 class, {self.classes_[0]!r}; at least 2 are needed.")
-        rows = _repeat_rare(codes)
+        rows = repeat_rare(codes)
         self._fit(frame.iloc[rows].reset_index(drop=True), codes[rows])
         return self
 
@@ -390,15 +389,6 @@ def _with_target(estimator: _AgEBO, X: Any, y: Any) -> tuple[pd.DataFrame, NDArr
             f"Found input variables with inconsistent numbers of samples: [{len(frame)}, {len(y)}]"
         )
     return frame, y
-
-
-def _repeat_rare(codes: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return positions of rows in which every class has as many as `ROWS_OF_A_CLASS`."""
-    rows = [np.arange(len(codes))]
-    for number, count in enumerate(np.bincount(codes)):
-        if count < ROWS_OF_A_CLASS:
-            rows.append(np.resize(np.flatnonzero(codes == number), ROWS_OF_A_CLASS - count))
-    return np.concatenate(rows)
 
 
 def _start_tensorflow(threads: int, rank_group: RankGroup) -> None:

@@ -331,7 +331,7 @@ def _manage(
 
 def _checked_problem(session: Session) -> Problem:
     """Return the problem after a look at all that can be wrong before anything is written."""
-    from agebo_hpc.run.configuration import data_facts
+    from agebo_hpc.run.configuration import data_identity
 
     request = session.request
     if session.run is None:
@@ -339,7 +339,7 @@ def _checked_problem(session: Session) -> Problem:
     if session.run is not None and not session.trust:
         check_owner(session.run, request)
     problem = request.load_problem()
-    found = data_facts(problem).get("data_fingerprint", "")
+    found = data_identity(problem).get("data_fingerprint", "")
     if session.run is not None:
         stored = session.run.config["problem"].get("data_fingerprint", "")
         if stored != found and not session.force:

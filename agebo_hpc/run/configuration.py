@@ -25,7 +25,7 @@ LEAST_INITIAL_POINTS = 5
 """Of the optimizer: with fewer some searches never leave a region where nothing trains."""
 
 
-def data_facts(problem: Problem) -> dict[str, str]:
+def data_identity(problem: Problem) -> dict[str, str]:
     """Return content hash and metric of a problem's data set; empty where it has none. Local.
 
     Raises
@@ -185,7 +185,7 @@ def run_configuration(
         },
         "problem": {
             "data": asked.get("data", problem.data),
-            **data_facts(problem),
+            **data_identity(problem),
             "preset": request.preset,
             "objective": problem.objective,
             "trainer": _trainer_name(request, problem),

@@ -7,7 +7,6 @@ import math
 import os
 import shlex
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
@@ -21,14 +20,12 @@ from agebo_hpc.errors import (
     EXIT_INTERRUPTED,
     AgeboError,
 )
-from agebo_hpc.execution.budget import Budget, smallest_budget
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.execution.limits import Limits, check_success
 from agebo_hpc.execution.proposals import InlineProposals, Proposals, ThreadedProposals
 from agebo_hpc.execution.stop_file import StopFile
-from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.advice import advice_on_constants
 from agebo_hpc.run.configuration import (
     initial_points,
@@ -36,9 +33,7 @@ from agebo_hpc.run.configuration import (
     proposed_architectures,
     run_configuration,
 )
-from agebo_hpc.run.deadline import find_deadline, seconds_left
 from agebo_hpc.run.machine_speed import products_per_second
-from agebo_hpc.run.notation import format_seconds
 from agebo_hpc.run.progress import ProgressLine
 from agebo_hpc.run.restoring import restore
 from agebo_hpc.run.resumption import changed_configuration
@@ -50,6 +45,7 @@ from agebo_hpc.run.run_log import (
     showing_warnings,
 )
 from agebo_hpc.run.session import Session
+from agebo_hpc.run.session_budget import session_budget
 from agebo_hpc.run.tally import Tally
 from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.search.affordable import affordable_first
@@ -129,7 +125,12 @@ class Manager:
             logging_to(self._run.log_path, self._reporter),
             closing(self._open_history()) as history,
         ):
-            self._budget = self._session_budget(history)
+            self._budget = session_budget(
+                self._request,
+                history,
+                self._has_new_limit,
+                None if self._executor.is_simulated else self._reporter,
+            )
             limits = Limits(
                 self._request.max_evals,
                 self._budget.seconds,
@@ -146,27 +147,23 @@ class Manager:
         with showing_warnings(self._reporter):
             return History.open(self._run, is_durable, self._executor.now)
 
-    def _session_budget(self, history: History) -> Budget:
-        """Return the time of this session: what was asked, or what the batch system leaves.
-
-        A search that was complete goes on for a limit that is given anew, and only then.
-        """
-        asked, in_all = self._request.walltime, self._request.max_time
-        elapsed = history.elapsed
-        ended = history.sessions[-1].end if history.sessions else None
-        if not self._has_new_limit and ended is not None and ended.get("reason") == "complete":
-            return Budget(0.0, completes=True)
-        has_goal = self._request.max_evals is not None or in_all is not None
-        return smallest_budget(
-            Budget(asked, completes=not has_goal),
-            Budget(None if in_all is None else max(0.0, in_all - elapsed), completes=True),
-            Budget(None if self._executor.is_simulated else _job_seconds(asked, self._reporter)),
-        )
-
     def _run_with(self, history: History, limits: Limits) -> int:
+        """Take the search up where the history has left it, and run it to one of its limits."""
         made_up_for = restore(self._search, history)
         if self._changes:
             history.change_config(self._config, self._changes)
+        tally = self._tally_of(history, limits)
+        self._begin(history)
+        for evaluation, told in made_up_for:
+            history.submitted(evaluation, told)
+        self._keep_to_groups()
+        progress = ProgressLine(tally, self._reporter)
+        driver = self._make_driver(history, limits)
+        driver.on_change = partial(self._note, driver, tally, progress)
+        return self._run_and_save(driver, history, tally, progress)
+
+    def _tally_of(self, history: History, limits: Limits) -> Tally:
+        """Return the counts so far; the limits learn how long evaluations took."""
         tally = Tally(
             self._executor.num_slots,
             self._request.max_evals,
@@ -176,32 +173,12 @@ class Manager:
         for result in history.results:
             tally.add(result, earlier_session=True)
             limits.note_duration(result)
-        self._begin(history)
-        for evaluation, told in made_up_for:
-            history.submitted(evaluation, told)
-        self._keep_to_groups()
-        progress = ProgressLine(tally, self._reporter)
+        return tally
 
-        def on_change(results: Sequence[Result]) -> None:
-            for result in results:
-                tally.add(result)
-                self._log(result)
-            if limits.order and not self._is_stopping:
-                # A launcher may kill before the epoch is over: what is saved is enough to go on.
-                self._is_stopping = True
-                stopping = self._status(tally, "stopping", EXIT_AGAIN)
-                proposals.aside(lambda: self._run.write_status(stopping))
-            if progress.is_due():
-                tally.baselines = self._known_baselines()
-                progress.update(self._executor.num_running)
-                if not self._is_stopping:
-                    status = self._status(tally, "running")
-                    proposals.aside(lambda: self._run.write_status(status))
-
-        proposals = self._make_proposals(history)
+    def _make_driver(self, history: History, limits: Limits) -> Driver:
         pending = sorted(self._search.pending.values(), key=lambda e: e.id)
-        driver = Driver(
-            proposals,
+        return Driver(
+            self._make_proposals(history),
             self._executor,
             limits,
             Fifo(pending, self._num_epochs),
@@ -209,8 +186,33 @@ class Manager:
             synchronous=self._request.synchronous,
             num_told=len(history.results),
             losses=history.losses.copy(),
-            on_change=on_change,
         )
+
+    def _note(
+        self, driver: Driver, tally: Tally, progress: ProgressLine, results: Sequence[Result]
+    ) -> None:
+        """Count and log results, and show now and then how the search stands."""
+        for result in results:
+            tally.add(result)
+            self._log(result)
+        if driver.limits.order and not self._is_stopping:
+            # A launcher may kill before the epoch is over: what is saved is enough to go on.
+            self._is_stopping = True
+            self._write_aside(driver, self._status(tally, "stopping", EXIT_AGAIN))
+        if progress.is_due():
+            tally.baselines = self._known_baselines()
+            progress.update(self._executor.num_running)
+            if not self._is_stopping:
+                self._write_aside(driver, self._status(tally, "running"))
+
+    def _write_aside(self, driver: Driver, status: dict[str, Any]) -> None:
+        driver.proposals.aside(lambda: self._run.write_status(status))
+
+    def _run_and_save(
+        self, driver: Driver, history: History, tally: Tally, progress: ProgressLine
+    ) -> int:
+        """Run the driver; whatever ends it, say so and save all that the next session needs."""
+        limits = driver.limits
         state, code = "failed", None
         try:
             self._baselines = self._measure_baselines()
@@ -412,22 +414,6 @@ def _initial_points(session: Session, num_at_once: int) -> int:
     if session.run is None:
         return initial_points(session.request, num_at_once)
     return int(session.run.config["search"]["num_initial"])
-
-
-def _job_seconds(asked: float | None, reporter: Reporter) -> float | None:
-    """Return the seconds that the batch system leaves for a search; None without a limit.
-
-    Where nobody tells and no wall time was ``asked`` for, that is said in the output and the log.
-    """
-    deadline, warning = find_deadline()
-    if deadline is None:
-        if warning and asked is None:
-            logger.warning("%s", warning.removeprefix("warning: "))
-            tell(reporter, [warning])
-        return None
-    left = seconds_left(deadline, time.time())
-    logger.info("%s leaves %s for the search", deadline.source, format_seconds(left))
-    return left
 
 
 def _log_refills(driver: Driver) -> None:

@@ -159,13 +159,13 @@ def train_network(
         On all processes alike, when they end with different parameters.
     """
     programs = Programs(most=0) if programs is None else programs
-    running = _Training(plan, training, validation, group, programs)
+    running = _TrainingRun(plan, training, validation, group, programs)
     trained = running.run(after_epoch)
     programs.keep(running.program)
     return trained
 
 
-class _Training:
+class _TrainingRun:
     def __init__(
         self,
         plan: TrainingPlan,

@@ -63,7 +63,7 @@ def test_a_table_with_text_dates_and_missing_cells_is_learnt():
 def unknown_end(monkeypatch):
     """A batch system that does not say when the job ends."""
     found = (None, "warning: nobody says when this job ends")
-    monkeypatch.setattr("agebo_hpc.run.manager.find_deadline", lambda: found)
+    monkeypatch.setattr("agebo_hpc.run.session_budget.find_deadline", lambda: found)
 
 
 def test_a_search_warns_as_python_does_and_says_nothing_else(unknown_end, capfd):

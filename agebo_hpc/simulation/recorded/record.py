@@ -78,7 +78,7 @@ def record(paths: Sequence[str | Path], remarks: Remarks) -> RecordedTable:
         "agebo_hpc": __version__,
         "source": remarks.source,
         "note": remarks.note,
-        "data": _data_facts(_open_data(first)),
+        "data": _described(_open_data(first)),
         **{name: first.config["problem"][name] for name in SHARED},
         "searches": [_search_facts(run, replay) for run, replay in runs],
         "machine": {
@@ -136,7 +136,7 @@ def _open_data(run: RunDirectory) -> DataSet:
     return data
 
 
-def _data_facts(data: DataSet) -> dict[str, Any]:
+def _described(data: DataSet) -> dict[str, Any]:
     return {
         "name": data.name,
         "task": data.task,

@@ -103,15 +103,15 @@ class ForestSurrogate:
     """
 
     def __init__(self, features: Array, metric: Array, seconds: Array) -> None:
-        self._metric = _Forest(features, metric)
-        self._seconds = _Forest(features, np.log(seconds))
+        self._metric = _ExtraTrees(features, metric)
+        self._seconds = _ExtraTrees(features, np.log(seconds))
 
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Return metric and seconds, shaped as in training, of shape (n_trainings, n_features)."""
         return self._metric.predict(features), np.exp(self._seconds.predict(features))
 
 
-class _Forest:
+class _ExtraTrees:
     """scikit-learn's forest; one prediction takes a tenth of the time that its own takes."""
 
     def __init__(self, features: Array, targets: Array) -> None:
