@@ -15,6 +15,8 @@ from agebo_hpc.processes.own_program import own_environment, own_program
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.05
+END_SECONDS = 5.0
+"""How long its end is waited for."""
 PROGRAM = "agebo_hpc.baselines.program"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -79,7 +81,13 @@ class BaselineProcess:
         was_ended = self._process.poll() is None
         if was_ended:
             self._process.kill()
-        said = self._process.communicate()[1].strip().splitlines()
+        try:
+            said = self._process.communicate(timeout=END_SECONDS)[1].strip().splitlines()
+        except subprocess.TimeoutExpired:
+            # It hangs in a file system; the search's end must not.
+            logger.warning("the process of the baselines does not end")
+            self._process = None
+            return
         if was_ended:
             logger.info(
                 "the baselines were not done yet; a resume measures those that are missing"

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from agebo_hpc.baselines.process import BaselineProcess
 from agebo_hpc.errors import (
     EXIT_AGAIN,
     EXIT_COMPLETE,
@@ -27,6 +26,7 @@ from agebo_hpc.execution.limits import Limits, check_success
 from agebo_hpc.execution.proposals import InlineProposals, Proposals, ThreadedProposals
 from agebo_hpc.execution.stop_file import StopFile
 from agebo_hpc.run.advice import advice_on_constants
+from agebo_hpc.run.baselines import SearchBaselines
 from agebo_hpc.run.configuration import (
     initial_points,
     parameter_counter,
@@ -59,9 +59,6 @@ from agebo_hpc.versions import installed_versions
 
 logger = logging.getLogger(__name__)
 
-BASELINE_PATIENCE = 10.0
-"""Seconds that the end of a search waits at most for the baselines."""
-
 
 class Manager:
     """The deciding rank's part of a session: history, search, driver, reports."""
@@ -78,13 +75,11 @@ class Manager:
         self._reporter = session.reporter
         self._has_new_limit = session.has_new_limit
         self._is_stopping = False
-        self._baselines: BaselineProcess | None = None
         self._executor = executor
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
         self._num_epochs = problem.recipe.epochs
         self._recipe = problem.recipe
-        self._problem = problem
         self._changes: dict[str, tuple[Any, Any]] = {}
         self._space = space
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
@@ -100,6 +95,7 @@ class Manager:
                 config["search"]["ahead"] = session.run.config["search"].get("ahead", 0)
             config, self._changes = changed_configuration(session.run.config, config)
         self._config = config
+        self._baselines = SearchBaselines(self._run, session.request, problem, config)
         self._ahead = config["search"]["ahead"]
         first = self._config["problem"].get("first") or ()
         self._search = make_search(
@@ -200,7 +196,7 @@ class Manager:
             self._is_stopping = True
             self._write_aside(driver, self._status(tally, "stopping", EXIT_AGAIN))
         if progress.is_due():
-            tally.baselines = self._known_baselines()
+            tally.baselines = self._baselines.text
             progress.update(self._executor.num_running)
             if not self._is_stopping:
                 self._write_aside(driver, self._status(tally, "running"))
@@ -215,11 +211,11 @@ class Manager:
         limits = driver.limits
         state, code = "failed", None
         try:
-            self._baselines = self._measure_baselines()
+            self._baselines.begin()
             complete = self._drive(driver)
             code = self._exit_code(complete, limits)
             if code == EXIT_COMPLETE:
-                self._await_baselines(limits)
+                self._baselines.wait(limits)
                 check_success(history.results, self._run)
             state = "complete" if code == EXIT_COMPLETE else "stopped"
         except AgeboError as error:
@@ -230,7 +226,7 @@ class Manager:
             raise
         finally:
             limits.interrupt.is_saving = True
-            self._end_baselines(tally)
+            self._baselines.end(tally, self._reporter)
             remark = self._remark(state, limits, tally)
             self._advise(tally)
             progress.finish(remark)
@@ -302,50 +298,6 @@ class Manager:
         logger.info("%s", log_line(result, self._space.names))
         if result.traceback:
             logger.warning("evaluation %d:\n%s", result.id, result.traceback.rstrip())
-
-    def _measure_baselines(self) -> BaselineProcess | None:
-        """Begin to measure what simple models reach, where networks are trained on data."""
-        problem, request = self._problem, self._request
-        is_real = problem.data is not None and problem.trainer is None and not request.simulate
-        facts = self._config["problem"]
-        if not is_real or not request.baselines or "metric" not in facts:
-            return None
-        return BaselineProcess(
-            self._run.path,
-            str(problem.data),
-            facts["data_fingerprint"],
-            facts["metric"],
-            request.seed,
-        )
-
-    def _known_baselines(self) -> str:
-        known = None if self._baselines is None else self._baselines.known
-        return "" if known is None else known.text
-
-    def _await_baselines(self, limits: Limits) -> None:
-        """Give a short search the seconds that the baselines take, if its wall time has them."""
-        if self._baselines is not None:
-            left = math.inf if limits.walltime is None else limits.walltime - limits.elapsed
-            patience = min(BASELINE_PATIENCE, left)
-            self._baselines.wait(patience, lambda: bool(limits.order))
-
-    def _end_baselines(self, tally: Tally) -> None:
-        """Tell what the simple models reach, and which are not worse than the best network."""
-        if self._baselines is None:
-            return
-        self._baselines.close()
-        known = self._baselines.known
-        if known is None:
-            return
-        tally.baselines = known.text
-        remarks = f" ({known.remarks})" if known.remarks else ""
-        logger.info(
-            "baselines, %s on the validation rows: %s%s", known.metric, known.text, remarks
-        )
-        above = "" if tally.best is None else known.above(float(tally.best.objective or 0.0))
-        if above:
-            logger.info("no network is better than these baselines: %s", above)
-            self._reporter.say(f"no network is better than these baselines: {above}")
 
     def _advise(self, tally: Tally) -> None:
         advice = advice_on_constants(tally.constant, tally.known, tally.kind, self._recipe)
