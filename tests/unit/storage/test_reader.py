@@ -106,7 +106,7 @@ def test_the_columns_come_in_the_documented_order(filled: RunDirectory) -> None:
         "evaluation_id status objective architecture configuration_key "
         "batch_size learning_rate num_processes num_parameters "
         "seconds_queue seconds_train seconds_total submitted started ended "
-        "ranks host peak_memory epochs curve traceback"
+        "ranks host peak_memory epochs predicts_one curve traceback"
     )
 
 
