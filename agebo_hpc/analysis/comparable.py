@@ -8,7 +8,7 @@ from pathlib import Path
 from agebo_hpc.analysis.runs import Run
 
 DIGITS = 8
-"""Of a fingerprint, for people."""
+"""How many of a fingerprint's digits are shown."""
 
 
 def comparable(runs: Mapping[str, Run]) -> dict[str, list[str]]:

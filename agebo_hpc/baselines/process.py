@@ -18,7 +18,6 @@ LOOK_SECONDS = 0.05
 END_SECONDS = 5.0
 """How long its end is waited for."""
 PROGRAM = "agebo_hpc.baselines.program"
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class BaselineProcess:
@@ -45,7 +44,6 @@ class BaselineProcess:
         known = self.known
         if known is not None and known.is_complete:
             return
-        environ = {**own_environment(os.environ), **dict.fromkeys(ONE_THREAD, "1")}
         command = [*own_program(PROGRAM, with_parent=True), data, metric, str(run), str(seed)]
         try:
             self._process = subprocess.Popen(
@@ -55,7 +53,7 @@ class BaselineProcess:
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                env=environ,
+                env=own_environment(os.environ, threads=1),
             )
         except OSError as error:
             logger.warning("the baselines cannot be measured: %s", error.strerror)

@@ -49,7 +49,7 @@ def measure(dataset: DataSet, metric: str, run: Path, seed: int) -> None:
     run
         The directory.
     seed
-        Of all draws, >= 0.
+        Seed of every random draw, >= 0.
     """
     from agebo_hpc.baselines.record import NAMES, Baselines, read_baselines
 

@@ -137,9 +137,7 @@ class _Pace:
 
 def _start(job: Job, threads: int | None) -> _Running:
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    env = own_environment(os.environ)
-    if threads is not None:
-        env |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    env = own_environment(os.environ, threads)
     command = job.command
     with job.log.open("ab") as log:
         log.write(f"{_PROMPT}{' '.join(command)}\n".encode())

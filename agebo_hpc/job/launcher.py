@@ -6,7 +6,7 @@ Knows the variables of Open MPI, of the PMI family and of Slurm. Functions of an
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agebo_hpc.errors import LaunchError
 
@@ -26,11 +26,7 @@ def announced_world(environ: Mapping[str, str] | None = None) -> tuple[str, int]
     environ
         Environment to read; this process's by default.
     """
-    environ = os.environ if environ is None else environ
-    for name in SIZES:
-        if environ.get(name, "").isdigit():
-            return name, int(environ[name])
-    return None
+    return _first_number(SIZES, os.environ if environ is None else environ)
 
 
 def announced_rank(environ: Mapping[str, str] | None = None) -> int:
@@ -41,11 +37,8 @@ def announced_rank(environ: Mapping[str, str] | None = None) -> int:
     environ
         Environment to read; this process's by default.
     """
-    environ = os.environ if environ is None else environ
-    for name in RANKS:
-        if environ.get(name, "").isdigit():
-            return int(environ[name])
-    return 0
+    told = _first_number(RANKS, os.environ if environ is None else environ)
+    return 0 if told is None else told[1]
 
 
 def announced_local_size(environ: Mapping[str, str] | None = None) -> int:
@@ -57,12 +50,18 @@ def announced_local_size(environ: Mapping[str, str] | None = None) -> int:
         Environment to read; this process's by default.
     """
     environ = os.environ if environ is None else environ
-    for name in LOCAL_SIZES:
-        if environ.get(name, "").isdigit():
-            return int(environ[name])
+    told = _first_number(LOCAL_SIZES, environ)
+    if told is not None:
+        return told[1]
     # Of Slurm's "4(x2),3" the first number: nodes are filled alike.
     tasks = environ.get("SLURM_STEP_TASKS_PER_NODE", "").split("(")[0].split(",")[0]
     return int(tasks) if tasks.isdigit() else 1
+
+
+def _first_number(names: Sequence[str], environ: Mapping[str, str]) -> tuple[str, int] | None:
+    """Return the first of some variables that is a number, and the number; None: none is."""
+    name = next((name for name in names if environ.get(name, "").isdigit()), None)
+    return None if name is None else (name, int(environ[name]))
 
 
 def check_world(size: int, environ: Mapping[str, str] | None = None) -> None:

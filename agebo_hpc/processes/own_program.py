@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 
 WITH_PARENT = "--with-parent"
+THREADS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What libraries of linear algebra read before they make their threads."""
 
 
 def own_program(module: str, with_parent: bool = False) -> list[str]:
@@ -27,13 +29,22 @@ def own_program(module: str, with_parent: bool = False) -> list[str]:
     return [sys.executable, "-P", os.path.abspath(__file__), *options, module]
 
 
-def own_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def own_environment(environ: Mapping[str, str], threads: int | None = None) -> dict[str, str]:
     """Return the environment for a process of our own.
 
     ``PYTHONPATH`` is left without empty entries, as in ``:/lib``: Python takes them for the
     working directory and looks there before it looks for its own modules.
+
+    Parameters
+    ----------
+    environ
+        Environment that it would have.
+    threads
+        Threads that its libraries make, >= 1; None: what the environment says.
     """
     ours = dict(environ)
+    if threads is not None:
+        ours |= dict.fromkeys(THREADS_VARIABLES, str(threads))
     entries = list(filter(None, ours.pop("PYTHONPATH", "").split(os.pathsep)))
     return {**ours, "PYTHONPATH": os.pathsep.join(entries)} if entries else ours
 

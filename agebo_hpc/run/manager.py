@@ -226,6 +226,10 @@ class Manager:
             raise
         finally:
             limits.interrupt.is_saving = True
+            # What is saved comes before what is told. In this order: what is noted after the last
+            # snapshot would be a reason for another.
+            history.session("end", {"reason": state})
+            history.snapshot(self._search.state, force=True)
             self._baselines.end(tally, self._reporter)
             remark = self._remark(state, limits, tally)
             self._advise(tally)
@@ -233,9 +237,6 @@ class Manager:
             logger.info("%s", best_line(tally.best))
             logger.info("%s", remark)
             _log_refills(driver)
-            # In this order: what is noted after the last snapshot would be a reason for another.
-            history.session("end", {"reason": state})
-            history.snapshot(self._search.state, force=True)
             self._run.write_status(self._status(tally, state, code))
         return code
 

@@ -27,7 +27,7 @@ def session_budget(
     request
         Has the limits.
     history
-        Of the sessions before.
+        History of the sessions before this one.
     has_new_limit
         Whether a limit was given anew for this session.
     reporter

@@ -42,8 +42,8 @@ class TestSerial(ExecutorContract):
         return SerialExecutor(contract_problem.Trainer(), SEED)
 
 
-def live(loop, rank):
-    """Live a trainer rank's life, and say goodbye at its end."""
+def serve_as(loop, rank):
+    """Serve as a trainer rank, and say goodbye at the end."""
     world = world_of(loop, PAIRS, rank=rank)
     serve(world, contract_problem.Trainer(), SEED, 60.0, ListReporter())
     loop.say(rank, Tag.BYE)
@@ -56,7 +56,7 @@ class TestMPI(GroupExecutorContract):
     def runs(self):
         loop = loopback.Loopback(5)
         with loopback.installed():
-            ranks = [threading.Thread(target=live, args=(loop, rank)) for rank in range(1, 5)]
+            ranks = [threading.Thread(target=serve_as, args=(loop, rank)) for rank in range(1, 5)]
             for rank in ranks:
                 rank.start()
             runs = MPIExecutor(world_of(loop, PAIRS))
