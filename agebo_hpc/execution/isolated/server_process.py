@@ -3,7 +3,7 @@
     server_process CONTROL THREADS [horovod]
 
 It dies with its rank. It has imported TensorFlow and Horovod and run nothing, so a fork is cheap
-and sound. Its rank writes a `TrainerSpec` to its standard input. For each child it sends an
+and sound. Its rank writes a `TrainerSpec` to its standard input. For each child it sends a
 `ForkRequest` and one end of a channel, over the socket with the number CONTROL; the child talks to
 the rank over that channel, and its end is reported on the control socket.
 """
