@@ -4,15 +4,13 @@ import os
 import pwd
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
+from acknowledged import finished, wait_until
 from other_user import interpreter_for, reachable
 
-from agebo_hpc.storage.journal_lines import read_journal
 from agebo_hpc.storage.reader import read_history, read_replay
-from agebo_hpc.storage.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
 CPU = ROOT / "slurm" / "cpu.sbatch"
@@ -29,22 +27,6 @@ def output_of(job):
     path = Path(job["StdOut"])
     files = [path, *path.parent.glob(f"*-{path.stem.rpartition('-')[2]}.out")]
     return next((f.read_text(errors="replace") for f in files if f.is_file()), "")
-
-
-def finished(run):
-    """Return the numbers of the evaluations that were ever acknowledged, in order."""
-    if not (run / "config.toml").exists():
-        return []
-    events = read_journal(RunDirectory.open(run).journal_path).events
-    results = [event["result"] for event in events if "result" in event]
-    return [result["evaluation"]["id"] for result in results if result["status"] == "done"]
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.5)
 
 
 def test_nodes_of_two_sizes_have_slots_and_local_ranks_by_their_own_cores(other_cluster, desk):

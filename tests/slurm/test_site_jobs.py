@@ -9,15 +9,13 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from acknowledged import finished, wait_until
 from site_mpi import PACKAGED, PACKAGES, make_site, rank_process
 
-from agebo_hpc.storage.journal_lines import read_journal
 from agebo_hpc.storage.reader import read_history
-from agebo_hpc.storage.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
 CPU = ROOT / "slurm" / "cpu.sbatch"
@@ -97,23 +95,6 @@ def at_site(any_site, tmp_path):
         return env
 
     return environment
-
-
-def finished(run):
-    """Return the numbers of the evaluations that were ever acknowledged, in order."""
-    if not (run / "config.toml").exists():
-        return []
-    events = read_journal(RunDirectory.open(run).journal_path).events
-    results = [event["result"] for event in events if "result" in event]
-    return [result["evaluation"]["id"] for result in results if result["status"] == "done"]
-
-
-def wait_until(condition, what):
-    deadline = time.monotonic() + WAIT
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.3)
-    return found
 
 
 def output_of(job):

@@ -7,21 +7,12 @@ import subprocess
 import time
 
 import pytest
+from acknowledged import finished
 from site_mpi import PACKAGES, WAIT, install, module_of, rank_process
 
-from agebo_hpc.storage.journal_lines import read_journal
 from agebo_hpc.storage.reader import read_history
-from agebo_hpc.storage.run_directory import RunDirectory
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm, pytest.mark.timeout(3600)]
-
-
-def finished(run):
-    if not (run / "config.toml").exists():
-        return []
-    events = read_journal(RunDirectory.open(run).journal_path).events
-    results = [event["result"] for event in events if "result" in event]
-    return [r["evaluation"]["id"] for r in results if r["status"] == "done"]
 
 
 def begun(site, run, number):

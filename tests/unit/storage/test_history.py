@@ -97,24 +97,6 @@ def test_a_cut_evaluation_is_no_result_and_is_pending_again(
     history.close()
 
 
-def test_nothing_is_evaluated_twice_or_out_of_nowhere(
-    run: RunDirectory, make_evaluation: MakeEvaluation, make_result: Make
-) -> None:
-    history = History.open(run)
-    with pytest.raises(ValueError, match="never submitted"):
-        history.append(make_result(0))
-    history.submitted(make_evaluation(0))
-    with pytest.raises(ValueError, match="other values"):
-        history.submitted(replace(make_evaluation(1), id=0))
-    history.append(make_result(0))
-    with pytest.raises(ValueError, match="finished twice"):
-        history.append(make_result(0))
-    with pytest.raises(ValueError, match="finished"):
-        history.submitted(make_evaluation(0))
-    history.close()
-    assert len(read_replay(run.path).results) == 1
-
-
 def test_values_of_numpy_and_diverged_losses_come_back(
     run: RunDirectory, make_evaluation: MakeEvaluation, make_result: Make
 ) -> None:
