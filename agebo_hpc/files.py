@@ -26,7 +26,7 @@ from agebo_hpc.streams import flush_streams
 
 _MAX_LINKS = 40
 _NO_SYNC = (errno.EACCES, errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS)
-"""Of a directory: it may be written but not read, or its file system knows no such thing."""
+"""Errors of a directory's fsync that are no failure: not readable, or a file system without it."""
 
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EMLINK, errno.EXDEV)
 """The file system has no second names for a file."""

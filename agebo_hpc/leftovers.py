@@ -26,7 +26,7 @@ PART = "part"
 OLD = "old"
 """Ending of a directory that was moved aside for a new one."""
 _NAME_BYTES = 255 - 60
-"""Of the visible name in a hidden one: file systems allow 255 bytes in all."""
+"""Longest part of the visible name in a hidden one, in bytes: file systems allow 255 in all."""
 # Earlier versions wrote the number of the process only.
 _TAG = r"(?:(?P<where>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}|\d+)"
 _HIDDEN = re.compile(rf"\..+\.{_TAG}\.(?:{PART}|{OLD})", re.DOTALL)

@@ -22,7 +22,7 @@ def best_share(frame: pd.DataFrame, share: float = TOP_SHARE, at_least: int = 1)
     share
         Share of the scored evaluations, in (0, 1], rounded up.
     at_least
-        How many rows at least, where there are as many.
+        Least number of rows, where there are as many.
     """
     rows = best_first(frame)
     # 0.01 * 300 is a little more than 3 in floating point.
@@ -74,7 +74,7 @@ def learning_curves(frame: pd.DataFrame, num: int = 5) -> pd.DataFrame:
     frame
         History of one run, as `agebo_hpc.read_history` gives it.
     num
-        How many of the best at most, >= 1.
+        Largest number of the best, >= 1.
 
     Returns
     -------

@@ -38,7 +38,7 @@ def bands(
     methods, axis
         See `common_end`.
     num_points
-        How many points of the axis, >= 2.
+        Number of points on the axis, >= 2.
 
     Returns
     -------

@@ -72,7 +72,7 @@ def failure_causes(frame: pd.DataFrame, num: int = 10) -> pd.DataFrame:
     frame
         History of one run, as `agebo_hpc.read_history` gives it.
     num
-        How many at most, >= 1.
+        Largest number of rows of the table, >= 1.
 
     Returns
     -------

@@ -80,7 +80,7 @@ def utilisation(
     capacity
         Start, end and number of slots of each session.
     num_bins
-        How many spans, >= 1.
+        Number of spans, >= 1.
 
     Returns
     -------

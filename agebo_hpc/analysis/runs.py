@@ -40,7 +40,7 @@ class Run:
     sessions
         Every run of the program on this directory.
     told
-        How many results the search had been told when it proposed an evaluation, by id.
+        Number of results that the search had been told when it proposed an evaluation, by id.
     parents
         Id of each evaluation's parent by its own; those that the journal names.
     changed

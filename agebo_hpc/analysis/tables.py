@@ -138,7 +138,7 @@ def top_configurations(
     frame
         History of one run, as `agebo_hpc.read_history` gives it.
     num
-        How many at most, >= 1.
+        Largest number of rows of the table, >= 1.
     describe
         Says an architecture for people; None: its decisions as numbers.
 

@@ -101,7 +101,7 @@ MODELS: dict[str, Callable[[Table], Fitted]] = {
     "linear": linear,
     "boosting": boosting,
 }
-"""By the names of `agebo_hpc.baselines.record.NAMES`."""
+"""The model of each name in `agebo_hpc.baselines.record.NAMES`."""
 
 
 def score(model: Any, table: Table) -> float | None:

@@ -12,7 +12,7 @@ from agebo_hpc.storage.seal import seal, unseal
 
 FILE_NAME = "baselines.json"
 NAMES = ("constant", "linear", "boosting")
-"""In the order in which they are measured: the fastest first."""
+"""The baselines in the order in which they are measured, the fastest first."""
 
 
 @dataclass(frozen=True)

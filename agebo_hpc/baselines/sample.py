@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CANDIDATES = 2_000_000
-"""Of more rows so many are drawn first: their shares are right to a thousandth."""
+"""Number of rows that are drawn first from a larger table: class shares are right to 0.001."""
 
 
 def stratified(
@@ -19,7 +19,7 @@ def stratified(
     y
         Class indices or numbers, shape (rows,).
     num_rows
-        How many, >= 1; some more where a class would be missing.
+        Number of rows, >= 1; some more where a class would be missing.
     rng
         Draws them.
 

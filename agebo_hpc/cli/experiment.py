@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agebo_hpc.experiments.settings import Settings
 
 HOURS = 3 * 3600.0
-"""Of search time, as in the papers."""
+"""Length of a search in seconds, as in the papers."""
 EPOCHS_OF_TABLES = 10
 """A search that is at its end cuts what runs at the end of an epoch."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agebo_hpc.models.quality import Quality
 
 SHOWN_CLASSES = 12
-"""Of a confusion matrix on a terminal, at most; JSON has all."""
+"""Largest number of classes in a confusion matrix on a terminal; JSON has all."""
 
 
 @click.command()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agebo_hpc.errors import DataError
 
 SENSITIVE_SHARE = 0.2
-"""Of the cell lines a drug was given to, those with its lowest IC50s count as sensitive."""
+"""Share of the cell lines of a drug, those with its lowest IC50s, that counts as sensitive."""
 
 
 def responses(ic50: pd.DataFrame) -> pd.DataFrame:

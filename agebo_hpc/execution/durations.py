@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 RECENT = 200
-"""So many of the latest durations are used."""
+"""Number of the latest durations that are used."""
 ENOUGH = 8
-"""With fewer of them the longest is the prediction."""
+"""Least number of durations for a prediction by quantile; with fewer the longest one is taken."""
 QUANTILE = 0.9
 REFIT_SHARE = 0.05
 """The fit is made anew when so large a part of the durations is new."""

@@ -23,7 +23,7 @@ BY_NAME = {
     "Killed": signal.SIGKILL,
 }
 ECHOES = (signal.SIGTERM, signal.SIGPIPE)
-"""With these a launcher ends the processes that another one's end has left alone."""
+"""Signals with which a launcher ends the processes that remain after one has died."""
 
 
 def judge_end(code: int, output: str) -> tuple[Status, str]:

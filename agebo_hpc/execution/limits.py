@@ -18,7 +18,7 @@ from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Sta
 from agebo_hpc.storage.run_directory import RunDirectory
 
 CONSECUTIVE_FAILURES = 20
-"""So many failed evaluations in a row end the search: something is wrong with all of them."""
+"""Number of failed evaluations in a row that ends the search: something is wrong with all."""
 
 UNLIMITED = 2**62
 """More evaluations than any search has."""

@@ -20,7 +20,7 @@ from agebo_hpc.space.configuration import Evaluation, Result
 
 
 class Recorder(Protocol):
-    """Where evaluations are written."""
+    """A recorder that evaluations are written to."""
 
     def submitted(self, evaluation: Evaluation, told: int) -> None:
         """Record that an evaluation was proposed when so many results had been told."""

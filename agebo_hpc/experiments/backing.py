@@ -18,7 +18,7 @@ from agebo_hpc.simulation.simulation_text import TABLES, SimulationText, TablePl
 from agebo_hpc.space.problem import Problem
 
 SECONDS = 27 * 60.0
-"""Of a training by one process: AgE-1's in AgEBO-Tabular."""
+"""Seconds of a training by one process: those of AgE-1 in AgEBO-Tabular."""
 
 PAPERS = ("covertype", "airlines", "albert", "dionis")
 """The data sets of AgEBO-Tabular."""
@@ -76,7 +76,7 @@ KNOWN_TABLES = {
         {"covertype": 1.5, "airlines": 1.8, "albert": 1.4, "dionis": 0.5},
     ),
 }
-"""By the name of the simulation."""
+"""The backing of each simulation, by its name."""
 
 
 @dataclass(frozen=True)

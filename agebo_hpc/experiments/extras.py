@@ -78,12 +78,12 @@ class Retrained:
 
     @property
     def model(self) -> Path:
-        """Where the model is."""
+        """Directory of the model."""
         return self.planned.path.with_name(f"{self.planned.path.name}.model")
 
     @property
     def log(self) -> Path:
-        """Where what it prints goes."""
+        """File that its output goes to."""
         return self.model.with_suffix(".model.log")
 
     @property
@@ -111,12 +111,12 @@ class Boosted:
 
     @property
     def scores(self) -> Path:
-        """Where the scores are."""
+        """File with the scores."""
         return self.planned.path.with_name(f"{self.planned.path.name}.boosting.json")
 
     @property
     def log(self) -> Path:
-        """Where what it prints goes."""
+        """File that its output goes to."""
         return self.scores.with_suffix(".log")
 
     @property
@@ -247,4 +247,4 @@ class ByProblem:
 
 
 EXTRAS: Mapping[str, Extra] = {"boosting": AgainstBoosting(), "separation": ByProblem()}
-"""By the name in an experiment."""
+"""The extras that an experiment may name."""

@@ -156,4 +156,4 @@ FIGURES: Mapping[str, Callable[[Subject], Figure]] = {
     "utilisation": busy,
     "scaling": scaling,
 }
-"""By the name of the file."""
+"""The function that draws each figure, by the name of its file."""

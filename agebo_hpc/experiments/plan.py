@@ -53,7 +53,7 @@ class Planned:
 
     @property
     def log(self) -> Path:
-        """Where what it prints goes."""
+        """File that its output goes to."""
         return self.path.with_name(f"{self.path.name}.log")
 
     @property

@@ -25,7 +25,7 @@ from agebo_hpc.run.notation import format_seconds
 
 POLL_SECONDS = 0.05
 _PROMPT = "\n$ "
-"""Before each command in a log."""
+"""Text in front of each command in a log."""
 
 END_SECONDS = 120.0
 """How long a search may take to save and leave when it is told to."""
@@ -41,7 +41,7 @@ class Job(Protocol):
 
     @property
     def log(self) -> Path:
-        """Where what it prints goes."""
+        """File that its output goes to."""
         ...
 
     @property
@@ -76,7 +76,7 @@ def run_all(
     jobs
         Jobs in the order in which they are started.
     num_at_once
-        How many run at the same time, >= 1.
+        Largest number of searches at the same time, >= 1.
     interrupt
         Tells whether to stop; what runs is then told to save and leave.
     threads

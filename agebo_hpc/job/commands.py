@@ -18,7 +18,7 @@ HABITS = ("SQUEUE_", "SINFO_", "SCONTROL_", "SACCT_", "QSTAT_", "LC_", "LANG")
 HABIT_NAMES = ("SLURM_TIME_FORMAT", "SLURM_BITSTR_LEN", "SLURM_JSON", "SLURM_YAML")
 
 PBS_DIRECTORIES = ("/opt/pbs/bin", "/usr/pbs/bin")
-"""Where PBS is when it is not on PATH, after the directory that PBS_EXEC names."""
+"""Directories in which PBS is looked for if it is not on PATH nor where PBS_EXEC says."""
 
 Ask = Callable[[Sequence[str]], str]
 """Runs a command and returns what it printed; empty where it failed."""

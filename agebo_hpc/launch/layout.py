@@ -15,7 +15,7 @@ RANK_GIB = 0.7
 RECORD_KIB = 16.0
 """Journal and history of one evaluation of 20 epochs."""
 BUSY_SHARE = 0.94
-"""Of the slots' time that evaluations get; the paper's."""
+"""Share of the slots' time that evaluations get, as the paper reports it."""
 START_SECONDS = 60.0
 MODEL_MIB = 5.0
 

@@ -30,7 +30,7 @@ from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.run_directory import RunDirectory
 
 IDLE_LIVES = 3
-"""So many sessions in a row that were killed without a new evaluation end a chain of jobs."""
+"""Number of sessions killed in a row without a new evaluation that ends a chain of jobs."""
 
 KILLED = (6, 7, 9, 11, 15)
 """Codes of MPICH's launcher for ranks that a signal of that number killed; none of ours."""

@@ -128,7 +128,7 @@ def choose_best(run: str | Path, count: int, named: str = "--rank") -> list[Chos
     run
         The run directory.
     count
-        How many, >= 1.
+        Number of networks, >= 1.
     named
         The option that asked for so many.
     """

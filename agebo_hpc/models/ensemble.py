@@ -89,7 +89,7 @@ def train_candidates(
     comm
         mpi4py communicator of the ranks that share the rows; None: this process alone.
     num_ranks
-        How many these are.
+        Number of processes.
     score
         Whether the models get their scores; `make_ensemble` does without.
 

@@ -209,4 +209,4 @@ ONNX: dict[str, Entry] = {
     "piecewise_linear": _piecewise_linear,
     "embed": _embed,
 }
-"""By the names of the records; dropout is nothing outside of training."""
+"""The ONNX nodes of each record, by its name, for prediction: without dropout."""

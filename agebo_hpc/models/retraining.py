@@ -130,7 +130,7 @@ def make_model(
     trainings
         What `train_seeds` gives.
     num_ranks
-        How many trained, to be noted.
+        Number of processes that trained, to be noted.
     score
         Whether the model gets its scores.
     """

@@ -14,10 +14,10 @@ from typing import Any
 from agebo_hpc.processes.memory import node_memory
 
 LARGEST_SHARE = 0.8
-"""Of a node's memory, for all trainer processes on it together, unless a limit is given."""
+"""Share of a node's memory for all its trainer processes, unless a limit is given."""
 
 GROWTH = 2.0
-"""Without a limit given, a process may have so many times what it had at first in any case."""
+"""A process may in any case grow to so many times its first size, unless a limit is given."""
 
 
 class MemoryLimit:

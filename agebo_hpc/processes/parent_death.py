@@ -17,7 +17,7 @@ _SET_PARENT_DEATH_SIGNAL = 1
 """Operation of prctl(2)."""
 RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
 LOOK_SECONDS = 0.5
-"""Between two looks at a launcher that cannot be waited for."""
+"""Seconds between two looks at a launcher that cannot be waited for."""
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from agebo_hpc.space.problem import Problem
 from agebo_hpc.versions import installed_versions
 
 LEAST_INITIAL_POINTS = 5
-"""Of the optimizer: with fewer some searches never leave a region where nothing trains."""
+"""Least number of random points: with fewer, some searches stay where nothing trains."""
 
 
 def data_identity(problem: Problem) -> dict[str, str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agebo_hpc.space.problem import Problem
 
 NUM_EPOCHS = 52
-"""Of a training."""
+"""Number of epochs of a training."""
 
 # The order of the surrogate's inputs, found by reproducing the stored curves.
 INPUTS = (

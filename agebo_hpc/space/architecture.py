@@ -59,7 +59,7 @@ class ArchitectureSpace:
     activations
         Names of the activations on offer.
     look_back
-        How many earlier anchors may skip into a merge point, >= 0.
+        Number of earlier anchors that may skip into a merge point, >= 0.
     merge
         ``"sum"``: skips are projected to the width of the node's output and added, then ReLU;
         ``"concat"``: the node's output and the skips side by side, and nothing else.

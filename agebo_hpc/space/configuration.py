@@ -69,7 +69,7 @@ class Configuration:
 
 
 NO_PARENT = -1
-"""In place of a parent's id: there is none."""
+"""The parent's id of a configuration without parent."""
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ class GraphBuilder:
     num_features
         Width of the input.
     num_codes
-        How many of its last columns are codes.
+        Number of its last columns that are codes.
     """
 
     def __init__(self, num_features: int, num_codes: int = 0) -> None:

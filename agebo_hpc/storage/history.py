@@ -47,7 +47,7 @@ class History:
     search_state
         The state of the search at the last snapshot that held one; None if there is none.
     covered
-        How many results it covers: that many of `results`, from the first on.
+        Number of results that it covers: the first ones of `results`.
     since_state
         Submissions (`Evaluation`), results and `Missing` proposals after it, in order; all if
         there is no state.
@@ -170,7 +170,7 @@ class History:
         evaluation
             What was proposed.
         told
-            How many results the search had been told then; None: all that are noted.
+            Number of results that the search had been told then; None: all that are noted.
 
         Raises
         ------

@@ -19,7 +19,7 @@ class Missing:
     number
         Number of evaluations.
     told
-        How many results the search has been told here.
+        Number of results that the search has been told here.
     """
 
     number: int
@@ -45,11 +45,11 @@ def later_events(
     events
         All of the journal.
     covered_lines
-        How many of them the state covers, >= 0.
+        Number of them that the state covers, >= 0.
     results
         All results that are final.
     covered
-        How many of them the state covers, >= 0.
+        Number of them that the state covers, >= 0.
 
     Returns
     -------

@@ -34,7 +34,7 @@ class Replay:
     losses
         How often an evaluation was lost with its ranks, by id.
     told
-        How many results the search had been told when it proposed an evaluation, by id.
+        Number of results that the search had been told when it proposed an evaluation, by id.
     parents
         Id of each evaluation's parent, or `NO_PARENT`, by its own; those that are known.
     changed

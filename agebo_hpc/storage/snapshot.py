@@ -42,7 +42,7 @@ class Snapshot:
     search_state
         State of the search, plain data; None if none was given yet.
     covered
-        How many results the search had been told at ``search_state``.
+        Number of results that the search had been told at ``search_state``.
     covered_lines, journal_lines
         Lines of the journal at ``search_state`` and at the writing of the file.
     configuration, versions, pending

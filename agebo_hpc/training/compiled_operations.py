@@ -166,4 +166,4 @@ COMPILED: dict[str, Entry] = {
     "piecewise_linear": _piecewise_linear,
     "embed": _embed,
 }
-"""By the names of the records."""
+"""The compiled operation of each record in `agebo_hpc.space.operations`, by its name."""

@@ -118,4 +118,4 @@ def _mpi_group(comm: Any) -> Group:
 
 
 GROUPS: dict[str, Callable[[Any], Group]] = {"horovod": HorovodGroup, "mpi": _mpi_group}
-"""By the names of `agebo_hpc.training.ways.WAYS`."""
+"""What makes a group, for each name in `agebo_hpc.training.ways.WAYS`."""

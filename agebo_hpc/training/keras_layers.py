@@ -179,4 +179,4 @@ KERAS: dict[str, Entry] = {
     "piecewise_linear": _piecewise_linear,
     "embed": _embed,
 }
-"""By the names of the records; dropout is nothing outside of training."""
+"""The Keras layers of each record, by its name, for prediction: without dropout."""

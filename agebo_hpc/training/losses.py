@@ -60,7 +60,7 @@ ROW_LOSSES: dict[str, RowLosses] = {
     "mape": _percentage_error,
     "msle": _logarithmic_error,
 }
-"""By the names that a recipe may give; the same as in `agebo_hpc.space.recipe.LOSSES`."""
+"""The function of each loss in `agebo_hpc.space.recipe.LOSSES`, by its name."""
 
 
 def of_members(losses: RowLosses) -> RowLosses:

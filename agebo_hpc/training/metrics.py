@@ -31,7 +31,7 @@ RowScores = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 Decision = Callable[[tf.Tensor], tf.Tensor]
 
 SAME_NUMBER = 1e-3
-"""In standard deviations of the target: predictions that lie no further apart say one number."""
+"""Largest spread of predictions, in standard deviations of the target, that is one number."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ WORD = 62
 """Tag of the word with which a member leaves."""
 
 TYPES = ("float32", "float64", "uint8")
-"""Of arrays that are summed."""
+"""Types of the arrays that can be summed."""
 
 _current: MPIGroup | None = None
 """The group of this process: what was traced for an earlier one sums over this one."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 COMPUTE_TYPES = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.float16}
-"""By the names that a recipe may give; the same as `agebo_hpc.space.recipe.PRECISIONS`."""
+"""TensorFlow's type for each name in `agebo_hpc.space.recipe.PRECISIONS`."""
 
 
 class ConstantScale:

@@ -101,7 +101,7 @@ class Programs:
     Parameters
     ----------
     most
-        How many are kept, >= 0.
+        Number of programs that are kept, >= 0.
     """
 
     def __init__(self, most: int = KEPT) -> None:

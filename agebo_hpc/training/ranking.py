@@ -58,4 +58,4 @@ RANKING_METRICS: dict[str, Callable[[NDArray[np.floating], NDArray[np.int32]], f
     "roc_auc": roc_auc,
     "average_precision": average_precision,
 }
-"""By the names that a recipe may give."""
+"""The function of each metric that ranks rows, by the name that a recipe gives."""

@@ -13,7 +13,7 @@ import numpy as np
 from agebo_hpc.space.recipe import Recipe
 
 WARMUP_SHARE = 0.05
-"""Of all steps, before a cosine."""
+"""Share of all steps in which the rate rises, before it falls along a cosine."""
 
 
 class LearningRateSchedule:

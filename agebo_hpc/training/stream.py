@@ -33,10 +33,10 @@ CHUNK_ROWS = 4096
 """Rows that are read in one piece: a seek for about a megabyte."""
 
 WINDOW_BYTES = 2**28
-"""Of one window of one process; two are in memory."""
+"""Size of one window of one process, in bytes; two windows are in memory."""
 
 LARGEST_SHARE = 0.5
-"""Of the node's memory: larger tables are streamed unless asked otherwise."""
+"""Larger tables than this share of the node's memory are streamed unless asked otherwise."""
 
 
 class StreamedRows:

@@ -19,7 +19,7 @@ CHOICES = ("auto", *WAYS)
 """What may be asked for; auto: the first of `WAYS` that all ranks have."""
 
 NAMES = {"horovod": "Horovod", "mpi": "MPI"}
-"""For people."""
+"""The names that messages use."""
 
 HOW_TO_INSTALL = "install it (scripts/build_horovod.sh, docs/install.rst)"
 

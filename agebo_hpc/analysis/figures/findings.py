@@ -26,7 +26,7 @@ MAX_BACKGROUND = 400
 """Evaluations besides the best that parallel coordinates show at most, spread evenly."""
 MAX_BARS = 20
 MARKERS = "os^Dv"
-"""For runs beyond the colours."""
+"""Markers that tell runs apart when there are more runs than colours."""
 
 
 def parallel_figure(best: pd.DataFrame, frame: pd.DataFrame, objective: str) -> Figure:

@@ -63,7 +63,7 @@ def write_analysis(
     out
         Directory of the files, made where needed.
     num_top
-        How many of the best to list of each run, >= 1.
+        Number of the best evaluations to list of each run, >= 1.
     formats
         Formats of the figures' files, any of `FORMATS`; the page has them in any case.
     details_of

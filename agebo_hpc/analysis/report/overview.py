@@ -76,7 +76,7 @@ def overview(runs: Mapping[str, Run], num_top: int) -> list[Exhibit]:
     runs
         Runs by label; each has an evaluation that is done.
     num_top
-        How many of the best to list of each, >= 1.
+        Number of the best evaluations to list of each run, >= 1.
     """
     metrics = {run.metric for run in runs.values()}
     metric = metrics.pop() if len(metrics) == 1 else "objective"

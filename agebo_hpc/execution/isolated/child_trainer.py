@@ -28,7 +28,7 @@ from agebo_hpc.training.rendezvous import Meeting, Rendezvous
 from agebo_hpc.training.trainer import Outcome, Slot, StopRule
 
 LOOK_SECONDS = 0.02
-"""Between two looks for stop orders while a child says nothing."""
+"""Seconds between two looks for stop orders while a child sends nothing."""
 
 
 GRACE_SECONDS = 30.0

@@ -37,7 +37,7 @@ LONGEST_REQUEST = 1 << 16
 """Bytes of a request, at most."""
 
 LOOK_SECONDS = 0.02
-"""Between two looks after a child where the kernel cannot say that it has ended."""
+"""Seconds between two looks after a child where the kernel cannot tell that it has ended."""
 
 
 @dataclass(frozen=True)

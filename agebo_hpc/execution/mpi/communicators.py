@@ -15,7 +15,7 @@ from agebo_hpc.execution.mpi.ulfm import AbandonedError, accept_death, is_death
 from agebo_hpc.execution.mpi.world import World
 
 MEETING_SECONDS = 5e-4
-"""Between two looks for a member's word: the others wait for it."""
+"""Seconds between two looks for a member's word, for which the others wait."""
 
 
 class Communicators:

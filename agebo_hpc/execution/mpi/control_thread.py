@@ -20,7 +20,7 @@ from agebo_hpc.processes.process_id import ProcessId
 from agebo_hpc.reporter import Reporter
 
 LOOK_SECONDS = 0.1
-"""Between two looks for messages."""
+"""Seconds between two looks for messages."""
 
 
 class ControlThread:

@@ -22,7 +22,7 @@ from agebo_hpc.processes.memory_limit import MemoryLimit
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 LOOK_SECONDS = 0.02
-"""Between two looks after the ranks."""
+"""Seconds between two looks after the ranks."""
 
 CLOSE_SECONDS = 30.0
 """How long the ranks may take to leave, where they can be left behind."""

@@ -36,7 +36,7 @@ def tell_verdict(world: World, error: AgeboError | None, found: Any = None) -> N
 def hear_verdict(world: World) -> tuple[AgeboError | None, Any]:
     """Receive the manager's verdict: the error that ends the search, or None, and what it found.
 
-    On a trainer.
+    Called on a trainer.
     """
     backoff = Backoff()
     while (received := try_receive(world.comm, MANAGER, Tag.VERDICT)) is None:
@@ -46,7 +46,7 @@ def hear_verdict(world: World) -> tuple[AgeboError | None, Any]:
 
 
 def tell_ready(world: World, error: AgeboError | None) -> None:
-    """Tell the manager whether this rank can train. On a trainer."""
+    """Tell the manager whether this rank can train. Raised on a trainer."""
     outbox = Outbox(world.comm)
     outbox.send(_said(error), MANAGER, Tag.READY)
     outbox.flush(LEAVE_SECONDS)

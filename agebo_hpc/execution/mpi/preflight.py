@@ -26,9 +26,9 @@ def check_shared_memory(environ: Mapping[str, str] | None = None) -> None:
     Raises
     ------
     LaunchError
-        On rank 0.
+        Raised on rank 0.
     RankUnfitError
-        On any other: rank 0 may be on a sound node.
+        Raised on any other rank: rank 0 may be on a sound node.
     """
     environ = os.environ if environ is None else environ
     path = environ.get("OMPI_MCA_btl_sm_backing_directory") or SHARED_MEMORY

@@ -27,7 +27,7 @@ UNSOUND = (Status.FAILED, Status.OUT_OF_MEMORY, Status.LOST)
 """After these the members may have left their communicator in the middle of different calls."""
 
 REPORTS_UNDER_WAY = 16
-"""So many reports may be under way to the manager; further ones wait, training goes on."""
+"""Number of reports that may be under way to the manager; further ones wait, training goes on."""
 
 
 def ignore_stop_signals() -> None:

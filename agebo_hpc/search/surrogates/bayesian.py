@@ -23,10 +23,10 @@ from agebo_hpc.search.surrogates.points import PointSpace
 from agebo_hpc.search.surrogates.pool import Pool
 
 ASKS_PER_POOL = 50
-"""So many proposals share their candidates at most, unless thousands are pending."""
+"""Largest number of proposals that share candidates, unless thousands are pending."""
 
 PENDING_PER_ASK = 32
-"""Where thousands are pending one more proposal shares its candidates for so many of them."""
+"""One set of candidates serves one more proposal for each of so many pending evaluations."""
 
 TOLD_PER_ASK = 50
 """One more proposal shares its candidates for so many observations: few observations cost little,

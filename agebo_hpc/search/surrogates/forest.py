@@ -62,7 +62,7 @@ class Forest:
     lies
         Row of each point known as pending, by evaluation id.
     num_told
-        How many observations are known.
+        Number of observations that are known.
     pool
         The candidates whose predictions are kept up to date.
 
@@ -106,7 +106,7 @@ class Forest:
         Parameters
         ----------
         num_told
-            How many observations to know afterwards.
+            Number of observations to be known afterwards.
         new
             Row of each new lie by evaluation id, in order.
         oldest

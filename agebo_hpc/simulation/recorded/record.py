@@ -24,10 +24,10 @@ from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.run_directory import RunDirectory
 
 SHARED = ("architecture", "hyperparameters", "recipe", "objective", "metric")
-"""Of the problem of every run: the table takes them over."""
+"""Fields of a problem that must be equal in all recorded runs; the table takes them over."""
 
 MIN_TRAININGS = NUM_FOLDS
-"""With fewer there is nothing to predict from."""
+"""Least number of trainings in a table: nothing can be predicted from fewer."""
 
 
 @dataclass(frozen=True)
