@@ -72,7 +72,7 @@ def lineage(
     parents
         Id of the parent, or `NO_PARENT`, by id; those that were recorded.
     told
-        Number of results that the search knew of when it proposed an evaluation, by id: to find the
+        Number of results that the search knew of when it proposed an evaluation, by id, to find
         other parents by repeating draws. None: they are unknown.
     evolution
         How the search evolved.
