@@ -62,6 +62,9 @@ for _name in (
     *("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES"),
 ):
     os.environ.setdefault(_name, ENVIRONMENT[_name])
+# What was compiled is kept: tests start hundreds of interpreters, and each worker has all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # A shell's background job and a worker of xdist ignore Ctrl-C; what they start would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

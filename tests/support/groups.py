@@ -1,9 +1,9 @@
 """Which tests share a worker of pytest-xdist, and in which order they run.
 
-With `-n 2` the tests of one group run one after another in one of two workers. Those that start
-ranks with mpirun are one group: a job of several ranks uses all cores of
-a small machine, and two at once would wait for each other beyond their time limits. Tests of a
-file that share what was made once for the file are one group too.
+With `-n 2` the tests of one group run one after another in one of two workers. Tests of a file
+that share what was made once for the file are one group; every other test is one by itself. Those
+that start ranks with mpirun are for one worker at a time, as long as there is anything else to do:
+a job of several ranks uses all cores of a small machine.
 """
 
 from __future__ import annotations
@@ -15,21 +15,25 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-RANKS = "mpi"
+RANKS = "ranks/"
+"""How the names of groups begin whose tests start ranks."""
 KEY = "groups"
 """Of the input of a worker: where to write the groups."""
-ORDER = {"unit": 0, "contracts": 1, "training": 2, "mpi": 3, "system": 4}
+ORDER = {"unit": 0, "contracts": 1, "training": 2, "models": 3, "mpi": 4, "system": 5}
 
 
 def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Name each test's group, and put the tests in order, in place.
 
-    What is cheap comes first: unit, training, then ranks, then whole commands. Workers begin with
-    the group of ranks, which takes longest; the other tests fill the other workers meanwhile.
+    What is cheap comes first: unit, training, then ranks, then whole commands. Among workers it
+    is the other way round, and groups come before single tests, so that all end together.
     """
     inputs = getattr(config, "workerinput", None)
-    items.sort(key=lambda item: (inputs is not None and group_of(item) != RANKS, _place(item)))
-    if inputs is not None and inputs["workerid"] == "gw0":
+    if inputs is None:
+        items.sort(key=_place)
+        return
+    items.sort(key=lambda item: (not _shares_with_its_file(item), -_place(item)))
+    if inputs["workerid"] == "gw0":
         groups = {item.nodeid: group_of(item) for item in items}
         Path(inputs[KEY]).write_text(json.dumps(groups))
 
@@ -54,7 +58,28 @@ def scheduler(config: pytest.Config, log: Any, groups: Path) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             if self._groups is None:
                 self._groups = json.loads(groups.read_text())
-            return self._groups[nodeid] or nodeid
+            return self._groups[nodeid]
+
+        def _assign_work_unit(self, node: Any) -> None:
+            """Give a worker what starts ranks if no other one has such, else the rest first."""
+            has_ranks = any(self._has_ranks(other) for other in self.nodes if other is not node)
+            for scope in self.workqueue:
+                if scope.startswith(RANKS) != has_ranks:
+                    self.workqueue.move_to_end(scope, last=False)
+                    break
+            super()._assign_work_unit(node)
+
+        def _has_ranks(self, node: Any) -> bool:
+            return any(scope.startswith(RANKS) for scope in self.assigned_work[node])
+
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+            # Forget what is done: pytest-xdist counts all of it again after each test.
+            scope = self._split_scope(self.registered_collections[node][item_index])
+            unit = self.assigned_work[node][scope]
+            unit[self.registered_collections[node][item_index]] = True
+            if all(unit.values()):
+                del self.assigned_work[node][scope]
+            self._reschedule(node)
 
         def _reschedule(self, node: Any) -> None:
             # One in the place of a crashed worker may not have told its tests yet, when
@@ -68,12 +93,15 @@ def scheduler(config: pytest.Config, log: Any, groups: Path) -> Any:
 
 
 def group_of(item: pytest.Item) -> str:
-    """Return the name of a test's group; empty: it may run anywhere."""
-    names = getattr(item, "fixturenames", ())
-    starts_ranks = not {"mpirun", "standing_ranks"}.isdisjoint(names)
-    if starts_ranks or item.get_closest_marker("mpi") is not None or _directory(item) == "mpi":
-        return RANKS
-    return str(item.path.relative_to(TESTS)) if _shares_with_its_file(item) else ""
+    """Return the name of a test's group: its file or itself, and whether it starts ranks."""
+    name = str(item.path.relative_to(TESTS)) if _shares_with_its_file(item) else item.nodeid
+    return RANKS + name if _starts_ranks(item) else name
+
+
+def _starts_ranks(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    has_ranks = not {"mpirun", "standing_ranks"}.isdisjoint(fixtures)
+    return has_ranks or item.get_closest_marker("mpi") is not None or _directory(item) == "mpi"
 
 
 def _shares_with_its_file(item: pytest.Item) -> bool:

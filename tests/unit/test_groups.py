@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from groups import scheduler
+from groups import RANKS, scheduler
 
 ROOT = Path(__file__).parents[2]
 ON_RANKS = {
@@ -74,19 +74,9 @@ def test_every_test_runs_once(workers):
     )
 
 
-def test_all_that_start_ranks_share_one_worker(workers):
-    assert len({worker for name in ON_RANKS for worker in workers[name]}) == 1
-
-
 @pytest.mark.parametrize("name", SHARING)
 def test_those_that_share_what_was_made_for_their_file_share_a_worker(workers, name):
     assert len(workers[name]) == 1
-
-
-def test_the_others_do_not_wait_for_them(workers):
-    [with_ranks] = {worker for name in ON_RANKS for worker in workers[name]}
-    elsewhere = {worker for name in FREE for worker in workers[name]} - {with_ranks}
-    assert elsewhere
 
 
 class Worker:
@@ -105,26 +95,70 @@ class Worker:
         self.shutting_down = True
 
 
-def test_a_worker_that_crashes_while_another_ones_successor_starts_does_not_end_the_run(tmp_path):
-    groups = {f"test_{i}": "ranks" if i < 4 else "" for i in range(12)}
-    (tmp_path / "groups.json").write_text(json.dumps(groups))
-    config = SimpleNamespace(
-        option=SimpleNamespace(loadscopereorder=True), getvalue=lambda name: ["popen"] * 2
-    )
-    shared = scheduler(config, None, tmp_path / "groups.json")
-    first, second, third, fourth = (Worker() for _ in range(4))
-    for worker in (first, second):
-        shared.add_node(worker)
-        shared.add_node_collection(worker, list(groups))
-    shared.schedule()
+@pytest.fixture
+def shared(tmp_path):
+    """Return what schedules tests whose groups are given, and so many workers."""
+
+    def make(groups, number=2):
+        (tmp_path / "groups.json").write_text(json.dumps(groups))
+        config = SimpleNamespace(
+            option=SimpleNamespace(loadscopereorder=True),
+            getvalue=lambda name: ["popen"] * number,
+        )
+        made = scheduler(config, None, tmp_path / "groups.json")
+        workers = [Worker() for _ in range(number)]
+        for worker in workers:
+            made.add_node(worker)
+            made.add_node_collection(worker, list(groups))
+        made.schedule()
+        return made, workers
+
+    return make
+
+
+def turns(shared, workers, groups):
+    """Let each worker end one test after another, all equally long; yield what runs at once."""
+    names = list(groups)
+    for turn in range(len(names)):
+        at_once = [(worker, worker.told[turn]) for worker in workers if turn < len(worker.told)]
+        yield [names[index] for _, index in at_once]
+        for worker, index in at_once:
+            shared.mark_test_complete(worker, index)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_one_worker_at_a_time_starts_ranks_while_there_is_anything_else(shared, number):
+    groups = {f"on_ranks_{i}": f"{RANKS}test_{i // 2}" for i in range(8)}
+    groups |= {f"free_{i}": f"free_{i}" for i in range(40)}
+    made, workers = shared(groups, number)
+    run = list(turns(made, workers, groups))
+    assert Counter(name for names in run for name in names) == Counter(list(groups))
+    on_ranks = [sum("ranks" in name for name in names) for names in run]
+    assert set(on_ranks[:8]) == {1}, "they come first, one after another"
+    assert not any(on_ranks[8:])
+
+
+def test_what_is_left_of_ranks_in_the_end_is_shared(shared):
+    groups = {f"on_ranks_{i}": f"{RANKS}test_{i}" for i in range(20)}
+    groups |= {f"free_{i}": f"free_{i}" for i in range(4)}
+    made, workers = shared(groups)
+    run = list(turns(made, workers, groups))
+    assert Counter(name for names in run for name in names) == Counter(list(groups))
+    assert len([names for names in run if len(names) == 1]) <= 2
+
+
+def test_a_worker_that_crashes_while_another_ones_successor_starts_does_not_end_the_run(shared):
+    groups = {f"test_{i}": f"{RANKS}file" if i < 4 else f"test_{i}" for i in range(12)}
+    made, (first, second) = shared(groups)
+    third, fourth = Worker(), Worker()
     for crashed, successor in ((first, third), (second, fourth)):
-        assert shared.remove_node(crashed) in groups
-        shared.add_node(successor)
+        assert made.remove_node(crashed) in groups
+        made.add_node(successor)
     for successor in (third, fourth):
-        shared.add_node_collection(successor, list(groups))
-        shared.schedule()
+        made.add_node_collection(successor, list(groups))
+        made.schedule()
     for worker in (third, fourth):
         for index in worker.told:
-            shared.mark_test_complete(worker, index)
+            made.mark_test_complete(worker, index)
     assert sorted(third.told + fourth.told) == list(range(12))
     assert len({index in third.told for index in range(4)}) == 1
