@@ -1,10 +1,10 @@
-"""Write the tables of options in docs/ from their records.
+"""Write the tables of options and of metrics in docs/ from their records.
 
     option_tables.py [--check]
 
 Between ``.. begin options NAME`` and ``.. end options`` in a page stands what this makes. NAME
-is a group of options, such as Training, or Resume. With --check nothing is written, and the exit
-code is 1 if a page is out of date.
+is a group of options, such as Training, or Resume, or Metrics. With --check nothing is written,
+and the exit code is 1 if a page is out of date.
 """
 
 import argparse
@@ -12,11 +12,14 @@ import re
 import sys
 from pathlib import Path
 
+from agebo_hpc.metrics.record import BINARY, MULTICLASS, REGRESSION, Sums
+from agebo_hpc.metrics.table import METRICS
 from agebo_hpc.run.option import OnResume, Option, OptionGroup
 from agebo_hpc.run.options import OPTIONS, START_OPTIONS
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"(?<=^\.\. begin options )(\w+)\n.*?(?=^\.\. end options$)", re.M | re.S)
+KINDS = {BINARY: "two classes", MULTICLASS: "several classes", REGRESSION: "numbers"}
 ON_RESUME = {
     OnResume.START: "each start",
     OnResume.GOAL: "from then on",
@@ -87,8 +90,23 @@ def of_resume() -> str:
     return table(["A resume", "Options"], rows, "25 75")
 
 
+def of_metrics() -> str:
+    """Return the table of all metrics."""
+    rows = []
+    for metric in METRICS:
+        others = ", ".join(f"``{name}``" for name in metric.aliases)
+        kinds = [words for kind, words in KINDS.items() if kind in metric.kinds]
+        fit = "classes" if {BINARY, MULTICLASS} <= set(metric.kinds) else ", ".join(kinds)
+        way = "sums" if isinstance(metric.how, Sums) else "all rows"
+        rows.append([f"``{metric.name}``", others, fit, metric.meaning, way])
+    header = ["Name", "Other names", "Fit for", "Meaning", "Over shards"]
+    return table(header, rows, "26 20 12 34 8")
+
+
 def block(name: str) -> str:
     """Return what stands between the marks of a name."""
+    if name == "Metrics":
+        return of_metrics()
     return of_resume() if name == "Resume" else of_group(OptionGroup(name))
 
 

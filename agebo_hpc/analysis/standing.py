@@ -41,7 +41,8 @@ def standing(run: Run) -> dict[str, Any]:
         ``state`` ("not started", "running", "stopping", "complete", "stopped", "failed" or "no
         sign of life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
         ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``,
-        ``architecture``, ``decisions``, ``predicts_one``), ``constant`` (networks that predict
+        ``architecture``, ``decisions``, ``predicts_one``), ``metric`` (what the objective is;
+        None: not known), ``constant`` (networks that predict
         the same for every row) of ``known`` (those of which this is known), ``baselines`` (score
         by name) with ``baseline_remarks``, ``num_slots``,
         ``busy_share``, ``evaluations_per_hour``, ``seconds`` searched over all sessions,
@@ -63,6 +64,7 @@ def standing(run: Run) -> dict[str, Any]:
         "pending": len(run.pending),
         "max_evals": run.section("search").get("max_evals"),
         "best": _best(run),
+        "metric": run.section("problem").get("metric"),
         **_constant(run.history),
         "baselines": None if run.baselines is None else run.baselines.scores,
         "baseline_remarks": "" if run.baselines is None else run.baselines.remarks,

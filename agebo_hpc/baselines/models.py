@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agebo_hpc.baselines.sample import stratified
-from agebo_hpc.training.ranking import RANKING_METRICS
+from agebo_hpc.metrics.predictions import Classes, Numbers
+from agebo_hpc.metrics.table import find
 
 MOST_ROWS = 100_000
 MOST_CELLS = 5_000_000
@@ -38,9 +39,11 @@ class Table:
     num_classes
         Number of classes; 0: it is a regression.
     metric
-        Name of the metric, one of `agebo_hpc.space.recipe.METRICS`.
+        Name of the metric, one of `agebo_hpc.metrics.table.METRICS`.
     seed
         Seed of every random draw, >= 0.
+    decode
+        From the standardised target to the user's unit; None: there is none.
     """
 
     x: NDArray[np.float32]
@@ -50,6 +53,7 @@ class Table:
     num_classes: int
     metric: str
     seed: int
+    decode: Callable[[Any], NDArray[np.float64]] | None = None
 
 
 Fitted = tuple[Any, str]
@@ -109,19 +113,15 @@ def score(model: Any, table: Table) -> float | None:
 
     Raises
     ------
-    ValueError
+    ConfigurationError
         If the metric is not known.
     """
-    from sklearn.metrics import accuracy_score, r2_score
-
     x, y = table.validation_x, table.validation_y
-    if table.metric == "r2":
-        # A search refuses validation rows whose target is one number.
-        return float(r2_score(y.astype(np.float64), model.predict(x)))
+    metric = find(table.metric)
+    if not table.num_classes:
+        decode = table.decode or (lambda values: np.asarray(values, np.float64))
+        centre = float(decode(np.zeros(1))[0])
+        return metric.score(Numbers(decode(model.predict(x)), decode(y), centre=centre))
     shares = np.zeros((len(y), table.num_classes))
     shares[:, model.classes_] = model.predict_proba(x)
-    if table.metric == "accuracy":
-        return float(accuracy_score(y, shares.argmax(axis=1)))
-    if table.metric not in RANKING_METRICS:
-        raise ValueError(f"there is no baseline for the metric {table.metric}")
-    return RANKING_METRICS[table.metric](shares[:, 1:] if table.num_classes == 2 else shares, y)
+    return metric.score(Classes(shares, y))

@@ -45,7 +45,7 @@ def measure(dataset: DataSet, metric: str, run: Path, seed: int) -> None:
     dataset
         Its training rows are fitted to, the validation rows are scored on.
     metric
-        Name of the metric, one of `agebo_hpc.space.recipe.METRICS`.
+        Name of the metric, one of `agebo_hpc.metrics.table.METRICS`.
     run
         The directory.
     seed
@@ -96,7 +96,7 @@ def table_of(dataset: DataSet, metric: str, seed: int) -> tuple[Table, str]:
     train, of_train = _some(dataset.train, seed, "training")
     validation, of_validation = _some(dataset.validation, seed, "validation")
     classes = dataset.num_outputs if dataset.task == "classification" else 0
-    table = Table(*train, *validation, classes, metric, seed)
+    table = Table(*train, *validation, classes, metric, seed, dataset.decode_numbers)
     return table, ", ".join(filter(None, [of_train, of_validation]))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.files import read_file, write_atomically
+from agebo_hpc.metrics.table import shown
 from agebo_hpc.storage.seal import seal, unseal
 
 FILE_NAME = "baselines.json"
@@ -65,8 +66,16 @@ class Baselines:
 
     @property
     def text(self) -> str:
-        """The scores in a few words; empty where there are none."""
-        return ", ".join(f"{name} {score:.5g}" for name, score in self.scores.items())
+        """The scores in a few words, as users know them; empty where there are none."""
+        return ", ".join(f"{name} {self._shown(score)}" for name, score in self.scores.items())
+
+    def _shown(self, score: float) -> str:
+        return f"{shown(self.metric, score)[1]:.5g}"
+
+    @property
+    def shown_metric(self) -> str:
+        """The name of the metric as users know it."""
+        return shown(self.metric, 0.0)[0]
 
     @property
     def remarks(self) -> str:
@@ -80,7 +89,7 @@ class Baselines:
     def above(self, objective: float) -> str:
         """Return those that are at least as good as a network, in a few words; empty: none."""
         better = {name: score for name, score in self.scores.items() if score >= objective}
-        return ", ".join(f"{name} ({score:.5g})" for name, score in better.items())
+        return ", ".join(f"{name} ({self._shown(score)})" for name, score in better.items())
 
     def write(self, run: Path) -> None:
         """Write the file in a run directory as a whole."""

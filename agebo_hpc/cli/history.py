@@ -18,6 +18,7 @@ from agebo_hpc.analysis.runs import Run, read_run
 from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import UsageError
+from agebo_hpc.metrics.table import said, shown
 from agebo_hpc.space.configuration import said_of
 from agebo_hpc.streams import write_as_is
 from agebo_hpc.training.ways import NAMES
@@ -100,7 +101,7 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     """Arrange what is known as (name, text) lines."""
     lines = [("run", stands["run"]), ("state", _state(stands)), ("evaluations", _counts(stands))]
     if stands["best"] is not None:
-        lines += _best(stands["best"])
+        lines += _best(stands["best"], stands["metric"] or "")
     if stands["baselines"]:
         lines += _baselines(stands)
     if stands["constant"]:
@@ -138,20 +139,22 @@ def _counts(stands: dict[str, Any]) -> str:
     return f"{stands['finished']}{limit} finished: {', '.join(counts) or 'none yet'}"
 
 
-def _best(best: dict[str, Any]) -> list[tuple[str, str]]:
+def _best(best: dict[str, Any], metric: str) -> list[tuple[str, str]]:
     values = ", ".join(f"{k} {_short(v)}" for k, v in best["hyperparameters"].items())
     nodes = str(best["architecture"]).split("; ")
-    said = said_of(best["predicts_one"])
-    which = f"evaluation {best['evaluation_id']}" + (f", which {said}" if said else "")
+    one = said_of(best["predicts_one"])
+    which = f"evaluation {best['evaluation_id']}" + (f", which {one}" if one else "")
+    told = said(metric, best["objective"])
     return [
-        ("best", f"{best['objective']:.5g} by {which}: {values}"),
+        ("best", f"{told} by {which}: {values}"),
         *(("", _numbered(number, node)) for number, node in enumerate(nodes, 1)),
     ]
 
 
 def _baselines(stands: dict[str, Any]) -> list[tuple[str, str]]:
-    said = ", ".join(f"{name} {score:.5g}" for name, score in stands["baselines"].items())
-    lines = [("baselines", said)]
+    metric = stands["metric"] or ""
+    told = [f"{name} {shown(metric, score)[1]:.5g}" for name, score in stands["baselines"].items()]
+    lines = [("baselines", ", ".join(told))]
     if stands["baseline_remarks"]:
         lines.append(("", stands["baseline_remarks"]))
     return lines

@@ -35,9 +35,24 @@ SHOWN_CLASSES = 12
     show_default=True,
     help="Which rows of the data set.",
 )
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="A further metric, such as log_loss or pinball:0.9; may be repeated.  [default: that of "
+    "the search]",
+)
 @THREADS
 @JSON
-def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: bool) -> None:
+def evaluate(
+    model: Path,
+    data: Path,
+    part: str,
+    metrics: tuple[str, ...],
+    threads: int | None,
+    as_json: bool,
+) -> None:
     """Score MODEL on a part of the prepared data set it was trained on."""
     if not is_first(sys.argv[1:]):
         return
@@ -54,7 +69,7 @@ def evaluate(model: Path, data: Path, part: str, threads: int | None, as_json: b
     from agebo_hpc.models.bundle import load_model
     from agebo_hpc.models.evaluation import evaluate_model
 
-    done = evaluate_model(load_model(model), dataset, part)
+    done = evaluate_model(load_model(model), dataset, part, metrics)
     if as_json:
         click.echo(json.dumps({"model": str(model), "data": str(data), **asdict(done)}))
         return

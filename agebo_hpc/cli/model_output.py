@@ -45,8 +45,13 @@ def warn_of(description: ModelDescription) -> None:
 
 
 def print_scores(part: str, rows: int, scores: dict[str, float | None]) -> None:
-    shown = [
-        f"{NAMES.get(name, name)} {'-' if value is None else format(value, '.5g')}"
-        for name, value in scores.items()
-    ]
+    shown = [f"{_name(name)} {_value(value)}" for name, value in scores.items()]
     click.echo(f"{part:<11} {', '.join(shown)}  ({rows:,} rows)")
+
+
+def _name(score: str) -> str:
+    return NAMES.get(score, score.replace("_", " "))
+
+
+def _value(score: float | None) -> str:
+    return "-" if score is None else f"{score:.5g}"

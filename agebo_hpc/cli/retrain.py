@@ -103,8 +103,8 @@ def retrain(
 
     if not as_json and not rank_group.rank:
         click.echo(
-            f"Training evaluation {chosen.result.id} (rank {chosen.rank}, objective "
-            f"{chosen.result.objective:.5g} in the search) on "
+            f"Training evaluation {chosen.result.id} (rank {chosen.rank}, "
+            f"{_objective(chosen)} in the search) on "
             f"{dataset.name}{_together(rank_group, options)} ..."
         )
     _warn_of_choice(chosen, rank_group.rank)
@@ -182,6 +182,13 @@ def ensemble(
     _report_training(model, place, time.perf_counter() - began, as_json)
 
 
+def _objective(chosen: Chosen) -> str:
+    from agebo_hpc.metrics.table import said
+
+    told = said(str(chosen.problem.get("metric", "")), float(chosen.result.objective or 0.0))
+    return told if " " in told else f"objective {told}"
+
+
 def _warn_of_choice(chosen: Chosen, rank: int) -> None:
     said = said_of(chosen.result.predicts_one)
     if said and not rank:
@@ -250,7 +257,7 @@ def _report_training(
     for entry in description.training.get("seeds", ()):
         print_scores(f"seed {entry['seed']}", description.data["rows"]["test"], entry["test"])
     if baselines is not None and baselines.text:
-        what = f"{baselines.metric} of the validation part"
+        what = f"{baselines.shown_metric} of the validation part"
         click.echo(f"baselines   {baselines.text}  ({what})")
     curve = description.training.get("curve", ())
     epochs = f"{len(curve)} epochs, " if curve else f"{len(model.members)} members, "

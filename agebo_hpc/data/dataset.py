@@ -6,21 +6,21 @@ processes of a node share one copy, and a search never reads the test part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from agebo_hpc.data.file_format import array_names, read_prepared
 from agebo_hpc.data.inputs import WHOLE, InputRange
 from agebo_hpc.data.integrity import Extent, check_array
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.data.splits import PARTS
-from agebo_hpc.data.target import ClassCoding, Task
+from agebo_hpc.data.target import ClassCoding, RealCoding, Task
 from agebo_hpc.errors import DataError
 
 
@@ -131,6 +131,12 @@ class DataSet:
         """Original labels by class index, None for a regression."""
         coding = self.preprocessing.target
         return coding.labels if isinstance(coding, ClassCoding) else None
+
+    @property
+    def decode_numbers(self) -> Callable[[ArrayLike], NDArray[np.float64]] | None:
+        """What makes numbers in the target's own unit of ``y``; None for a classification."""
+        coding = self.preprocessing.target
+        return coding.decode if isinstance(coding, RealCoding) else None
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from agebo_hpc.data.dataset import DataSet, open_dataset
 from agebo_hpc.files import write_file
-from agebo_hpc.space.recipe import METRICS
+from agebo_hpc.space.recipe import Recipe
 
 PASSES = 3
 """Over the test rows, to measure the speed of prediction."""
@@ -106,7 +106,7 @@ def _score(name: str, model: Any, dataset: DataSet, seconds: float) -> dict[str,
         predict(test)
     return {
         "model": name,
-        "metric": METRICS[dataset.task][0],
+        "metric": Recipe().metric_of(dataset.task).name,
         "score": float(model.score(test, dataset.test.y)),
         "seconds": seconds,
         "rows_per_second": PASSES * len(test) / (time.perf_counter() - began),

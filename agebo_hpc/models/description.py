@@ -84,6 +84,12 @@ class ModelDescription:
         return f"the model {said[0]} of the validation part: it has learnt nothing from the inputs"
 
     @property
+    def metric(self) -> str:
+        """Name of the metric that the search made large; ``"auto"``: the task's usual one."""
+        first = next(iter(self.training.get("members", ())), self.training)
+        return str(first.get("recipe", {}).get("metric", "auto"))
+
+    @property
     def output_columns(self) -> list[str]:
         """Names of the columns that predictions have."""
         return [PREDICTION, *(f"probability_{label}" for label in self.class_labels or ())]

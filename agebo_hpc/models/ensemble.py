@@ -7,6 +7,7 @@ of all prefixes is kept; how often a network is in it is its weight.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.errors import AgeboError, UsageError
+from agebo_hpc.metrics.record import kind_of
+from agebo_hpc.metrics.table import metric_for
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.evaluation import evaluate_model
@@ -161,12 +164,15 @@ def make_ensemble(models: Sequence[Model], dataset: DataSet) -> Model:
 
 
 def _best_single(models: Sequence[Model], dataset: DataSet) -> Model:
-    metric = "accuracy" if dataset.task == "classification" else "mse"
-    sign = 1.0 if dataset.task == "classification" else -1.0
+    kind = kind_of(dataset.task, dataset.num_outputs)
+    metric = metric_for(models[0].description.metric, kind)
+    sign = -1.0 if metric.is_loss else 1.0
 
     def standing(model: Model) -> float:
-        value = evaluate_model(model, dataset, "validation").scores[metric]
-        return sign * float(value or 0.0)
+        scores = evaluate_model(model, dataset, "validation", (metric.name,)).scores
+        known = (metric.shown_name, *metric.aliases)
+        value = next((scores[name] for name in known if name in scores), None)
+        return -math.inf if value is None else sign * value
 
     return max(models, key=standing)
 

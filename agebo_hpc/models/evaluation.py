@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,10 @@ from agebo_hpc.data.network_rows import NetworkRows, network_rows
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.metrics.record import Metric, kind_of
+from agebo_hpc.metrics.table import metric_for
 from agebo_hpc.models.bundle import BATCH_ROWS, Model, Outputs
+from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.fit import check_fits
 from agebo_hpc.models.quality import Quality
 from agebo_hpc.models.scores import Scores, classification_scores, regression_scores
@@ -51,7 +55,9 @@ class Evaluated:
     quality: Quality | None = None
 
 
-def evaluate_model(model: Model, dataset: DataSet, part: str = "test") -> Evaluated:
+def evaluate_model(
+    model: Model, dataset: DataSet, part: str = "test", metrics: Sequence[str] = ()
+) -> Evaluated:
     """Score a model on a part of a prepared data set.
 
     Parameters
@@ -62,17 +68,22 @@ def evaluate_model(model: Model, dataset: DataSet, part: str = "test") -> Evalua
         Prepared in the same way as the data set that the model was trained on.
     part
         ``"train"``, ``"validation"`` or ``"test"``.
+    metrics
+        Names of further metrics, see `agebo_hpc.metrics.table.find`.
 
     Raises
     ------
     UsageError
         If there is no such part.
+    ConfigurationError
+        If a metric is not known or does not fit.
     DataError
         If the data set does not fit the model, or the part has no rows.
     """
     if part not in PARTS:
         raise UsageError(f"The part is {part!r}; choose among {', '.join(PARTS)}.")
     check_fits(model.description, dataset)
+    further = metrics_of(model.description, metrics)
     rows = getattr(dataset, part)
     if not len(rows.y):
         raise DataError(f"{dataset.path}: the {part} part has 0 rows; choose another part.")
@@ -83,7 +94,7 @@ def evaluate_model(model: Model, dataset: DataSet, part: str = "test") -> Evalua
         if model.description.training.get("include_validation")
         else PARTS[:1]
     )
-    scores = score(model, outputs, rows.y)
+    scores = score(model, outputs, rows.y, further)
     return Evaluated(
         part,
         len(rows.y),
@@ -102,8 +113,31 @@ def _quality(model: Model, outputs: Outputs, y: NDArray[np.int32]) -> Quality | 
     return Quality.of(model.class_labels, predicted, outputs.probabilities, y)
 
 
-def score(model: Model, outputs: Outputs, y: NDArray[np.int32] | NDArray[np.float32]) -> Scores:
+def metrics_of(description: ModelDescription, names: Sequence[str] = ()) -> list[Metric]:
+    """Return the metric that a model was searched for, and further ones by name.
+
+    Raises
+    ------
+    ConfigurationError
+        If one is not known or does not fit.
+    """
+    kind = kind_of(description.task, len(description.class_labels or ()))
+    further = [metric_for(name, kind) for name in names]
+    own = description.metric
+    if own == "auto":
+        return further
+    return [metric_for(own, kind), *further]
+
+
+def score(
+    model: Model,
+    outputs: Outputs,
+    y: NDArray[np.int32] | NDArray[np.float32],
+    metrics: Sequence[Metric] = (),
+) -> Scores:
     """Score outputs of a model against encoded targets of shape (rows,).
+
+    Further metrics beside the usual ones are `metrics`.
 
     Raises
     ------
@@ -119,9 +153,9 @@ def score(model: Model, outputs: Outputs, y: NDArray[np.int32] | NDArray[np.floa
     coding = model.preprocessing.target
     if isinstance(coding, RealCoding):
         return regression_scores(
-            outputs.raw[:, 0], y.astype(np.float32), coding.mean, coding.scale
+            outputs.raw[:, 0], y.astype(np.float32), coding.mean, coding.scale, metrics
         )
-    return classification_scores(outputs.raw, outputs.probabilities, y.astype(np.int32))
+    return classification_scores(outputs.raw, outputs.probabilities, y.astype(np.int32), metrics)
 
 
 def run_timed(model: Model, x: NDArray[np.float32] | NetworkRows) -> tuple[Outputs, float]:

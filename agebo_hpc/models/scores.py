@@ -6,6 +6,8 @@ class, the R^2 of a single row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
@@ -17,14 +19,19 @@ from sklearn.metrics import (
     recall_score,
 )
 
+from agebo_hpc.metrics.predictions import Classes, Numbers, Predictions
+from agebo_hpc.metrics.record import Metric
+from agebo_hpc.metrics.table import find
 from agebo_hpc.models.quality import calibration_error, reliability
-from agebo_hpc.training.ranking import average_precision, roc_auc
 
 Scores = dict[str, float | None]
 
 
 def classification_scores(
-    logits: NDArray[np.float32], probabilities: NDArray[np.float32], y: NDArray[np.int32]
+    logits: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    y: NDArray[np.int32],
+    metrics: Sequence[Metric] = (),
 ) -> Scores:
     """Score class predictions.
 
@@ -34,6 +41,8 @@ def classification_scores(
         Shape (rows, classes), float32.
     y
         Class indices, shape (rows,).
+    metrics
+        Further ones.
 
     Returns
     -------
@@ -41,27 +50,32 @@ def classification_scores(
         ``loss`` (mean cross-entropy, nats), ``accuracy``, ``balanced_accuracy`` (mean recall of
         the classes that occur), ``roc_auc`` and ``average_precision`` (of the second of two
         classes, or the mean over classes of one against the rest; None unless every class
-        occurs), ``calibration_error`` (see `agebo_hpc.models.quality`).
+        occurs), ``calibration_error`` (see `agebo_hpc.models.quality`); then further ones, by the
+        names that users know them by.
     """
     wide = logits.astype(np.float64)
     losses = logsumexp(wide, axis=1) - wide[np.arange(len(y)), y]
     predicted = logits.argmax(axis=1)
     present = np.unique(y)
-    # Of two classes, the difference ranks as the probability does, without its rounding to 1.
-    ranks = wide[:, 1:] - wide[:, :1] if logits.shape[1] == 2 else probabilities
+    given = Classes.of_logits(logits, y)
     balanced = recall_score(y, predicted, labels=present, average="macro", zero_division=0)
-    return {
+    scores: Scores = {
         "loss": float(losses.mean()),
         "accuracy": float(accuracy_score(y, predicted)),
         "balanced_accuracy": float(balanced),
-        "roc_auc": roc_auc(ranks, y),
-        "average_precision": average_precision(ranks, y),
+        "roc_auc": find("roc_auc").score(given),
+        "average_precision": find("average_precision").score(given),
         "calibration_error": calibration_error(reliability(probabilities, predicted == y)),
     }
+    return _with(scores, metrics, given)
 
 
 def regression_scores(
-    outputs: NDArray[np.float32], y: NDArray[np.float32], mean: float, scale: float
+    outputs: NDArray[np.float32],
+    y: NDArray[np.float32],
+    mean: float,
+    scale: float,
+    metrics: Sequence[Metric] = (),
 ) -> Scores:
     """Score predictions of a real target.
 
@@ -71,20 +85,33 @@ def regression_scores(
         Standardised predictions and targets, shape (rows,), float32.
     mean, scale
         Mean and scale of the standardisation: original = standardised * scale + mean.
+    metrics
+        Further ones.
 
     Returns
     -------
     dict
         ``loss`` (mean squared error of the standardised target), ``r2`` (None for a single row
-        or a constant target), ``mse`` and ``mae`` in the original unit.
+        or a constant target), ``mse`` and ``mae`` in the original unit; then further ones, by the
+        names that users know them by.
     """
     truth = y.astype(np.float64) * scale + mean
     predicted = outputs.astype(np.float64) * scale + mean
     varies = len(y) > 1 and truth.min() < truth.max()
     mse = float(mean_squared_error(truth, predicted))
-    return {
+    scores: Scores = {
         "loss": mse / scale**2,
         "r2": float(r2_score(truth, predicted)) if varies else None,
         "mse": mse,
         "mae": float(mean_absolute_error(truth, predicted)),
     }
+    return _with(scores, metrics, Numbers(predicted, truth, centre=mean))
+
+
+def _with(scores: Scores, metrics: Sequence[Metric], given: Predictions) -> Scores:
+    """Return scores with those of further metrics, of which none is told twice."""
+    for metric in metrics:
+        if scores.keys().isdisjoint((metric.shown_name, *metric.aliases)):
+            score = metric.score(given)
+            scores[metric.shown_name] = None if score is None else metric.shown(score)
+    return scores

@@ -77,7 +77,7 @@ class SearchBaselines:
             return
         tally.baselines = known.text
         remarks = f" ({known.remarks})" if known.remarks else ""
-        what = f"{known.metric} on the validation rows"
+        what = f"{known.shown_metric} on the validation rows"
         logger.info("baselines, %s: %s%s", what, known.text, remarks)
         above = "" if tally.best is None else known.above(float(tally.best.objective or 0.0))
         if above:

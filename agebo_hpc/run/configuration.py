@@ -40,8 +40,8 @@ def data_identity(problem: Problem) -> dict[str, str]:
     dataset = open_dataset(problem.data)
     if problem.trainer is None:
         problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
-    metric = problem.recipe.metric_of(dataset.task)
-    return {"data_fingerprint": dataset.fingerprint, "metric": metric}
+    metric = problem.recipe.metric_of(dataset.task, dataset.num_outputs)
+    return {"data_fingerprint": dataset.fingerprint, "metric": metric.name}
 
 
 def parameter_counter(problem: Problem) -> Callable[[Configuration], int]:

@@ -164,6 +164,7 @@ class Manager:
             self._executor.num_slots,
             self._request.max_evals,
             limits.walltime,
+            metric=str(self._config["problem"].get("metric", "")),
             clock=self._executor.clock,
         )
         for result in history.results:

@@ -7,7 +7,8 @@ from copy import deepcopy
 from dataclasses import InitVar, asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from agebo_hpc.errors import LaunchError, UsageError
+from agebo_hpc.errors import ConfigurationError, LaunchError, UsageError
+from agebo_hpc.metrics.table import find
 from agebo_hpc.run.notation import read_class_weights
 from agebo_hpc.run.options import OPTIONS, RECIPE_OPTIONS, SearchOptions
 from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
@@ -37,6 +38,7 @@ class SearchRequest(SearchOptions):
             return
         for name, record in OPTIONS.items():
             record.check(getattr(self, name))
+        self._check_metric()
         self._check_processes()
         self._check_simulation()
         if self.synchronous and self.ahead:
@@ -45,6 +47,14 @@ class SearchRequest(SearchOptions):
                 "whole batch has ended; leave out one of them."
             )
         refuse_bounds_of(self.method, self.bounds(0.0))
+
+    def _check_metric(self) -> None:
+        if self.metric in (None, "auto"):
+            return
+        try:
+            find(str(self.metric))
+        except ConfigurationError as error:
+            raise UsageError(f"--{error}") from None
 
     def _check_processes(self) -> None:
         if self.processes is not None and max(self.processes) > self.max_processes:

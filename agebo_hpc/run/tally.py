@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agebo_hpc.metrics.table import said
 from agebo_hpc.run.notation import format_seconds
 from agebo_hpc.space.configuration import Result, Status, said_of
 
@@ -33,6 +34,8 @@ class Tally:
         What these predict one of, ``"class"`` or ``"number"``.
     baselines
         What simple models reach, in a few words; empty: not known.
+    metric
+        Name of what the objective is; empty: not known.
     busy_seconds
         Sum over this session's evaluations of n times their duration.
     finished_here, lost
@@ -51,6 +54,7 @@ class Tally:
     constant: int = 0
     kind: str = ""
     baselines: str = ""
+    metric: str = ""
     busy_seconds: float = 0.0
     finished_here: int = 0
     lost: int = 0
@@ -103,9 +107,10 @@ class Tally:
         parts[0] += f", {self.failed} failed" if self.failed else ""
         parts[0] += f", {self.lost} lost)" if self.lost else ")"
         if self.best is not None:
-            said = said_of(self.best.predicts_one)
-            which = f"evaluation {self.best.id}" + (f", {said}" if said else "")
-            parts.append(f"best {self.best.objective:.5f} ({which})")
+            one = said_of(self.best.predicts_one)
+            which = f"evaluation {self.best.id}" + (f", {one}" if one else "")
+            value = said(self.metric, float(self.best.objective or 0.0), ".5f")
+            parts.append(f"best {value} ({which})")
         if self.baselines:
             parts.append(self.baselines)
         parts.append(f"busy {100 * self.busy_share:.0f} %")

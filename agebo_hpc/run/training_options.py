@@ -57,11 +57,12 @@ class TrainingOptions:
         "What training makes small; auto: cross_entropy for classes, mse for numbers.", "loss"
     )
     metric: str | None = _of_recipe(
-        "What the search makes large on the validation part; auto: accuracy for classes, r2 for "
-        "numbers.",
+        "scikit-learn's name of what the search makes large on the validation part, or of a loss "
+        "that it makes small; auto: accuracy for classes, r2 for numbers.",
         "metric",
         OnResume.NEVER,
         usual=True,
+        metavar="NAME",
     )
     class_weights: str | None = _of_recipe(
         "What a class's rows count in the training loss; balanced: every class as much as the "

@@ -125,7 +125,7 @@ class Problem:
             If it is not; the message says what to change.
         """
         self.architecture.check_inputs(input_widths)
-        self.recipe.metric_of(task)
+        self.recipe.metric_of(task, len(labels or ()))
         self.recipe.weights_of(labels, None if labels is None else [1] * len(labels))
         for changed in ({}, *self._recipes()):
             if "loss" in changed or "loss" not in self.hyperparameters.defaults:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.metrics.record import Metric, kind_of
+from agebo_hpc.metrics.table import find, metric_for
 
 OPTIMIZERS = (
     *("sgd", "rmsprop", "adagrad", "adam", "adadelta", "adamax", "nadam"),
@@ -18,11 +20,6 @@ LOSSES = {
     "regression": ("mse", "mae", "huber", "log_cosh", "mape", "msle"),
 }
 """What is made small in training, by the task of the data set; the first is the default."""
-METRICS = {
-    "classification": ("accuracy", "roc_auc", "average_precision"),
-    "regression": ("r2",),
-}
-"""What is made large on the validation part, by the task; the first is the default."""
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("plateau", "cosine")
 XLA_CHOICES = ("auto", "on", "off")
@@ -33,7 +30,6 @@ OBJECTIVES = ("last", "best")
 RECIPE_CHOICES = {
     "optimizer": OPTIMIZERS,
     "loss": ("auto", *LOSSES["classification"], *LOSSES["regression"]),
-    "metric": ("auto", *METRICS["classification"], *METRICS["regression"]),
     "precision": PRECISIONS,
     "schedule": SCHEDULES,
     "xla": XLA_CHOICES,
@@ -74,7 +70,8 @@ class Recipe:
         One of `LOSSES` of the task; ``"auto"``: the first of them. A regression's are those of
         the standardised target.
     metric
-        One of `METRICS` of the task: what the search makes large; ``"auto"``: the first of them.
+        Name of one of `agebo_hpc.metrics.table.METRICS` that fits the task: what the search makes
+        large; ``"auto"``: accuracy for classes, R^2 for numbers.
     class_weights
         ``"none"``; ``"balanced"``: rows divided by classes and by the rows of the class; or a
         number > 0 for each class by its label as text. What the losses of a class's rows are
@@ -150,7 +147,12 @@ class Recipe:
                 raise ConfigurationError(
                     f"{name} is {getattr(self, name)}; give a number of 0 or more."
                 )
+        self._check_metric()
         self._check_class_weights()
+
+    def _check_metric(self) -> None:
+        if self.metric != "auto":
+            find(self.metric)
 
     def _check_class_weights(self) -> None:
         given = self.class_weights
@@ -187,15 +189,24 @@ class Recipe:
             )
         return _of_task("loss", self.loss, LOSSES, task)
 
-    def metric_of(self, task: str) -> str:
+    def metric_of(self, task: str, num_classes: int = 2, weighted: bool = False) -> Metric:
         """Return the metric for a task.
+
+        Parameters
+        ----------
+        task
+            ``"classification"`` or ``"regression"``.
+        num_classes
+            Number of classes, where there are any.
+        weighted
+            Whether rows count differently.
 
         Raises
         ------
         ConfigurationError
-            If it is a metric of the other task.
+            If it does not fit; the message lists what does.
         """
-        return _of_task("metric", self.metric, METRICS, task)
+        return metric_for(self.metric, kind_of(task, num_classes), weighted)
 
     def weights_of(
         self, labels: Sequence[Any] | None, counts: Sequence[int] | None

@@ -22,7 +22,7 @@ from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Problem, Recipe
 from agebo_hpc.space.recipe import NUMBERS
 from agebo_hpc.training.data_parallel import Group
-from agebo_hpc.training.metrics import make_task
+from agebo_hpc.training.metrics import Decode, make_task
 from agebo_hpc.training.network import TrainingStep, initial_parameters
 from agebo_hpc.training.passes import VALIDATION_ROWS, evaluate_rows
 from agebo_hpc.training.programs import TRACED, Programs, Shapes
@@ -68,6 +68,8 @@ class TrainingPlan:
         Seed of initial weights and shuffles.
     class_weights
         Weights in the training loss, by class index; empty: all rows count alike.
+    decode
+        From the standardised target to the user's unit, which metrics are in; None: there is none.
     """
 
     graph: Graph
@@ -78,6 +80,7 @@ class TrainingPlan:
     seed: int = 0
     evaluation_id: int = 0
     class_weights: tuple[float, ...] = ()
+    decode: Decode | None = None
 
     @classmethod
     def of(
@@ -88,11 +91,12 @@ class TrainingPlan:
         hyperparameters: Hyperparameters,
         seeds: tuple[int, int],
         class_weights: tuple[float, ...] = (),
+        decode: Decode | None = None,
     ) -> TrainingPlan:
         """Return a problem's plan for a network; ``seeds`` are (search seed, evaluation id)."""
         recipe = problem.recipe.of_configuration(hyperparameters)
         best = problem.objective == "best"
-        return cls(graph, task, hyperparameters, recipe, best, *seeds, class_weights)
+        return cls(graph, task, hyperparameters, recipe, best, *seeds, class_weights, decode)
 
 
 class TrainedNetwork(NamedTuple):
@@ -177,7 +181,9 @@ class _TrainingRun:
         self._started = time.perf_counter()
         self._plan = plan
         self._recipe = plan.recipe
-        self._task = make_task(plan.task, plan.graph.num_outputs, plan.recipe, plan.class_weights)
+        self._task = make_task(
+            plan.task, plan.graph.num_outputs, plan.recipe, plan.class_weights, plan.decode
+        )
         self._group = group
         self._training = training
         self._validation = validation
@@ -225,11 +231,13 @@ class _TrainingRun:
                 "epoch": epoch + 1,
                 "loss": loss,
                 "validation_loss": float(sums[0] / self._validation.num_rows),
-                "validation_metric": self._task.metric_from_sums(sums, self._validation.num_rows),
                 "learning_rate": float(rates[-1]),
-                "seconds": time.perf_counter() - began,
             }
             self._require_finite(entry)
+            entry["validation_metric"] = self._task.metric_from_sums(
+                sums, self._validation.num_rows
+            )
+            entry["seconds"] = time.perf_counter() - began
             curve.append(entry)
             reason = after_epoch(entry)
             schedule.observe(epoch, entry["validation_loss"])

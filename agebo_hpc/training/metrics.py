@@ -1,19 +1,22 @@
-"""Losses and metrics as sums over rows, so that the sum over shards is exact.
+"""Losses and metrics of a table that is divided among processes.
 
-A task's sums are a float64 vector; what they mean and how the metric follows from them is said
-here and nowhere else. A metric that ranks rows needs the scores of all of them: these are a part
-of the vector then, each in its own place and 0 in the vectors of the other shards.
+Losses, accuracy and R^2 are sums that TensorFlow makes, a float64 vector; what they mean is said
+here and nowhere else. Every other metric is made of the outputs of the rows, see
+`agebo_hpc.metrics`: its vector follows the sums.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.metrics.record import REGRESSION, Metric, Shards
 from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.training.losses import (
     ROW_LOSSES,
@@ -23,10 +26,9 @@ from agebo_hpc.training.losses import (
     squared_error,
     weighted,
 )
-from agebo_hpc.training.ranking import RANKING_METRICS
 
-RowScores = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-"""(outputs, y) -> float64 tensor of shape (rows, columns): what a metric needs of each row."""
+Decode = Callable[[NDArray[Any]], NDArray[np.float64]]
+"""From the standardised target to the user's unit."""
 
 Decision = Callable[[tf.Tensor], tf.Tensor]
 
@@ -50,12 +52,11 @@ class Task:
     metric_from_sums
         (summed vector, number of rows) -> metric.
     num_sums
-        Length of the vector, without what `row_scores` adds.
+        Length of the vector, without what `shards` adds.
     target_type
         TensorFlow's type of y.
-    row_scores, num_scores
-        What follows the sums for each row of the whole table, in order, and how many numbers
-        that are; None and 0 where the metric needs sums only.
+    shards
+        How the metric's own vector is made, which follows the sums; None: these are enough.
     decision
         outputs -> what is predicted of each row, float64 tensor of shape (rows,): the index of
         the class, or the standardised number.
@@ -70,8 +71,7 @@ class Task:
     metric_from_sums: Callable[[np.ndarray, int], float]
     num_sums: int
     target_type: tf.DType
-    row_scores: RowScores | None = None
-    num_scores: int = 0
+    shards: Shards | None = None
     decision: Decision = lambda outputs: _class_of(outputs)
     decides_on: str = "class"
     tolerance: float = 0.0
@@ -92,6 +92,7 @@ def make_task(
     num_outputs: int = 2,
     recipe: Recipe | None = None,
     class_weights: Sequence[float] = (),
+    decode: Decode | None = None,
 ) -> Task:
     """Return what training needs to know of a kind of target.
 
@@ -105,6 +106,8 @@ def make_task(
         Gives loss and metric; None: the kind's own.
     class_weights
         Weights by class index; empty: all rows count alike.
+    decode
+        Gives metrics of numbers the user's unit; None: it is that of the standardised target.
 
     Raises
     ------
@@ -113,37 +116,54 @@ def make_task(
     """
     recipe = recipe or Recipe()
     losses = ROW_LOSSES[recipe.loss_of(kind)]
-    metric = recipe.metric_of(kind)
+    metric = recipe.metric_of(kind, num_outputs)
     smoothing = recipe.label_smoothing
     in_training = smoothed(losses, smoothing) if smoothing else losses
     in_training = of_members(
         weighted(in_training, class_weights) if class_weights else in_training
     )
-    if kind == "regression":
-        return Task(
-            metric,
-            in_training,
-            _regression_sums(losses),
-            _r2,
-            4,
-            tf.float32,
-            decision=lambda outputs: tf.cast(outputs[:, 0], tf.float64),
-            decides_on="number",
-            tolerance=SAME_NUMBER,
-        )
-    if metric in RANKING_METRICS:
-        columns = (1 if num_outputs == 2 else num_outputs) + 1
-        return Task(
-            metric,
-            in_training,
-            lambda outputs, y: _sums(losses(outputs, y)),
-            _ranking(metric, columns),
-            1,
-            tf.int32,
-            _class_scores,
-            columns,
-        )
-    return Task(metric, in_training, _classification_sums(losses), _accuracy, 2, tf.int32)
+    sums, from_sums, num_sums = SUMMED.get(metric.name, _loss_alone)(losses)
+    shards = None
+    if metric.name not in SUMMED:
+        shards = Shards(metric, num_outputs, decode)
+        from_sums = _from_shards(shards)
+    task = Task(
+        metric.name,
+        in_training,
+        sums,
+        from_sums,
+        num_sums,
+        tf.int32 if kind == "classification" else tf.float32,
+        shards,
+    )
+    return task if kind == "classification" else replace(task, **OF_NUMBERS)
+
+
+Summed = tuple[
+    Callable[[tf.Tensor, tf.Tensor], tf.Tensor], Callable[[np.ndarray, int], float], int
+]
+"""Sums, the metric that follows from them, and their number."""
+
+
+def _of_accuracy(losses: RowLosses) -> Summed:
+    return _classification_sums(losses), _accuracy, 2
+
+
+def _of_r2(losses: RowLosses) -> Summed:
+    return _regression_sums(losses), _r2, 4
+
+
+def _loss_alone(losses: RowLosses) -> Summed:
+    return lambda outputs, y: _sums(losses(outputs, y)), _accuracy, 1
+
+
+SUMMED = {"accuracy": _of_accuracy, "r2": _of_r2}
+"""Metrics that TensorFlow sums beside the loss, without a look at each row."""
+OF_NUMBERS: dict[str, Any] = {
+    "decision": lambda outputs: tf.cast(outputs[:, 0], tf.float64),
+    "decides_on": "number",
+    "tolerance": SAME_NUMBER,
+}
 
 
 def _classification_sums(losses: RowLosses) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
@@ -176,32 +196,24 @@ def _r2(sums: np.ndarray, num_rows: int) -> float:
     return float(1 - residual / (total_of_squares - total**2 / num_rows))
 
 
-def _class_scores(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Return what ranks the rows, and their labels.
-
-    Of two classes the difference of the logits: it ranks as the probability does, without its
-    rounding to 1. Of more the probability of each.
-    """
-    if logits.shape[1] == 2:
-        shares = logits[:, 1:] - logits[:, :1]
-    else:
-        shares = tf.nn.softmax(tf.cast(logits, tf.float64))
-    columns = [tf.cast(shares, tf.float64), tf.cast(labels, tf.float64)[:, None]]
-    return tf.concat(columns, axis=1)
-
-
-def _ranking(metric: str, columns: int) -> Callable[[np.ndarray, int], float]:
+def _from_shards(shards: Shards) -> Callable[[np.ndarray, int], float]:
     def compute(sums: np.ndarray, num_rows: int) -> float:
-        table = sums[1:].reshape(num_rows, columns)
-        value = RANKING_METRICS[metric](table[:, :-1], table[:, -1].astype(np.int32))
+        value = shards.score(sums[1:])
         if value is None:
-            raise ConfigurationError(
-                f"The validation part lacks a class, and {metric} needs each of them; prepare the "
-                "data set with a larger validation part, or choose another metric."
-            )
+            raise ConfigurationError(_not_allowed(shards.metric))
         return value
 
     return compute
+
+
+def _not_allowed(metric: Metric) -> str:
+    return (
+        f"The validation part lacks a class, and {metric.shown_name} needs each of them; prepare "
+        "the data set with a larger validation part, or choose another metric."
+        if metric.kinds != (REGRESSION,)
+        else f"The target of the validation part is one number, of which {metric.shown_name} "
+        "cannot be computed; prepare the data set with a larger validation part."
+    )
 
 
 def _sums(*columns: tf.Tensor) -> tf.Tensor:

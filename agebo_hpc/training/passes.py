@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from agebo_hpc.metrics.record import Shards
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.recipe import Recipe
-from agebo_hpc.training.metrics import RowScores, Task, make_task
+from agebo_hpc.training.metrics import Decode, Task, make_task
 from agebo_hpc.training.network import forward
 from agebo_hpc.training.rows import Inputs, Source
 from agebo_hpc.training.step import input_spec, network_input
@@ -25,7 +26,7 @@ class Pass(NamedTuple):
     Attributes
     ----------
     sums
-        The task's sums over the shard, float64; scores of rows follow, see `Task`.
+        The task's sums over the shard, float64; the metric's own vector follows, see `Task`.
     lowest, highest
         The smallest and the largest decision; +inf and -inf where the shard has no row.
     """
@@ -40,7 +41,12 @@ Sums = Callable[[Source, range], Pass]
 
 
 def evaluate_rows(
-    graph: Graph, parameters: np.ndarray, task: str, rows: Source, recipe: Recipe | None = None
+    graph: Graph,
+    parameters: np.ndarray,
+    task: str,
+    rows: Source,
+    recipe: Recipe | None = None,
+    decode: Decode | None = None,
 ) -> dict[str, float]:
     """Compute loss and metric of a network on rows. Local.
 
@@ -54,6 +60,8 @@ def evaluate_rows(
         All of them count.
     recipe
         Gives loss and metric; None: the task's own.
+    decode
+        See `agebo_hpc.training.metrics.make_task`.
 
     Returns
     -------
@@ -61,7 +69,7 @@ def evaluate_rows(
         ``"loss"`` and the task's metric by its name.
     """
     tensor = tf.constant(parameters)
-    kind = make_task(task, graph.num_outputs, recipe)
+    kind = make_task(task, graph.num_outputs, recipe, decode=decode)
     sum_over = compile_sums(kind, graph, lambda x: forward(graph, tensor, x))
     sums = sum_over(rows, range(rows.num_rows)).sums
     return {
@@ -72,8 +80,8 @@ def evaluate_rows(
 
 def compile_sums(task: Task, graph: Graph, outputs: Callable[[tf.Tensor], tf.Tensor]) -> Sums:
     """Return a function that sums the task's columns over a shard, slice by slice."""
-    if task.row_scores is not None:
-        return _compile_scores(task, task.row_scores, graph, outputs)
+    if task.shards is not None:
+        return _compile_outputs(task, task.shards, graph, outputs)
 
     @tf.function(
         autograph=False,
@@ -121,10 +129,10 @@ def _bounds(task: Task, found: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.reduce_max(-decision), tf.reduce_max(decision)])
 
 
-def _compile_scores(
-    task: Task, row_scores: RowScores, graph: Graph, outputs: Callable[[tf.Tensor], tf.Tensor]
+def _compile_outputs(
+    task: Task, shards: Shards, graph: Graph, outputs: Callable[[tf.Tensor], tf.Tensor]
 ) -> Sums:
-    """Return a function that sums the task's columns and lists what it needs of each row."""
+    """Return a function that sums the task's columns and makes the metric's vector of outputs."""
 
     @tf.function(
         autograph=False,
@@ -135,22 +143,21 @@ def _compile_scores(
     )
     def of_slice(x: Inputs, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         found = outputs(network_input(x, lambda part: part))
-        return task.sums(found, y), row_scores(found, y), _bounds(task, found)
+        return task.sums(found, y), found, _bounds(task, found)
 
     def sum_over(rows: Source, shard: range) -> Pass:
         total, bounds = np.zeros(task.num_sums), np.asarray(NO_ROWS)
-        scores = np.zeros((rows.num_rows, task.num_scores))
+        vector = shards.start(rows.num_rows)
         place = shard.start
         for x, y, part in rows.slices(shard):
             for start in range(part.start, part.stop, VALIDATION_ROWS):
                 end = min(start + VALIDATION_ROWS, part.stop)
                 now = tf.nest.map_structure(lambda part: part[start:end], (x, y))  # noqa: B023
-                sums, of_rows, of_part = of_slice(*now)
+                sums, found, of_part = of_slice(*now)
                 total += sums.numpy()
                 bounds = np.maximum(bounds, of_part.numpy())
-                scores[place : place + end - start] = of_rows.numpy()
+                shards.add(vector, place, found.numpy(), now[1].numpy())
                 place += end - start
-        sums = np.concatenate([total, scores.ravel()])
-        return Pass(sums, -float(bounds[0]), float(bounds[1]))
+        return Pass(np.concatenate([total, vector]), -float(bounds[0]), float(bounds[1]))
 
     return sum_over

@@ -70,6 +70,7 @@ class TensorFlowTrainer:
         self._class_weights = problem.recipe.weights_of(
             dataset.class_labels, dataset.class_counts("train")
         )
+        self._decode = dataset.decode_numbers
         with_codes = bool(self._shape[-1])
         parts = [
             (part.x, part.y, part.codes) if with_codes else (part.x, part.y)
@@ -96,6 +97,7 @@ class TensorFlowTrainer:
             configuration.hyperparameters,
             (seed, evaluation.id),
             self._class_weights,
+            self._decode,
         )
         rows = (self._training, self._validation)
         return _TensorFlowTraining(plan, rows, self._programs, self._eval_timeout, self._way)

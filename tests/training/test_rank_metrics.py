@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
 
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.recipe import Recipe
@@ -148,3 +148,86 @@ if world.rank == 0:
     for sharded, alone, loss, loss_alone in first.values():
         assert sharded == pytest.approx(alone, abs=1e-6)
         assert loss == pytest.approx(loss_alone, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"), [("neg_log_loss", 3), ("f1_macro", 3), ("neg_mean_absolute_error", 0)]
+)
+def test_a_metric_is_made_of_the_rows_in_the_users_unit(name, classes, monkeypatch):
+    monkeypatch.setattr(passes, "VALIDATION_ROWS", 64)
+    task = "classification" if classes else "regression"
+    graph, parameters = network(classes or 1)
+    x, y = table(301, classes or 2, 1)
+    y = y if classes else x[:, 0].copy()
+    found = evaluate_rows(
+        graph, parameters, task, Rows.of(x, y), Recipe(metric=name), lambda z: 5.0 * z + 2.0
+    )
+    outputs = forward(graph, parameters, x).numpy().astype(np.float64)
+    if not classes:
+        assert found[name] == pytest.approx(-5.0 * np.abs(outputs[:, 0] - y).mean(), rel=1e-6)
+        return
+    shares = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+    right = {
+        "neg_log_loss": -log_loss(y, shares, labels=[0, 1, 2]),
+        "f1_macro": f1_score(y, outputs.argmax(axis=1), average="macro"),
+    }
+    assert found[name] == pytest.approx(right[name], abs=1e-6)
+
+
+@pytest.mark.mpi
+def test_every_metric_over_two_and_three_real_ranks_is_that_of_one_process(mpirun):
+    done = mpirun(
+        3,
+        """
+import json
+import mpi4py
+mpi4py.rc.thread_level = "multiple"
+from mpi4py import MPI
+import numpy as np
+import tensorflow as tf
+from agebo_hpc.training.runtime import configure_tensorflow
+from agebo_hpc.training.trainer import Slot
+configure_tensorflow(Slot(1, 0, with_group=True))
+from agebo_hpc.metrics.record import Shards
+from agebo_hpc.metrics.table import METRICS, find
+from agebo_hpc.training.data_parallel import start_group
+from agebo_hpc.training.rows import shard_of
+
+world = MPI.COMM_WORLD
+rng = np.random.default_rng(0)
+sizes = {"binary": 2, "multiclass": 4, "regression": 1}
+found = {}
+for size in (2, 3):
+    comm = world.Split(world.rank < size, world.rank)
+    if world.rank >= size:
+        continue
+    group = start_group(comm, "mpi")
+    for kind, classes in sizes.items():
+        rng = np.random.default_rng(classes)
+        outputs = rng.normal(0, 2, (301, classes)).astype(np.float32)
+        y = rng.integers(0, max(2, classes), 301).astype(np.int32)
+        if kind == "regression":
+            y = (outputs[:, 0] + rng.normal(size=301)).astype(np.float32)
+        names = [m.name for m in METRICS if kind in m.kinds]
+        for name in [*names, *["pinball:0.3"] * (kind == "regression")]:
+            shards = Shards(find(name), classes, lambda z: 9.0 + np.asarray(z, np.float64))
+            mine = shard_of(301, comm.rank, size)
+            vector = shards.start(301)
+            part = slice(mine.start, mine.stop)
+            shards.add(vector, mine.start, outputs[part], y[part])
+            summed = group.sum(tf.constant(vector), "metric").numpy()
+            whole = shards.start(301)
+            shards.add(whole, 0, outputs, y)
+            found[f"{name} {kind} {size}"] = [shards.score(summed), shards.score(whole)]
+    group.stop()
+everyone = world.gather(found)
+if world.rank == 0:
+    print("FOUND " + json.dumps(everyone))
+""",
+    )
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    first, second, third = json.loads(line.removeprefix("FOUND "))
+    assert first == second and len(third) == len(first) / 2 > 50
+    for sharded, alone in first.values():
+        assert sharded == pytest.approx(alone, rel=1e-9, abs=1e-9)

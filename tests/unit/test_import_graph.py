@@ -25,6 +25,7 @@ COLUMNS = (
     {"training", "scheduling", "storage"},
     {"search", "data"},
     {"space"},
+    {"metrics"},
     {"job", "processes", "random_state", "versions", "directories"},
     {"files", "reporter"},
     {"streams"},

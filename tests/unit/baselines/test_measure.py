@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.metrics import accuracy_score, average_precision_score, r2_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    log_loss,
+    r2_score,
+    roc_auc_score,
+)
 
 from agebo_hpc.baselines import models, program
 from agebo_hpc.baselines.models import MODELS, Table
@@ -19,15 +25,29 @@ from agebo_hpc.baselines.record import (
 )
 from agebo_hpc.baselines.sample import stratified
 from agebo_hpc.data.dataset import open_dataset
-from agebo_hpc.space.recipe import METRICS
 from agebo_hpc.storage.seal import seal
 
+METRICS = {
+    "classification": ("accuracy", "roc_auc", "average_precision", "neg_log_loss"),
+    "regression": ("r2", "neg_mean_absolute_error"),
+}
 
-def score_of(metric, model, x, y):
-    if metric == "r2":
-        return r2_score(y, model.predict(x))
+
+def negative_absolute(truth, predicted):
+    return -np.abs(truth - predicted).mean()
+
+
+def score_of(metric, model, data):
+    x, y = data.validation.x, data.validation.y
+    if data.task == "regression":
+        decode = data.preprocessing.target.decode
+        truth, predicted = decode(y), decode(model.predict(x))
+        by_metric = {"r2": r2_score, "neg_mean_absolute_error": negative_absolute}
+        return by_metric[metric](truth, predicted)
     if metric == "accuracy":
         return accuracy_score(y, model.predict(x))
+    if metric == "neg_log_loss":
+        return -log_loss(y, model.predict_proba(x))
     by_metric = {"roc_auc": roc_auc_score, "average_precision": average_precision_score}
     return by_metric[metric](y, model.predict_proba(x)[:, 1])
 
@@ -49,9 +69,8 @@ def test_every_metric_is_that_of_scikit_learn_on_the_validation_rows(task, reque
         measure(data, metric, tmp_path, 3)
         found = read_baselines(tmp_path)
         assert found.is_complete and found.remarks == "" and list(found.scores) == list(NAMES)
-        x, y = data.validation.x, data.validation.y
         expected = {
-            name: score_of(metric, m, x, y)
+            name: score_of(metric, m, data)
             for name, m in (("constant", dummy), ("boosting", boosted))
         }
         assert {n: found.scores[n] for n in expected} == pytest.approx(expected, abs=1e-6)
@@ -59,7 +78,7 @@ def test_every_metric_is_that_of_scikit_learn_on_the_validation_rows(task, reque
         assert found.belongs_to(data.fingerprint, metric)
 
 
-@pytest.mark.parametrize("metric", METRICS["classification"])
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc", "average_precision"])
 def test_many_classes_are_scored_one_against_the_rest_also_where_training_lacks_one(metric):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 3)).astype(np.float32)
@@ -172,3 +191,10 @@ def test_those_that_are_not_worse_than_a_network_are_named():
     assert found.above(0.5) == "linear (0.5)"
     assert found.above(-1.0) == "constant (-0.1), linear (0.5)"
     assert found.text == "constant -0.1, linear 0.5"
+
+
+def test_a_loss_is_told_as_a_positive_number():
+    known = (Baseline("constant", -0.7, 1.0), Baseline("linear", -0.5, 1.0))
+    found = Baselines("data", "neg_log_loss", known)
+    assert found.text == "constant 0.7, linear 0.5"
+    assert found.above(-0.6) == "linear (0.5)" and found.shown_metric == "log_loss"

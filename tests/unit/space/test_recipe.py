@@ -7,7 +7,7 @@ from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space import problem as problems
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem, preset
-from agebo_hpc.space.recipe import LOSSES, METRICS, Recipe
+from agebo_hpc.space.recipe import LOSSES, Recipe
 
 SEVEN = ("sgd", "rmsprop", "adagrad", "adam", "adadelta", "adamax", "nadam")
 
@@ -22,11 +22,13 @@ def test_hyperparameters_named_like_fields_take_their_place():
 
 def test_each_task_has_its_own_losses_and_metrics():
     assert [Recipe().loss_of(task) for task in LOSSES] == ["cross_entropy", "mse"]
-    assert [Recipe().metric_of(task) for task in METRICS] == ["accuracy", "r2"]
+    assert [Recipe().metric_of(task).name for task in LOSSES] == ["accuracy", "r2"]
     with pytest.raises(ConfigurationError, match="loss is 'mae', but .* classification"):
         Recipe(loss="mae").loss_of("classification")
     with pytest.raises(ConfigurationError, match="metric is 'roc_auc', but .* regression"):
         Recipe(metric="roc_auc").metric_of("regression")
+    with pytest.raises(ConfigurationError, match="metric is 'happiness'"):
+        Recipe(metric="happiness")
 
 
 def test_balanced_weights_give_every_class_the_same_sum():

@@ -1,0 +1,1 @@
+"""What predictions are worth: scikit-learn's metrics, one record each, exact over shards."""
