@@ -12,16 +12,15 @@ import click
 from agebo_hpc.cli.data_output import print_description, print_rows, report
 from agebo_hpc.cli.options import GroupedCommand, grouped
 
-COLUMNS, CELLS, DATA_SET = "Columns", "Cells", "Data set"
+COLUMNS, CELLS, SPLITS, DATA_SET = "Columns", "Cells", "Split", "Data set"
 """Headings of the help."""
 
 _SPLIT = grouped(
     "--split",
-    default="0.42,0.25,0.33",
-    show_default=True,
     metavar="A,B,C",
-    help="Shares of the rows for training, validation and test; sum 1.",
-    group=DATA_SET,
+    help="Shares of the rows for training, validation and test; sum 1, and C may be 0: no test "
+    "part (default: 0.42,0.25,0.33).",
+    group=SPLITS,
 )
 _SEED = grouped(
     "--seed",
@@ -29,7 +28,7 @@ _SEED = grouped(
     default=42,
     show_default=True,
     help="Seed of the split and of cross-fitting.",
-    group=DATA_SET,
+    group=SPLITS,
 )
 _FORCE = grouped(
     "--force",
@@ -76,14 +75,13 @@ def list_(as_json: bool) -> None:
 @_SEED
 @_FORCE
 def fetch(
-    name: str, out: Path | None, rows: int | None, split: str, seed: int, force: bool
+    name: str, out: Path | None, rows: int | None, split: str | None, seed: int, force: bool
 ) -> None:
     """Download the known data set NAME and prepare it; see `data list`."""
     from agebo_hpc.data.preparation import PrepareOptions
     from agebo_hpc.data.registry import fetch_dataset, known_set
-    from agebo_hpc.data.splits import parse_split
 
-    options = PrepareOptions(split=parse_split(split), seed=seed, force=force)
+    options = PrepareOptions(split=_shares(split), seed=seed, force=force)
     known = known_set(name)
     click.echo(f"Fetching {name} ({rows or known.rows:,} rows) from {known.source} ...")
     started = time.monotonic()
@@ -92,7 +90,7 @@ def fetch(
 
 
 @data.command(cls=GroupedCommand)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @grouped(
     "--target", required=True, metavar="COL", help="Column to predict (no default).", group=COLUMNS
 )
@@ -207,10 +205,63 @@ def fetch(
     usual=False,
 )
 @_SPLIT
+@grouped(
+    "--time",
+    "time_column",
+    metavar="COL",
+    help="Column of dates or numbers: the oldest rows train, the newest test, rows of one time "
+    "stay together. It is no feature unless --keep names it (default: chance divides rows).",
+    group=SPLITS,
+)
+@grouped(
+    "--group",
+    metavar="COL",
+    help="Column of groups, such as patients: none is in two parts, and the shares of the classes "
+    "are kept close. It is no feature unless --keep names it (default: none).",
+    group=SPLITS,
+)
+@grouped(
+    "--fold",
+    metavar="COL",
+    help="Column that says the part of each row: train, validation, test; or 0 to k-1, where k-1 "
+    "is test and k-2 validation. It is no feature (default: none).",
+    group=SPLITS,
+)
+@grouped(
+    "--keep",
+    multiple=True,
+    metavar="COL",
+    help="Column of --time or --group that is a feature all the same; may be repeated (default: "
+    "none).",
+    group=SPLITS,
+    usual=False,
+)
+@grouped(
+    "--train",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Table of the training rows, in the place of FILE, with --validation.",
+    group=SPLITS,
+)
+@grouped(
+    "--validation",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Table of the validation rows, with the same columns (default: rows of FILE).",
+    group=SPLITS,
+)
+@grouped(
+    "--test",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Table of the test rows, with --validation (default: rows of FILE; with --validation no "
+    "test part).",
+    group=SPLITS,
+)
 @_SEED
 @_FORCE
 def prepare(
-    file: Path,
+    file: Path | None,
     target: str,
     out: Path,
     task: str,
@@ -225,19 +276,33 @@ def prepare(
     inputs: tuple[str, ...],
     alike: tuple[str, ...],
     name: str | None,
-    split: str,
+    split: str | None,
+    time_column: str | None,
+    group: str | None,
+    fold: str | None,
+    keep: tuple[str, ...],
+    train: Path | None,
+    validation: Path | None,
+    test: Path | None,
     seed: int,
     force: bool,
 ) -> None:
-    """Make a prepared data set from a table FILE (CSV, Parquet, ARFF or HDF5; .gz allowed)."""
+    """Make a prepared data set from a table FILE (CSV, Parquet, ARFF or HDF5; .gz allowed).
+
+    Or from a table for each part: --train FILE --validation FILE --test FILE.
+    """
     from agebo_hpc.data.inputs import parse_input
     from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
-    from agebo_hpc.data.splits import parse_split
 
+    source = _table(file, train, validation, test)
     options = PrepareOptions(
         name=name,
         task=cast(Literal["auto", "classification", "regression"], task),
-        split=parse_split(split),
+        split=_shares(split),
+        time=time_column or "",
+        group=group or "",
+        fold=fold or "",
+        keep=keep,
         drop=drop,
         categorical=categorical,
         text=text,
@@ -252,8 +317,37 @@ def prepare(
         force=force,
     )
     started = time.monotonic()
-    made = prepare_dataset(file, target, out, options)
+    made = prepare_dataset(source, target, out, options, validation=validation, test=test)
     report(made, time.monotonic() - started)
+
+
+def _table(
+    file: Path | None, train: Path | None, validation: Path | None, test: Path | None
+) -> Path:
+    """Return the table that is learnt from; which files are given must fit together."""
+    from agebo_hpc.errors import UsageError
+
+    given = {"--train": train, "--validation": validation, "--test": test}
+    named = [name for name, path in given.items() if path is not None]
+    if file is not None and named:
+        raise UsageError(
+            f"FILE is {file} and {named[0]} is given too; give one table that is split, or "
+            f"--train, --validation and --test, each with its own."
+        )
+    if file is None and not named:
+        raise UsageError("There is no table: give FILE, or --train FILE and --validation FILE.")
+    if file is None and not {"--train", "--validation"} <= set(named):
+        lacking = "--train" if train is None else "--validation"
+        raise UsageError(f"{named[0]} is given without {lacking}; give both.")
+    source = train if file is None else file
+    assert source is not None
+    return source
+
+
+def _shares(split: str | None) -> tuple[float, float, float] | None:
+    from agebo_hpc.data.splits import parse_split
+
+    return None if split is None else parse_split(split)
 
 
 @data.command()

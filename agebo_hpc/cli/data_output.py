@@ -24,6 +24,7 @@ def report(made: Any, seconds: float) -> None:
         f"Wrote {described['path']} ({described['bytes'] / 1e6:.1f} MB) in {seconds:.1f} s."
     )
     click.echo(f"{described['task']} of {described['target']!r}{outputs}; {_rows(described)}.")
+    _print_split(described)
     click.echo(f"{len(described['columns'])} columns became {described['num_features']} features.")
     if len(described["inputs"]) > 1:
         click.echo(f"Inputs: {_inputs(described)}.")
@@ -64,6 +65,22 @@ def _with_oddities(column: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     return [(column, first), *((blank, other) for other in others)]
 
 
+def _print_split(described: dict[str, Any]) -> None:
+    """Print how the rows were divided, and that the column which decided is no feature."""
+    by = described["split_by"]
+    if by["by"] == "random":
+        return
+    click.echo(f"Split {described['split_text']}.")
+    for line in described["split_details"]:
+        click.echo(f"  {line}")
+    from agebo_hpc.data.cells import option
+
+    used = {column["name"] for column in described["table"] or ()}
+    for way in ("time", "group"):
+        if by[way] and by[way] not in used:
+            click.echo(f"{by[way]!r} is no feature; {option('--keep', by[way])} makes it one.")
+
+
 def _extent(column: dict[str, Any]) -> str:
     if column["levels"] is not None:
         return f"{column['levels']:,} levels"
@@ -102,8 +119,9 @@ def _print_file(described: dict[str, Any]) -> None:
     click.echo(f"fingerprint {described['fingerprint']}")
     click.echo(f"task        {described['task']} of {described['target']!r}")
     click.echo(f"rows        {_rows(described)}")
-    shares = ",".join(f"{share:g}" for share in described["split"])
-    click.echo(f"split       {shares}, seed {described['seed']}")
+    click.echo(f"split       {described['split_text']}")
+    for line in described["split_details"]:
+        click.echo(f"            {line}")
     click.echo(f"features    {described['num_features']} (float32)")
     if described["codes"]:
         total = sum(column["codes"] for column in described["codes"])

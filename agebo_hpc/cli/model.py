@@ -31,9 +31,7 @@ SHOWN_CLASSES = 12
 @click.option(
     "--part",
     type=click.Choice(["test", "validation", "train"]),
-    default="test",
-    show_default=True,
-    help="Which rows of the data set.",
+    help="Which rows of the data set.  [default: test; validation where there is no test part]",
 )
 @click.option(
     "--metric",
@@ -48,7 +46,7 @@ SHOWN_CLASSES = 12
 def evaluate(
     model: Path,
     data: Path,
-    part: str,
+    part: str | None,
     metrics: tuple[str, ...],
     threads: int | None,
     as_json: bool,
@@ -58,10 +56,12 @@ def evaluate(
         return
     from agebo_hpc.data.dataset import open_dataset
     from agebo_hpc.models.description import read_description
-    from agebo_hpc.models.fit import check_fits
+    from agebo_hpc.models.fit import check_fits, check_part
 
     description, dataset = read_description(model), open_dataset(data)
     check_fits(description, dataset)
+    part = part or ("test" if dataset.has_test else "validation")
+    check_part(dataset, part)
     dataset.verify((part,))
     remark(dataset)
     warn_of(description)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agebo_hpc.execution.mpi.rank_group import RankGroup
     from agebo_hpc.models.bundle import Model
     from agebo_hpc.models.choice import Chosen, RetrainOptions
+    from agebo_hpc.models.description import ModelDescription
 
 _EPOCHS = click.option(
     "--epochs",
@@ -61,6 +62,12 @@ _DATA = click.option(
     help="Train on the validation rows too: no validation score then, a fixed schedule (no "
     "reduction on a plateau, no early stopping).",
 )
+@click.option(
+    "--all-rows",
+    is_flag=True,
+    help="Train on the validation and the test rows too, in the same way: no score is left, and "
+    "the model has none.",
+)
 @_SEED
 @click.option(
     "--seeds",
@@ -84,7 +91,8 @@ def retrain(
 ) -> None:
     """Train one of the best configurations of the search in RUN again and save the model.
 
-    Prints its scores on the validation and the test part; the test part is used here only.
+    Prints its scores on the validation and the test part; the test part is used here only, and
+    nothing is trained on it without --all-rows.
     Under mpirun all ranks train together: mpirun -n 4 agebo-hpc retrain RUN
     """
     from agebo_hpc.execution.mpi.rank_group import join_rank_group
@@ -237,6 +245,22 @@ def _together(rank_group: RankGroup, options: RetrainOptions) -> str:
     return f" with {rank_group.size} ranks, by {way}" if rank_group.size > 1 else ""
 
 
+def _parts_without_score(description: ModelDescription) -> list[str]:
+    """Return a line for each part that gives no score, and one if none is left."""
+    from agebo_hpc.models.description import trained_parts
+
+    seen = trained_parts(description)
+    lines = []
+    for part in ("validation", "test"):
+        if not description.data["rows"][part]:
+            lines.append(f"{part:<11} no rows, no score")
+        elif part in seen:
+            lines.append(f"{part:<11} trained on, no score")
+    if len(lines) > 1:
+        lines.append("note        no row is left to score this network on: it has no score")
+    return lines
+
+
 def _report_training(
     model: Model, out: Path, seconds: float, as_json: bool, baselines: Baselines | None = None
 ) -> None:
@@ -252,10 +276,12 @@ def _report_training(
     speed, single = scores.pop("rows_per_second"), scores.pop("single", None)
     for part, values in scores.items():
         print_scores(part, description.data["rows"][part], values)
-    if description.training["include_validation"]:
-        click.echo("validation  trained on, no score")
-    for entry in description.training.get("seeds", ()):
-        print_scores(f"seed {entry['seed']}", description.data["rows"]["test"], entry["test"])
+    for line in _parts_without_score(description):
+        click.echo(line)
+    # Without a test part the validation part has the scores of seeds, if it was not trained on.
+    shown = next(iter(reversed(scores)), "")
+    for entry in description.training.get("seeds", ()) if shown else ():
+        print_scores(f"seed {entry['seed']}", description.data["rows"][shown], entry[shown])
     if baselines is not None and baselines.text:
         what = f"{baselines.shown_metric} of the validation part"
         click.echo(f"baselines   {baselines.text}  ({what})")
@@ -268,7 +294,8 @@ def _report_training(
     click.echo(f"inference   {speed:,.0f} rows per second")
     if single is not None:
         fast = single["rows_per_second"]
-        print_scores("single", description.data["rows"]["test"], single["test"])
+        part = "test" if "test" in single else "validation"
+        print_scores("single", description.data["rows"][part], single[part])
         click.echo(
             f"price       the single network does {fast:,.0f} rows per second, "
             f"{fast / speed:.1f} times as many"

@@ -71,12 +71,12 @@ def check_columns(frame: pd.DataFrame, target: str, options: PrepareOptions) -> 
         ("--date", "date", orders),
     ]
     if target not in frame.columns:
-        raise UsageError(_no_column("--target", target, columns))
+        raise UsageError(no_column("--target", target, columns))
     named: dict[str, str] = {}
     for name_of_option, _, names in asked:
         for name in sorted(set(names)):
             if name not in frame.columns:
-                raise UsageError(_no_column(name_of_option, name, columns))
+                raise UsageError(no_column(name_of_option, name, columns))
             if name in named:
                 raise UsageError(f"{named[name]} and {name_of_option} both name {name!r}.")
             named[name] = name_of_option
@@ -110,7 +110,8 @@ def _check_named(used: list[str], frame: pd.DataFrame) -> None:
         )
 
 
-def _no_column(option: str, name: str, columns: list[str]) -> str:
+def no_column(option: str, name: str, columns: list[str]) -> str:
+    """Return what to say of an option that names a column which the table does not have."""
     close = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
     lower = [column for column in columns if column.lower() == name.lower()]
     hint = f" Did you mean {(lower or close)[0]!r}?" if lower or close else ""

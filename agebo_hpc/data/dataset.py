@@ -19,9 +19,15 @@ from agebo_hpc.data.file_format import array_names, read_prepared
 from agebo_hpc.data.inputs import WHOLE, InputRange
 from agebo_hpc.data.integrity import Extent, check_array
 from agebo_hpc.data.preprocessing import Preprocessing
-from agebo_hpc.data.splits import PARTS
+from agebo_hpc.data.splits import PARTS, Split
+from agebo_hpc.data.splitting.record import SplitRecord
 from agebo_hpc.data.target import ClassCoding, RealCoding, Task
 from agebo_hpc.errors import DataError
+
+NO_TEST = (
+    "There is no test part: no score can be given on rows that no choice has seen; those on the "
+    "validation rows flatter the networks that they chose."
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,15 @@ class Part:
     codes
         Codes of the columns that a network may embed, shape (rows, columns of codes), int32: 1 and
         more for levels seen in training, 0 for others. None: there are none.
+    groups
+        Number of the group of each row over all parts, shape (rows,), int32, where the split
+        knows groups. None: it knows none.
     """
 
     x: NDArray[np.float32]
     y: NDArray[Any]
     codes: NDArray[np.int32] | None = None
+    groups: NDArray[np.int32] | None = None
 
 
 class DataSet:
@@ -61,7 +71,11 @@ class DataSet:
     feature_names, num_features, num_outputs
         Names and number of a network's inputs, and its number of outputs: classes, or 1.
     num_rows
-        Part -> rows.
+        Part -> rows; the test part may have none, see `has_test`.
+    split
+        How the rows were divided: by chance, time, group, or as it was given.
+    shares
+        Share of each part, as asked for or as given.
     preprocessing
         How a table with the same columns becomes arrays, and outputs become labels.
     fingerprint
@@ -92,7 +106,9 @@ class DataSet:
         self.fingerprint: str = schema["fingerprint"]
         self.created: str = schema["created"]
         self.agebo_hpc_version: str = schema["agebo_hpc_version"]
+        self.split = SplitRecord.from_dict(schema.get("split_by"))
         self._check_schema()
+        self.shares: Split = tuple(schema["split"])
         self._extents = extents
         self._unchecked = set(extents) if verify else set()
 
@@ -110,6 +126,8 @@ class DataSet:
         for name in ("split", "seed"):
             if name not in self.schema:
                 raise ValueError(f"{name} is not told")
+        if not self.num_rows["train"] or not self.num_rows["validation"]:
+            raise ValueError("there are no rows to train on, or to validate with")
         for part in PARTS:
             counts = self.class_counts(part)
             if (counts is None) != (self.class_labels is None):
@@ -125,6 +143,16 @@ class DataSet:
         starts = [*(item.start for item in self.inputs), self.num_features]
         if stops != starts:
             raise ValueError("inputs do not divide the features")
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there are rows that no choice has seen."""
+        return self.num_rows["test"] > 0
+
+    @property
+    def split_text(self) -> str:
+        """How the rows were divided, in a line."""
+        return self.split.text(self.shares, self.schema["seed"])
 
     @property
     def class_labels(self) -> tuple[Any, ...] | None:
@@ -216,7 +244,28 @@ class DataSet:
                 f"{self.path} was prepared by agebo_hpc {self.agebo_hpc_version} and carries no "
                 f"checksums: damage may go unnoticed; prepare it again to have them."
             )
+        if not self.has_test:
+            lines.append(NO_TEST)
+        lines += self._lacking_classes()
         return lines + [reason for reason in [constant_target(self, "validation")] if reason]
+
+    def _lacking_classes(self) -> list[str]:
+        """Tell which classes a part of a split that is not by chance has no rows of."""
+        lines = []
+        for part in ("validation", "test"):
+            counts, labels = self.class_counts(part), self.class_labels
+            lacking = [
+                str(label)
+                for label, count in zip(labels or (), counts or (), strict=True)
+                if not count
+            ]
+            if lacking and self.num_rows[part]:
+                dots = ", ..." if len(lacking) > 5 else ""
+                lines.append(
+                    f"The {part} part has no row of {len(lacking)} of {len(labels or ())} classes "
+                    f"({', '.join(lacking[:5])}{dots}): its scores say nothing about them."
+                )
+        return lines
 
     def _map(self, name: str) -> NDArray[Any]:
         extent = self._extents[name]
@@ -224,9 +273,12 @@ class DataSet:
             part, array = name.split("/")
             counts = self.class_counts(part) if array == "y" else None
             sizes = [column.size for column in self.preprocessing.codes]
+            sizes = [self.split.num_groups] if array == "group" else sizes
             checksum = self.schema["checksums"][name] if self.has_checksums else None
             check_array(self.path, name, extent, checksum, counts, max(sizes, default=0))
             self._unchecked.discard(name)
+        if not extent.num_bytes:
+            return np.zeros(extent.shape, extent.dtype)
         try:
             return np.memmap(self.path, extent.dtype, "r", extent.offset, shape=extent.shape)
         except (OSError, ValueError) as error:
@@ -234,7 +286,8 @@ class DataSet:
 
     def _part(self, part: str) -> Part:
         codes = self._map(f"{part}/codes") if self.preprocessing.codes else None
-        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"), codes)
+        groups = self._map(f"{part}/group") if self.split.groups else None
+        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"), codes, groups)
 
     def __repr__(self) -> str:
         return (
@@ -245,7 +298,7 @@ class DataSet:
 def constant_target(data: DataSet, part: str) -> str:
     """Return a sentence if all rows of a part have the same target, else an empty text."""
     y = data.target_of(part)
-    if y.min() < y.max():
+    if not len(y) or y.min() < y.max():
         return ""
     return (
         f"The target {data.target!r} is constant in the {part} part of {data.path}, the same in "

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agebo_hpc.data.cross_fitting import CrossFitting
 from agebo_hpc.data.reading import BEFORE, DATE, LEVEL, NUMBER, Reading
 from agebo_hpc.data.scaling import Features, mean_and_scale, standardise, unit_of
 from agebo_hpc.data.text_cells import MISSING
 from agebo_hpc.data.values import as_levels, as_numbers, as_times
-
-if TYPE_CHECKING:
-    # Only fitting needs it; trainings open data sets that are prepared.
-    from sklearn.model_selection import KFold, StratifiedKFold
 
 
 @dataclass(frozen=True)
@@ -181,7 +178,11 @@ class TargetMeanEncoder:
 
     @classmethod
     def fit(
-        cls, column: pd.Series, target: NDArray[Any], seed: int, reading: Reading = LEVEL
+        cls,
+        column: pd.Series,
+        target: NDArray[Any],
+        folds: CrossFitting,
+        reading: Reading = LEVEL,
     ) -> tuple[TargetMeanEncoder, Features]:
         """Fit to the training part, and encode it by cross-fitting.
 
@@ -191,8 +192,8 @@ class TargetMeanEncoder:
             The training rows.
         target
             Class indices (integer) or real values (float), shape (rows,).
-        seed
-            Seed of the folds, >= 0.
+        folds
+            Which rows the means of a row come from.
         reading
             How its cells are read.
 
@@ -201,14 +202,15 @@ class TargetMeanEncoder:
         encoder : TargetMeanEncoder
             Fitted to all rows.
         crossfitted : ndarray of shape (rows, features), float32
-            Each row encoded by the four other fifths: its own target is not in its features.
+            Each row encoded by other rows: its own target is not in its features. Rows that have
+            none to be encoded by are 0.
         """
-        from sklearn.preprocessing import StandardScaler, TargetEncoder
+        from sklearn.preprocessing import StandardScaler
 
         codes, levels = as_levels(column, reading)
-        encoder = TargetEncoder(target_type=_target_type(target), cv=_folds(target, seed))
-        crossfitted = encoder.fit_transform(codes[:, None], target)
+        encoder, crossfitted = folds.encode(codes, target)
         scaler = StandardScaler().fit(crossfitted)
+        crossfitted = np.where(np.isnan(crossfitted), scaler.mean_, crossfitted)
         fitted = cls(
             str(column.name),
             tuple(levels),
@@ -323,20 +325,6 @@ def encoder_from_dict(data: dict[str, Any]) -> Encoder:
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _target_type(target: NDArray[Any]) -> str:
-    if target.dtype.kind == "f":
-        return "continuous"
-    return "binary" if target.max() <= 1 else "multiclass"
-
-
-def _folds(target: NDArray[Any], seed: int) -> KFold | StratifiedKFold:
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    count = min(5, len(target))
-    stratify = target.dtype.kind != "f" and np.bincount(target).min() >= count
-    return (StratifiedKFold if stratify else KFold)(count, shuffle=True, random_state=seed)
 
 
 def _positions(

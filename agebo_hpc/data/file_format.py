@@ -5,7 +5,9 @@ Layout: root attributes `format`, `format_version`, `agebo_hpc_version`, `create
 for each part a group with `x` (rows, features) float32, `codes` (rows, columns of codes) int32 and
 `y` (rows,) int32 or float32, each in one piece and aligned to 64 bytes, so that all processes of a
 node can map them and share one copy. `codes` is left out where no column has any; version 1 of the
-format has none at all.
+format has none at all. Where rows are in groups, `group` (rows,) int32 has the number of each. The
+test part may have no rows. Groups and empty parts are of version 3, which is written where it is
+needed.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from agebo_hpc.files import new_file, writing
 from agebo_hpc.patient_file import PatientFile
 
 FORMAT = "agebo_hpc-dataset"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 Block = Mapping[str, NDArray[Any]]
 """Rows of each array of a part, by its name, see `array_names`."""
@@ -43,7 +45,14 @@ Block = Mapping[str, NDArray[Any]]
 
 def array_names(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the arrays that each part of a prepared file has."""
-    return ("x", "codes", "y") if schema["preprocessing"].get("codes") else ("x", "y")
+    codes = ("codes",) if schema["preprocessing"].get("codes") else ()
+    groups = ("group",) if schema.get("split_by", {}).get("groups") else ()
+    return ("x", *codes, "y", *groups)
+
+
+def version_of(schema: Mapping[str, Any]) -> int:
+    """Return the first version of the format that can say what a description says."""
+    return 3 if "split_by" in schema or not all(schema["rows"].values()) else 2
 
 
 def write_prepared(
@@ -82,6 +91,7 @@ def _write(
         for part in PARTS:
             for array, (shape, kind) in _shapes(schema, part).items():
                 file.create_dataset(f"{part}/{array}", shape, kind)
+                checksums.add(f"{part}/{array}", np.zeros(0, kind))
         for part, start, arrays in blocks:
             for array, piece in arrays.items():
                 name = f"{part}/{array}"
@@ -93,7 +103,7 @@ def _write(
         file.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         file.attrs["agebo_hpc_version"] = __version__
         file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["format_version"] = version_of(schema)
 
 
 def read_prepared(path: Path) -> tuple[dict[str, Any], dict[str, Extent]]:
@@ -138,6 +148,7 @@ def _shapes(
         "x": ((rows, len(schema["feature_names"])), np.float32),
         "codes": ((rows, len(schema["preprocessing"].get("codes", ()))), np.int32),
         "y": ((rows,), np.int32 if schema["task"] == "classification" else np.float32),
+        "group": ((rows,), np.int32),
     }
     return {name: known[name] for name in array_names(schema)}
 
@@ -185,6 +196,8 @@ def _extent(data: Any, path: Path, shape: tuple[int, ...], kind: type[np.generic
             f"{path} is damaged: {data.name} is {data.dtype} of shape {data.shape}, expected is "
             f"{np.dtype(kind)} of shape {shape}; prepare the data set again."
         )
+    if not data.size:
+        return Extent(0, tuple(data.shape), data.dtype.str)
     offset = data.id.get_offset()
     if offset is None or offset + data.nbytes > path.stat().st_size:
         raise DataError(

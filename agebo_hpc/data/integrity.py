@@ -106,7 +106,7 @@ def check_array(
     DataError
         If it is not what was written.
     """
-    found, counts, is_right = 0, np.zeros(0, np.int64), True
+    found, counts, is_right = 0, np.zeros(len(class_counts or ()), np.int64), True
     is_label = class_counts is not None
     is_code = not is_label and np.dtype(extent.dtype).kind == "i"
     for piece in _pieces(path, extent):
@@ -116,8 +116,7 @@ def check_array(
         elif not is_label:
             is_right &= bool(np.isfinite(piece).all())
         elif piece.min() >= 0 and piece.max() < len(class_counts or ()):
-            more = np.bincount(piece, minlength=len(class_counts or ()))
-            counts = more if not len(counts) else counts + more
+            counts = counts + np.bincount(piece, minlength=len(class_counts or ()))
         else:
             counts = np.full(1, -1)
             break

@@ -1,13 +1,13 @@
-"""Making a prepared data set from a table."""
+"""Making a prepared data set from a table, or from one for each part."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,98 +15,52 @@ from numpy.typing import NDArray
 
 from agebo_hpc.data.checks import check_columns, check_out
 from agebo_hpc.data.column_reading import read_columns
+from agebo_hpc.data.cross_fitting import CrossFitting
 from agebo_hpc.data.dataset import DataSet, open_dataset
 from agebo_hpc.data.encoders import two_valued_features
 from agebo_hpc.data.file_format import Block, write_prepared
-from agebo_hpc.data.inputs import check_kinds, divide, input_ranges
+from agebo_hpc.data.inputs import Division, check_kinds, divide, input_ranges
 from agebo_hpc.data.kinds import Wishes
-from agebo_hpc.data.preprocessing import (
-    ONE_HOT_LEVELS,
-    Preprocessing,
-    fit_crossfitted,
+from agebo_hpc.data.options import PrepareOptions
+from agebo_hpc.data.own_files import (
+    Source,
+    check_schema,
+    file_names,
+    of_table,
+    read_one,
+    read_others,
 )
+from agebo_hpc.data.preprocessing import Preprocessing, fit_crossfitted
 from agebo_hpc.data.scaling import Features
-from agebo_hpc.data.splits import PARTS, SPLIT, Split, check_split, split_rows
-from agebo_hpc.data.tables import check_unique, read_table
-from agebo_hpc.data.target import read_target
-from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.data.splits import PARTS, SPLIT, Split
+from agebo_hpc.data.splitting.advice import advice
+from agebo_hpc.data.splitting.arrays import Parts, SplitArrays, divide_rows
+from agebo_hpc.data.splitting.columns import (
+    arrays_of,
+    check_split_columns,
+    check_ways,
+    split_columns,
+)
+from agebo_hpc.data.splitting.record import By, SplitRecord, way_of
+from agebo_hpc.data.target import ClassCoding, TargetCoding, read_target
+from agebo_hpc.errors import DataError
 from agebo_hpc.files import is_stream, new_file, writing
 
+__all__ = ["PrepareOptions", "prepare_dataset"]
+
 BLOCK_ROWS = 65_536
-TASKS = ("auto", "classification", "regression")
 MIN_ROWS = 10
 
 
-@dataclass(frozen=True)
-class PrepareOptions:
-    """How a table is prepared.
-
-    Attributes
-    ----------
-    name
-        Name of the data set; None: the stem of the output file.
-    task
-        ``"classification"``, ``"regression"``, or ``"auto"``: text, booleans, categories, whole
-        numbers with at most 20 distinct values and any numbers with just two make a
-        classification, all other numbers and durations a regression.
-    split
-        Shares of training, validation and test, sum 1.
-    drop, categorical, text, numeric, date
-        Columns that are left out; that are categories by value or by their text exactly as it
-        came; numbers; dates, as ``COLUMN`` or ``COLUMN=dmy`` (``mdy``, ``ymd``). All but `date`
-        may name the target, too.
-    missing
-        Texts that stand for a missing cell in any column, besides those that always do.
-    decimal
-        Mark before the fraction of numbers in text, ``"."`` or ``","``; nothing: what the cells
-        show.
-    one_hot_levels
-        Most levels of a category that is one-hot encoded, >= 1; more are target encoded.
-    inputs
-        (name of an input, name of a column or pattern with ``*``, ``?`` and ``[...]``) pairs that
-        divide the columns into inputs; none: one input.
-    alike
-        Groups of names of inputs that hold the same kind of columns in the same order: they are
-        encoded alike and have equal shape.
-    seed
-        Seed of the split and of cross-fitting, >= 0.
-    force
-        Whether an existing output file is replaced.
-    """
-
-    name: str | None = None
-    task: Literal["auto", "classification", "regression"] = "auto"
-    split: Split = SPLIT
-    drop: Sequence[str] = ()
-    categorical: Sequence[str] = ()
-    text: Sequence[str] = ()
-    numeric: Sequence[str] = ()
-    date: Sequence[str] = ()
-    missing: Sequence[str] = ()
-    decimal: str = ""
-    one_hot_levels: int = ONE_HOT_LEVELS
-    inputs: Sequence[tuple[str, str]] = ()
-    alike: Sequence[Sequence[str]] = ()
-    seed: int = 42
-    force: bool = False
-
-    def __post_init__(self) -> None:
-        check_split(tuple(self.split))
-        if self.task not in TASKS:
-            raise UsageError(f"--task is {self.task!r}; choose among {', '.join(TASKS)}.")
-        if self.decimal not in ("", ".", ","):
-            raise UsageError(f"--decimal is {self.decimal!r}; give . or a comma.")
-        if self.one_hot_levels < 1:
-            raise UsageError(f"--one-hot-levels is {self.one_hot_levels}; give 1 or more.")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"--seed is {self.seed}; give a whole number from 0 to 2^32 - 1.")
-
-
 def prepare_dataset(
-    source: str | Path | pd.DataFrame,
+    source: Source,
     target: str,
     out: str | Path,
     options: PrepareOptions | None = None,
+    *,
+    validation: Source | None = None,
+    test: Source | None = None,
+    arrays: SplitArrays | None = None,
 ) -> DataSet:
     """Make a prepared data set from a table.
 
@@ -120,6 +74,12 @@ def prepare_dataset(
         The file to write; it is written whole or not at all.
     options
         How the table is prepared; None: all defaults.
+    validation, test
+        Tables of these parts, with the same columns; `source` is the training part then. They are
+        read as it says. None: parts are made of `source`.
+    arrays
+        Groups, times or parts of the rows of `source` that are not columns of it, see
+        `SplitArrays.of`.
 
     Returns
     -------
@@ -129,36 +89,86 @@ def prepare_dataset(
     Raises
     ------
     InputMissingError
-        If the table file does not exist.
+        If a table file does not exist.
     DataError
-        If the table cannot be read or learnt from.
+        If a table cannot be read or learnt from, or cannot be split as it was asked for.
     UsageError
-        If `out` exists without ``force``, or an option names an absent column.
+        If `out` exists without ``force``, an option names an absent column, or options contradict
+        each other.
     """
     options = options or PrepareOptions()
     out = Path(out).absolute()
-    check_out(out, source, options.force)
-    if isinstance(source, pd.DataFrame):
-        check_unique(source.columns, "The data frame")
-        frame = source.rename(columns=str)
-    else:
-        # With a decimal mark that is not the usual one, 1.234 is no plain number.
-        frame = read_table(source, None if options.decimal == "," else options.text, words=True)
+    others = {"validation": validation, "test": test}
+    check_ways(options, any(table is not None for table in others.values()), arrays is not None)
+    for table in (source, validation, test):
+        check_out(out, table, options.force)
+    # With a decimal mark that is not the usual one, 1.234 is no plain number.
+    text = None if options.decimal == "," else options.text
+    tables = {"train": read_one(source, "", text), **read_others(others, text)}
+    frame = tables["train"]
     wishes = check_columns(frame, target, options)
-    frame = frame.drop(columns=list(options.drop)).reset_index(drop=True)
-    if len(frame) < MIN_ROWS:
+    unused = {*options.drop, *check_split_columns(list(frame.columns), target, options)}
+    check_schema(frame, tables, options.drop)
+    if arrays is None:
+        by, known = arrays_of(tables, options, wishes)
+    else:
+        by, known = way_of(arrays), arrays
+    names = file_names(source, others) if len(tables) > 1 else {}
+    asked = _Asked(target, options, wishes, by, known, names)
+    tables = {
+        part: table.drop(columns=list(unused & set(table.columns))).reset_index(drop=True)
+        for part, table in tables.items()
+    }
+    if sum(map(len, tables.values())) < MIN_ROWS:
         raise DataError(f"The table has {len(frame)} rows; at least {MIN_ROWS} are needed.")
-    if is_stream(out):
-        return _prepare_stream(frame, target, out, options, wishes)
-    return _prepare(frame, target, out, options, wishes)
+    return _prepare_stream(tables, out, asked) if is_stream(out) else _prepare(tables, out, asked)
 
 
-def _prepare(
-    frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions, wishes: Wishes
-) -> DataSet:
-    remarks = frame.attrs.get("remarks", [])
-    known = read_target(frame[target], options.task, wishes.of(target))
-    task = known.task
+@dataclass(frozen=True)
+class _Asked:
+    """What is made of the tables, once all of it was checked."""
+
+    target: str
+    options: PrepareOptions
+    wishes: Wishes
+    by: By
+    arrays: SplitArrays
+    files: Mapping[str, str]
+
+    @property
+    def split(self) -> Split:
+        """The shares that were asked for."""
+        return self.options.split or SPLIT
+
+    @property
+    def rows_of_a_class(self) -> int:
+        """Rows that each class needs: where chance divides them, one in each part."""
+        return sum(share > 0 for share in self.split) if self.by == "random" else 1
+
+    def shares(self, rows: Parts) -> Split:
+        """Return the shares of a split: as asked for, or as they were given."""
+        if self.arrays.parts is None:
+            return self.split
+        train, validation, test = (len(rows[part]) for part in PARTS)
+        total = train + validation + test
+        return train / total, validation / total, test / total
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a part: a table, which of its rows in which order, and their encoded target."""
+
+    frame: pd.DataFrame
+    rows: NDArray[np.int64]
+    y: NDArray[Any]
+    groups: NDArray[np.int32] | None = None
+
+
+def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> DataSet:
+    options, target, wishes = asked.options, asked.target, asked.wishes
+    frame = tables["train"]
+    remarks = list(frame.attrs.get("remarks", []))
+    known = read_target(frame[target], options.task, wishes.of(target), asked.rows_of_a_class)
     division = divide(
         [str(name) for name in frame.columns if name != target], options.inputs, options.alike
     )
@@ -167,71 +177,136 @@ def _prepare(
     # From here on the columns are read: numbers, dates, and categories of levels.
     read = {name: column.values for name, column in columns.items()}
     frame = pd.DataFrame({**read, target: known.values}, copy=False)
+    tables = {**tables, "train": frame}
     y = known.coding(known.values).encode(known.values)
-    stratify = y if task == "classification" else None
-    rows = split_rows(len(frame), options.split, options.seed, cast(Any, stratify))
+    rows = divide_rows(
+        sum(map(len, tables.values())),
+        asked.split,
+        options.seed,
+        y,
+        asked.arrays,
+        known.task == "classification",
+    )
     training = frame.iloc[rows["train"]]
     preprocessing, crossfitted = fit_crossfitted(
         training,
         known.coding(training[target]),
         {name: column.reading for name, column in columns.items()},
         options.one_hot_levels,
-        options.seed,
+        CrossFitting(options.seed, asked.arrays.of_rows(rows["train"])),
         division,
     )
+    parts = _parts(tables, rows, preprocessing.target, asked.arrays.groups)
+    if asked.by == "random":
+        remarks += advice({name: column.values for name, column in columns.items()}, y)
     summaries = [columns[name].summary for name in columns] + [known.decided.summary]
-    schema: dict[str, Any] = {
+    schema = {
         "name": options.name or out.stem,
-        "task": task,
-        "rows": {part: len(rows[part]) for part in PARTS},
-        "feature_names": list(preprocessing.feature_names),
+        "task": known.task,
         "two_valued": list(two_valued_features(training, preprocessing.encoders)),
-        "class_counts": _class_counts(y, rows) if task == "classification" else None,
-        "split": list(options.split),
-        "seed": options.seed,
-        "one_hot_levels": options.one_hot_levels,
-        "preprocessing": preprocessing.to_dict(),
         "columns": [summary.to_dict() for summary in summaries],
+        **_schema(asked, preprocessing, division, parts),
+        **_split_schema(asked, rows),
+        **({"remarks": remarks} if remarks else {}),
     }
     del training
-    if remarks:
-        schema["remarks"] = remarks
-    if options.inputs:
-        ranges = input_ranges(
-            division, [(e.column, len(e.features)) for e in preprocessing.encoders]
-        )
-        schema["inputs"] = [asdict(item) for item in ranges]
-    write_prepared(out, schema, _blocks(frame, rows, preprocessing, crossfitted))
+    write_prepared(out, schema, _blocks(parts, preprocessing, crossfitted))
     return open_dataset(out)
 
 
-def _prepare_stream(
-    frame: pd.DataFrame, target: str, out: Path, options: PrepareOptions, wishes: Wishes
-) -> DataSet:
+def _schema(
+    asked: _Asked, preprocessing: Preprocessing, division: Division, parts: Mapping[str, _Part]
+) -> dict[str, Any]:
+    options = asked.options
+    schema: dict[str, Any] = {
+        "rows": {part: len(some.rows) for part, some in parts.items()},
+        "feature_names": list(preprocessing.feature_names),
+        "class_counts": _class_counts(preprocessing.target, parts),
+        "seed": options.seed,
+        "one_hot_levels": options.one_hot_levels,
+        "preprocessing": preprocessing.to_dict(),
+    }
+    if options.inputs:
+        features = [(e.column, len(e.features)) for e in preprocessing.encoders]
+        schema["inputs"] = [asdict(item) for item in input_ranges(division, features)]
+    return schema
+
+
+def _split_schema(asked: _Asked, rows: Parts) -> dict[str, Any]:
+    """Return what is told of the split; one by chance has a description as it always had."""
+    shares = {"split": list(asked.shares(rows))}
+    if asked.by == "random":
+        return shares
+    record = SplitRecord.of(
+        asked.by, rows, asked.arrays, split_columns(asked.options), asked.files
+    )
+    return {**shares, "split_by": record.to_dict()}
+
+
+def _prepare_stream(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> DataSet:
     """Send a prepared file into a FIFO or a device; its arrays cannot be read again."""
     with TemporaryDirectory() as home:
-        made = _prepare(frame, target, Path(home, f"{out.stem}.h5"), options, wishes)
+        made = _prepare(tables, Path(home, f"{out.stem}.h5"), asked)
         with writing("--out", out), new_file(out) as stream, made.path.open("rb") as file:
             shutil.copyfileobj(file, stream)
     return made
 
 
-def _class_counts(y: NDArray[Any], rows: dict[str, NDArray[np.int64]]) -> dict[str, list[int]]:
-    classes = int(y.max()) + 1
-    return {part: np.bincount(y[rows[part]], minlength=classes).tolist() for part in PARTS}
+def _parts(
+    tables: Mapping[str, pd.DataFrame],
+    rows: Parts,
+    coding: TargetCoding,
+    groups: NDArray[np.int64] | None,
+) -> dict[str, _Part]:
+    """Return the rows of each part, and their target in the coding of the training part."""
+    numbers = _group_numbers(groups, rows)
+    parts, first = {}, 0
+    for part in PARTS:
+        frame = tables.get(part, tables["train"])
+        own = rows[part] - (first if part in tables else 0)
+        # A part without a table of its own is of the first one.
+        first += len(frame) if part in tables else 0
+        with of_table(part if len(tables) > 1 else ""):
+            y = _encoded(frame[coding.name].iloc[own], coding, part)
+        parts[part] = _Part(frame, own, y, numbers.get(part))
+    return parts
+
+
+def _encoded(column: pd.Series, coding: TargetCoding, part: str) -> NDArray[Any]:
+    if not len(column):
+        return np.zeros(0, np.int32 if isinstance(coding, ClassCoding) else np.float32)
+    try:
+        return coding.encode(column)
+    except DataError as error:
+        raise DataError(f"The {part} part cannot be used: {error}") from error
+
+
+def _group_numbers(groups: NDArray[np.int64] | None, rows: Parts) -> dict[str, NDArray[np.int32]]:
+    """Return the group of each row of a part, numbered from 0 over all parts."""
+    if groups is None:
+        return {}
+    used = np.unique(np.concatenate([groups[some] for some in rows.values()]))
+    return {
+        part: np.searchsorted(used, groups[some]).astype(np.int32) for part, some in rows.items()
+    }
+
+
+def _class_counts(coding: TargetCoding, parts: Mapping[str, _Part]) -> dict[str, list[int]] | None:
+    if not isinstance(coding, ClassCoding):
+        return None
+    classes = len(coding.labels)
+    return {p: np.bincount(some.y, minlength=classes).tolist() for p, some in parts.items()}
 
 
 def _blocks(
-    frame: pd.DataFrame,
-    rows: dict[str, NDArray[np.int64]],
-    preprocessing: Preprocessing,
-    crossfitted: dict[str, Features],
+    parts: Mapping[str, _Part], preprocessing: Preprocessing, crossfitted: dict[str, Features]
 ) -> Iterator[tuple[str, int, Block]]:
-    for part in PARTS:
-        for start in range(0, len(rows[part]), BLOCK_ROWS):
-            stop = start + BLOCK_ROWS
-            block = frame.iloc[rows[part][start:stop]]
-            given = {name: x[start:stop] for name, x in crossfitted.items()}
-            x, codes = preprocessing.encode(block, given if part == "train" else None)
-            y = preprocessing.encode_target(block[preprocessing.target.name])
-            yield part, start, {"x": x, **({"codes": codes} if codes.shape[1] else {}), "y": y}
+    for part, some in parts.items():
+        for start in range(0, len(some.rows), BLOCK_ROWS):
+            cut = slice(start, start + BLOCK_ROWS)
+            given = {name: x[cut] for name, x in crossfitted.items()} if part == "train" else None
+            with of_table(part if some.frame is not parts["train"].frame else ""):
+                x, codes = preprocessing.encode(some.frame.iloc[some.rows[cut]], given)
+            groups = {} if some.groups is None else {"group": some.groups[cut]}
+            more = {"codes": codes} if codes.shape[1] else {}
+            yield part, start, {"x": x, **more, "y": some.y[cut], **groups}

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agebo_hpc.data.codes import CodeColumn, CodeFit, Codes
 from agebo_hpc.data.column_reading import read_columns
+from agebo_hpc.data.cross_fitting import CrossFitting
 from agebo_hpc.data.encoders import (
     DateEncoder,
     Encoder,
@@ -36,6 +37,7 @@ from agebo_hpc.data.training_column import TrainingColumn
 from agebo_hpc.errors import DataError
 
 ONE_HOT_LEVELS = 16
+BY_CHANCE = CrossFitting()
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,7 @@ def _fitted(
     read = pd.DataFrame({**columns, target: frame[target]})
     readings = {name: column.reading for name, column in decided.items()}
     coding = fit_target(frame[target], task)
-    return fit_crossfitted(read, coding, readings, one_hot_levels, seed)
+    return fit_crossfitted(read, coding, readings, one_hot_levels, CrossFitting(seed))
 
 
 def fit_crossfitted(
@@ -261,7 +263,7 @@ def fit_crossfitted(
     target: TargetCoding,
     readings: Mapping[str, Reading],
     one_hot_levels: int = ONE_HOT_LEVELS,
-    seed: int = 42,
+    folds: CrossFitting = BY_CHANCE,
     division: Division | None = None,
 ) -> tuple[Preprocessing, dict[str, Features]]:
     """Fit to the training part, and keep the cross-fitted target means of its rows.
@@ -276,8 +278,8 @@ def fit_crossfitted(
         Feature column -> how its cells are read.
     one_hot_levels
         Most levels of a category that is one-hot encoded, >= 1.
-    seed
-        Seed of the folds of the cross-fitted target means.
+    folds
+        Which rows the cross-fitted target means of a row come from.
     division
         Inputs that the columns belong to; None: one. Columns are compared with others of their
         input, and those of inputs that are alike are encoded alike.
@@ -319,7 +321,7 @@ def fit_crossfitted(
             continue
         if len(column.cells) > len(frame):
             _check_one_hot(column, one_hot_levels)
-        encoder, features = _fit_encoder(column, y, one_hot_levels, seed)
+        encoder, features = _fit_encoder(column, y, one_hot_levels, folds)
         by_column[name] = encoder
         if features is not None:
             crossfitted[name] = features
@@ -353,7 +355,7 @@ def _check_one_hot(column: TrainingColumn, one_hot_levels: int) -> None:
 
 
 def _fit_encoder(
-    column: TrainingColumn, y: NDArray[Any], one_hot_levels: int, seed: int
+    column: TrainingColumn, y: NDArray[Any], one_hot_levels: int, folds: CrossFitting
 ) -> tuple[Encoder, Features | None]:
     reading = column.reading
     if reading.kind == "numeric":
@@ -364,7 +366,7 @@ def _fit_encoder(
     if len(levels) <= one_hot_levels:
         ordered = sorted(levels, key=lambda level: (level is None, level or ""))
         return OneHotEncoder(column.name, tuple(ordered), reading), None
-    return TargetMeanEncoder.fit(column.cells, y, seed, reading)
+    return TargetMeanEncoder.fit(column.cells, y, folds, reading)
 
 
 def _read(column: TrainingColumn, encoder: Encoder) -> Any:

@@ -45,7 +45,9 @@ class TargetColumn:
         return fit(values, self.decided.reading)
 
 
-def read_target(column: pd.Series, task: str = "auto", wish: Wish | None = None) -> TargetColumn:
+def read_target(
+    column: pd.Series, task: str = "auto", wish: Wish | None = None, least: int = 3
+) -> TargetColumn:
     """Decide the task, read the target and check that it can be learnt.
 
     Text, booleans and categories make a classification; so do whole numbers with at most 20
@@ -60,6 +62,8 @@ def read_target(column: pd.Series, task: str = "auto", wish: Wish | None = None)
         ``"classification"``, ``"regression"``, or ``"auto"``: the cells decide.
     wish
         What is said about the column; None: nothing.
+    least
+        Rows that each class needs, >= 1: one for each part where they are divided by chance.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def read_target(column: pd.Series, task: str = "auto", wish: Wish | None = None)
         decided = _decided(column, replace(wish, form="number"))
         numbers = all_numbers(column, decided.reading)
         values = pd.Series(numbers, column.index, name=column.name)
-    check_target(values, chosen, decided.reading)
+    check_target(values, chosen, decided.reading, least)
     return TargetColumn(chosen, values, decided)
 
 
@@ -137,14 +141,14 @@ def _labels(column: pd.Series, decided: Decided, wish: Wish) -> pd.Series:
     return column.mask(missing) if missing.any() else column
 
 
-def check_target(column: pd.Series, task: Task, reading: Reading = LEVEL) -> None:
+def check_target(column: pd.Series, task: Task, reading: Reading = LEVEL, least: int = 3) -> None:
     """Check that a target can be learnt.
 
     Raises
     ------
     DataError
         If cells are missing or infinite, if there is one value or class only, if a class has
-        fewer than three rows (one for each part), or if a regression target holds text.
+        fewer rows than `least` (one for each part), or if a regression target holds text.
     """
     name = column.name
     missing = int(column.isna().sum())
@@ -163,7 +167,7 @@ def check_target(column: pd.Series, task: Task, reading: Reading = LEVEL) -> Non
     if task == "regression":
         _check_numbers(column)
     else:
-        _check_classes(column, reading)
+        _check_classes(column, reading, least)
 
 
 def _check_numbers(column: pd.Series) -> None:
@@ -181,7 +185,7 @@ def _check_numbers(column: pd.Series) -> None:
         )
 
 
-def _check_classes(column: pd.Series, reading: Reading) -> None:
+def _check_classes(column: pd.Series, reading: Reading, least: int) -> None:
     codes, levels = as_levels(column, reading)
     counts = np.bincount(codes, minlength=len(levels))
     if len(levels) == 1:
@@ -189,15 +193,16 @@ def _check_classes(column: pd.Series, reading: Reading) -> None:
             f"Target {column.name!r} is constant: its one class {levels[0]!r} has all "
             f"{len(column)} rows; at least two classes are needed: choose another --target."
         )
-    few = np.flatnonzero(counts < 3)
+    few = np.flatnonzero(counts < least)
     if len(few):
         shown = ", ".join(
             f"{levels[i]!r} ({counts[i]} row{'s' if counts[i] > 1 else ''})" for i in few[:5]
         )
         dots = f" and {len(few) - 5} more" if len(few) > 5 else ""
         raise DataError(
-            f"Target {column.name!r} has classes too small to be in each of the three parts: "
-            f"{shown}{dots}; each needs at least 3 rows: merge or remove these classes"
+            f"Target {column.name!r} has classes too small to be in each of the "
+            f"{'three' if least > 2 else 'two'} parts: "
+            f"{shown}{dots}; each needs at least {least} rows: merge or remove these classes"
             f"{', or use --task regression' if _numeric(column) else ''}."
         )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.data.dataset import DataSet, open_dataset
+from agebo_hpc.data.splits import PARTS
 from agebo_hpc.errors import ConfigurationError, DataError, InputMissingError, UsageError
 from agebo_hpc.space.configuration import Configuration, Result, Status
 from agebo_hpc.storage.reader import read_replay
@@ -32,6 +33,9 @@ class RetrainOptions:
     include_validation
         Train on the validation rows too. No row is then left to watch, so the rate is not
         reduced on a plateau, training does not stop early, and the last epoch's network is kept.
+    all_rows
+        Train on the validation and the test rows too, as `include_validation` does: no score is
+        left, and the model has none.
     seed
         None: the search's.
     seeds
@@ -49,6 +53,7 @@ class RetrainOptions:
     rank: int = 1
     epochs: int | None = None
     include_validation: bool = False
+    all_rows: bool = False
     seed: int | None = None
     seeds: tuple[int, ...] = ()
     data: str | Path | None = None
@@ -66,6 +71,17 @@ class RetrainOptions:
             raise UsageError(f"--seeds has {min(self.seeds)}; give numbers of 0 or more.")
         if self.seeds and self.seed is not None:
             raise UsageError("--seed and --seeds are both given; give one of them.")
+        if self.seeds and self.all_rows:
+            raise UsageError(
+                "--seeds compares networks by scores, and --all-rows leaves none; give --seed."
+            )
+
+    @property
+    def trained_parts(self) -> tuple[str, ...]:
+        """Parts whose rows are trained on."""
+        if self.all_rows:
+            return PARTS
+        return PARTS[:2] if self.include_validation else PARTS[:1]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from agebo_hpc.data.splits import PARTS
 from agebo_hpc.directories import put_back
 from agebo_hpc.errors import DataError, InputMissingError
 from agebo_hpc.files import opened, read_file
@@ -42,7 +43,8 @@ class ModelDescription:
         ``hyperparameters`` and ``num_parameters``; of an ensemble ``members``, each with these,
         and ``num_parameters`` of all.
     training
-        ``recipe``, ``objective``, ``seed``, ``include_validation``, ``num_ranks``, ``curve``,
+        ``recipe``, ``objective``, ``seed``, ``include_validation``, ``all_rows`` (where the test
+        rows were trained on, too), ``num_ranks``, ``curve``,
         of several seeds the scores of each in ``seeds``, and ``predicts_one`` (``"class"`` or
         ``"number"``) of a network that predicts the same one for every validation row.
     preprocessing
@@ -51,11 +53,13 @@ class ModelDescription:
         ``target``, ``columns`` the model needs, ``feature_names`` and ``class_labels`` (original
         labels by class index; None for a regression).
     data
-        ``name``, ``path``, ``fingerprint``, ``rows`` and ``split`` of the data set.
+        ``name``, ``path``, ``fingerprint``, ``rows``, ``split`` (shares) and ``split_text`` (in
+        words) of the data set.
     provenance
         ``run``, ``evaluation_id``, ``rank``, ``search_objective``, ``versions``, ``created``.
     scores
-        Part of the data -> metric -> value, and ``rows_per_second``.
+        Part of the data -> metric -> value, and ``rows_per_second``. A part that was trained on
+        has none, nor one without rows.
     """
 
     task: str
@@ -104,6 +108,13 @@ class ModelDescription:
             "network_sha256": network_sha256,
         }
         return json.dumps({**content, "checksum": _checksum(content)}, indent=1, allow_nan=False)
+
+
+def trained_parts(description: ModelDescription) -> tuple[str, ...]:
+    """Return the parts of its data set that a model was trained on."""
+    if description.training.get("all_rows"):
+        return PARTS
+    return PARTS[:2] if description.training.get("include_validation") else PARTS[:1]
 
 
 def read_description(path: str | Path) -> ModelDescription:

@@ -17,8 +17,8 @@ from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.metrics.record import Metric, kind_of
 from agebo_hpc.metrics.table import metric_for
 from agebo_hpc.models.bundle import BATCH_ROWS, Model, Outputs
-from agebo_hpc.models.description import ModelDescription
-from agebo_hpc.models.fit import check_fits
+from agebo_hpc.models.description import ModelDescription, trained_parts
+from agebo_hpc.models.fit import check_fits, check_part
 from agebo_hpc.models.quality import Quality
 from agebo_hpc.models.scores import Scores, classification_scores, regression_scores
 
@@ -83,17 +83,11 @@ def evaluate_model(
     if part not in PARTS:
         raise UsageError(f"The part is {part!r}; choose among {', '.join(PARTS)}.")
     check_fits(model.description, dataset)
+    check_part(dataset, part)
     further = metrics_of(model.description, metrics)
     rows = getattr(dataset, part)
-    if not len(rows.y):
-        raise DataError(f"{dataset.path}: the {part} part has 0 rows; choose another part.")
     outputs, speed = run_timed(model, network_rows(rows, model.takes_codes))
     same = dataset.fingerprint == model.description.data.get("fingerprint")
-    seen = (
-        ("train", "validation")
-        if model.description.training.get("include_validation")
-        else PARTS[:1]
-    )
     scores = score(model, outputs, rows.y, further)
     return Evaluated(
         part,
@@ -101,7 +95,7 @@ def evaluate_model(
         scores,
         speed,
         same,
-        same and part in seen,
+        same and part in trained_parts(model.description),
         _quality(model, outputs, rows.y),
     )
 

@@ -30,6 +30,15 @@ def check_fits(model: ModelDescription, dataset: DataSet) -> None:
         )
 
 
+def check_part(dataset: DataSet, part: str) -> None:
+    """Raise DataError if a part has no rows to be scored on."""
+    if not dataset.num_rows[part]:
+        raise DataError(
+            f"{dataset.path} has no rows in its {part} part, and so no score there; choose "
+            f"another --part, or prepare with a share for it in --split."
+        )
+
+
 def _difference(model: ModelDescription, dataset: DataSet) -> str:
     ours, theirs = Preprocessing.from_dict(model.preprocessing), dataset.preprocessing
     if theirs.task != ours.task:

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
-from agebo_hpc.models.description import ModelDescription
-from agebo_hpc.models.evaluation import evaluate_model
+from agebo_hpc.models.description import ModelDescription, trained_parts
+from agebo_hpc.models.evaluation import evaluate_model, run_timed
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Recipe
@@ -40,7 +41,7 @@ class Training:
 
 
 def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
-    """Train a configuration in this process and score the network on the test part.
+    """Train a configuration in this process and score the network on the test part, if any.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def make_model(
         Whether the model gets its scores.
     """
     best = trainings[0]
-    if not options.include_validation:
+    if "validation" not in options.trained_parts:
         best = max(trainings, key=_validation_metric)
     if not score:
         return _unscored(chosen, dataset, options, best, num_ranks)
@@ -177,11 +178,14 @@ def _unscored(
 def with_scores(model: Model, dataset: DataSet) -> Model:
     """Return a model that knows its scores on the parts that it was not trained on."""
     scores: dict[str, Any] = {}
-    if not model.description.training["include_validation"]:
-        scores["validation"] = evaluate_model(model, dataset, "validation").scores
-    test = evaluate_model(model, dataset, "test")
-    scores["test"] = test.scores
-    scores["rows_per_second"] = test.rows_per_second
+    seen = trained_parts(model.description)
+    for part in ("validation", "test"):
+        if part not in seen and dataset.num_rows[part]:
+            done = evaluate_model(model, dataset, part)
+            scores |= {part: done.scores, "rows_per_second": done.rows_per_second}
+    if not scores:
+        rows = network_rows(dataset.validation, model.takes_codes)
+        scores["rows_per_second"] = run_timed(model, rows)[1]
     return Model(model.network, replace(model.description, scores=scores))
 
 
@@ -204,14 +208,16 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
     recipe = recipe.of_configuration(chosen.configuration.hyperparameters)
     if options.epochs is not None:
         recipe = replace(recipe, epochs=options.epochs)
-    if options.include_validation:
+    if "validation" in options.trained_parts:
         recipe = replace(recipe, plateau_patience=0, early_stopping_patience=0)
     return TrainingPlan(
         graph=space.decode(chosen.configuration.architecture, *network_shape(dataset, space)),
         task=dataset.task,
         hyperparameters=chosen.configuration.hyperparameters,
         recipe=recipe,
-        keep_best=chosen.problem["objective"] == "best" and not options.include_validation,
+        keep_best=(
+            chosen.problem["objective"] == "best" and "validation" not in options.trained_parts
+        ),
         seed=chosen.seed if options.seed is None else options.seed,
         evaluation_id=chosen.result.id,
         class_weights=recipe.weights_of(dataset.class_labels, dataset.class_counts("train")),
@@ -220,14 +226,15 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
 
 
 def _rows(dataset: DataSet, options: RetrainOptions, with_codes: bool) -> tuple[Rows, Rows]:
-    parts = [
-        (part.x, part.y, part.codes) if with_codes else (part.x, part.y)
-        for part in (dataset.train, dataset.validation)
-    ]
-    validation = Rows.of(*parts[1])
-    if not options.include_validation:
-        return Rows.of(*parts[0]), validation
-    return Rows.of(*map(np.concatenate, zip(*parts, strict=True))), validation
+    def arrays(name: str) -> tuple[Any, ...]:
+        part = getattr(dataset, name)
+        return (part.x, part.y, part.codes) if with_codes else (part.x, part.y)
+
+    validation = Rows.of(*arrays("validation"))
+    trained = [arrays(name) for name in options.trained_parts]
+    if len(trained) == 1:
+        return Rows.of(*trained[0]), validation
+    return Rows.of(*map(np.concatenate, zip(*trained, strict=True))), validation
 
 
 def _describe(
@@ -252,7 +259,8 @@ def _describe(
             "recipe": asdict(plan.recipe),
             "objective": "best" if plan.keep_best else "last",
             "seed": plan.seed,
-            "include_validation": options.include_validation,
+            "include_validation": "validation" in options.trained_parts,
+            **({"all_rows": True} if options.all_rows else {}),
             "curve": _curve(outcome.curve, options),
             "seconds": outcome.times,
             **({"predicts_one": outcome.predicts_one} if outcome.predicts_one else {}),
@@ -270,6 +278,7 @@ def _describe(
             "fingerprint": dataset.fingerprint,
             "rows": dict(dataset.num_rows),
             "split": dataset.schema.get("split"),
+            "split_text": dataset.split_text,
         },
         provenance={
             "run": str(chosen.run.resolve()),
@@ -291,7 +300,8 @@ def _curve(
     curve: Sequence[Mapping[str, float]], options: RetrainOptions
 ) -> list[dict[str, float]]:
     """Return the learning curve; validation rows that were trained on say nothing."""
-    hidden = ("validation_loss", "validation_metric") if options.include_validation else ()
+    is_seen = "validation" in options.trained_parts
+    hidden = ("validation_loss", "validation_metric") if is_seen else ()
     return [
         {name: value for name, value in entry.items() if name not in hidden} for entry in curve
     ]

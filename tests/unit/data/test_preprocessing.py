@@ -11,6 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from agebo_hpc.data.column_reading import column_kinds
+from agebo_hpc.data.cross_fitting import CrossFitting
 from agebo_hpc.data.encoders import TargetMeanEncoder
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.data.scaling import CLIP
@@ -66,7 +67,7 @@ def folds(kind):
 )
 def test_many_levels_are_target_encoded_as_scikit_learn_does(table, target, type_, splitter):
     city = table["city"].mask(table.index % 50 == 0)
-    encoder, crossfitted = TargetMeanEncoder.fit(city, target, seed=3)
+    encoder, crossfitted = TargetMeanEncoder.fit(city, target, CrossFitting(3))
     theirs = sklearn.preprocessing.TargetEncoder(target_type=type_, cv=folds(splitter))
     levels = city.fillna("missing").to_frame()
     scaler = sklearn.preprocessing.StandardScaler()
@@ -85,7 +86,7 @@ def test_a_training_row_does_not_see_its_own_target():
     generator = np.random.default_rng(0)
     city = pd.Series([f"c{i // 2}" for i in range(2000)], name="city")
     target = generator.integers(0, 2, 2000)
-    encoder, crossfitted = TargetMeanEncoder.fit(city, target, seed=1)
+    encoder, crossfitted = TargetMeanEncoder.fit(city, target, CrossFitting(1))
     assert abs(np.corrcoef(crossfitted[:, 0], target)[0, 1]) < 0.1
     assert np.corrcoef(encoder.transform(city)[:, 0], target)[0, 1] > 0.5
 

@@ -42,7 +42,11 @@ def test_the_seed_decides():
 
 
 @pytest.mark.parametrize(
-    "text", ["0.5,0.5", "0.5,0.6,0.1", "a,b,c", "1,0,0", "0.6,0.6,-0.2", "", "nan,0.5,0.5"]
+    "text",
+    [
+        *("0.5,0.5", "0.5,0.6,0.1", "a,b,c", "1,0,0", "0.6,0.6,-0.2", "", "nan,0.5,0.5"),
+        *("0.5,0,0.5", "0,0.5,0.5", "0.5,0.5,nan", "0.5,0.4,0", "inf,0.5,0"),
+    ],
 )
 def test_a_split_that_is_no_split_is_refused(text):
     with pytest.raises(UsageError, match="sum 1"):
@@ -51,6 +55,17 @@ def test_a_split_that_is_no_split_is_refused(text):
 
 def test_a_split_may_miss_one_by_rounding():
     assert parse_split("0.333333,0.333333,0.333334") == (0.333333, 0.333333, 0.333334)
+
+
+def test_the_last_share_may_be_0():
+    assert parse_split("0.8,0.2,0") == (0.8, 0.2, 0.0)
+    assert share_out(10, (0.8, 0.2, 0)) == [8, 2, 0] and share_out(2, (0.9, 0.1, 0)) == [1, 1, 0]
+    parts = split_rows(50, (0.8, 0.2, 0), 1, np.repeat(np.arange(2, dtype=np.int32), 25))
+    assert {part: len(rows) for part, rows in parts.items()} == {
+        "train": 40,
+        "validation": 10,
+        "test": 0,
+    }
 
 
 def test_a_part_with_one_row_is_refused():

@@ -1,0 +1,285 @@
+"""What is known of rows that decides how they are split, an element for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from agebo_hpc.data.cells import is_number_dtype, normal
+from agebo_hpc.data.kinds import Wish, decide
+from agebo_hpc.data.reading import LEVEL, Reading
+from agebo_hpc.data.splits import PARTS, Split, check_sizes, split_rows
+from agebo_hpc.data.splitting.by_group import classes_of, divide_groups
+from agebo_hpc.data.splitting.by_time import divide_times
+from agebo_hpc.data.values import as_levels
+from agebo_hpc.errors import DataError, UsageError
+
+Parts = dict[str, NDArray[np.int64]]
+"""Part -> its rows; a row that is in none is left out."""
+
+
+@dataclass(frozen=True)
+class SplitArrays:
+    """What decides the part of each row; all None: chance.
+
+    Attributes
+    ----------
+    groups
+        Group of each row, shape (rows,), int64 from 0: no group is on two sides.
+    times
+        Time of each row, shape (rows,), float64 or datetime64: older rows train, newer ones test.
+    parts
+        Part -> its rows, int64. `groups` and `times` then decide no part, but are held against
+        the parts, and say which rows the target means of a training row may come from.
+
+    Examples
+    --------
+    >>> SplitArrays.of(4, groups=["ann", "bob", "ann", "eve"]).groups.tolist()
+    [0, 1, 0, 2]
+    """
+
+    groups: NDArray[np.int64] | None = None
+    times: NDArray[Any] | None = None
+    parts: Parts | None = None
+
+    @classmethod
+    def of(
+        cls,
+        rows: int,
+        *,
+        groups: ArrayLike | None = None,
+        times: ArrayLike | None = None,
+        parts: Mapping[str, ArrayLike] | None = None,
+    ) -> SplitArrays:
+        """Read and check arrays that somebody gave.
+
+        Parameters
+        ----------
+        rows
+            Number of rows of the table.
+        groups
+            Anything that tells groups apart, shape (rows,).
+        times
+            Dates, numbers or text that is read as such, shape (rows,).
+        parts
+            ``"train"`` and ``"validation"``, and ``"test"`` if there is one -> positions of their
+            rows, or an array of shape (rows,) that is true for them.
+
+        Raises
+        ------
+        UsageError
+            If arrays have another length, both groups and times are given, or parts overlap.
+        DataError
+            If a group or time is missing.
+        """
+        if groups is not None and times is not None:
+            raise UsageError("groups and times are both given; give one of them.")
+        read = {"groups": groups, "times": times}
+        columns = {name: _column(x, rows, name) for name, x in read.items() if x is not None}
+        return cls(
+            group_codes(columns["groups"], "groups") if "groups" in columns else None,
+            time_values(columns["times"], "times") if "times" in columns else None,
+            None if parts is None else _given(parts, rows),
+        )
+
+    def of_rows(self, rows: NDArray[np.int64]) -> SplitArrays:
+        """Return what is known of some rows; their parts are left out."""
+        return SplitArrays(
+            None if self.groups is None else self.groups[rows],
+            None if self.times is None else self.times[rows],
+        )
+
+
+def divide_rows(
+    rows: int,
+    split: Split,
+    seed: int,
+    y: NDArray[np.generic],
+    arrays: SplitArrays,
+    stratify: bool = True,
+) -> Parts:
+    """Divide rows among the parts, each in random order.
+
+    Parameters
+    ----------
+    rows
+        Number of rows.
+    split
+        Share of each part, sum 1; the last may be 0. Not used where the parts are given.
+    seed
+        Seed, >= 0.
+    y
+        Class index (integer) or real target of each row, shape (rows,). The shares of classes are
+        kept close in a split by chance or group.
+    arrays
+        What decides.
+    stratify
+        Whether a split by chance divides each class by the shares; False: rows are alike.
+
+    Returns
+    -------
+    dict
+        Part -> row numbers, int64; the test part is empty where it has no share.
+
+    Raises
+    ------
+    DataError
+        If a part that has a share would have fewer than two rows, or if parts that are given
+        divide a group or the order of time.
+    """
+    if arrays.parts is None and arrays.groups is None and arrays.times is None:
+        classes: Any = y if stratify else None
+        return split_rows(rows, split, seed, classes)
+    if arrays.parts is not None:
+        parts = {part: arrays.parts.get(part, np.zeros(0, np.int64)) for part in PARTS}
+        _check_given_sizes(parts)
+    else:
+        parts = _divided(split, seed, y, arrays)
+        check_sizes(parts, rows, split)
+    check_apart(parts, arrays)
+    generator = np.random.default_rng(seed)
+    return {part: generator.permutation(some) for part, some in parts.items()}
+
+
+def _check_given_sizes(parts: Parts) -> None:
+    for part in PARTS:
+        if len(parts[part]) < 2 and (part != "test" or len(parts[part])):
+            raise DataError(
+                f"The {part} part that was given has {len(parts[part])} rows; a part needs 2 at "
+                f"least, and only the test part may be left out."
+            )
+
+
+def _divided(split: Split, seed: int, y: NDArray[np.generic], arrays: SplitArrays) -> Parts:
+    shares = [share for share in split if share > 0]
+    if arrays.times is not None:
+        of_rows = divide_times(arrays.times, shares)
+    else:
+        assert arrays.groups is not None
+        number = int(arrays.groups.max()) + 1
+        if number < len(shares):
+            raise DataError(
+                f"There are {number} groups for {len(shares)} parts, and no group may be on two "
+                f"sides: give a column of more groups, or another split."
+            )
+        of_rows = divide_groups(arrays.groups, classes_of(y), shares, seed)[arrays.groups]
+    return {part: np.flatnonzero(of_rows == number) for number, part in enumerate(PARTS)}
+
+
+def check_apart(parts: Parts, arrays: SplitArrays) -> None:
+    """Raise DataError if a group is in two parts, or a part has times of the one before it."""
+    names = [part for part in PARTS if len(parts[part])]
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            if arrays.groups is not None:
+                _check_groups(arrays.groups, parts, one, other)
+            if arrays.times is not None:
+                _check_times(arrays.times, parts, one, other)
+
+
+def _check_groups(groups: NDArray[np.int64], parts: Parts, one: str, other: str) -> None:
+    shared = np.intersect1d(groups[parts[one]], groups[parts[other]])
+    if len(shared):
+        raise DataError(
+            f"{len(shared)} group{'s are' if len(shared) > 1 else ' is'} in the {one} and in the "
+            f"{other} part that were given; put all rows of a group into one part, or leave "
+            f"--group out."
+        )
+
+
+def _check_times(times: NDArray[Any], parts: Parts, one: str, other: str) -> None:
+    late = int((times[parts[one]] >= times[parts[other]].min()).sum())
+    if late:
+        raise DataError(
+            f"{late} row{'s' * (late > 1)} of the {one} part that was given are as new as rows of "
+            f"the {other} part, or newer; give parts that follow each other, or leave --time out."
+        )
+
+
+def group_codes(column: pd.Series, named: str, reading: Reading = LEVEL) -> NDArray[np.int64]:
+    """Return the group of each row as a number from 0, shape (rows,).
+
+    Raises
+    ------
+    DataError
+        If a cell is missing.
+    """
+    codes, levels = as_levels(normal(column), reading)
+    if None in levels:
+        raise _missing(named, int((codes == levels.index(None)).sum()), len(column), "group")
+    return codes.astype(np.int64)
+
+
+def time_values(column: pd.Series, named: str, wish: Wish | None = None) -> NDArray[Any]:
+    """Return the time of each row, shape (rows,), float64 or datetime64.
+
+    Raises
+    ------
+    DataError
+        If a cell is missing, or they are neither dates nor numbers.
+    """
+    decided = decide(column, wish)
+    if decided.kind == "category":
+        raise DataError(
+            f"{named} holds text such as {str(column.dropna().iloc[0])[:40]!r}; give dates or "
+            f"numbers that grow with time."
+        )
+    if decided.kind == "numeric":
+        times: NDArray[Any] = decided.values.to_numpy(np.float64, na_value=np.nan)
+        missing = ~np.isfinite(times)
+    else:
+        times = decided.values.to_numpy()
+        missing = np.isnat(times)
+    if missing.any():
+        raise _missing(named, int(missing.sum()), len(column), "time")
+    return times
+
+
+def _missing(named: str, count: int, rows: int, what: str) -> DataError:
+    return DataError(
+        f"{named} is missing in {count} of {rows} rows; each row needs its {what}: fill these "
+        f"cells or remove these rows."
+    )
+
+
+def _column(values: ArrayLike, rows: int, name: str) -> pd.Series:
+    column = pd.Series(values, dtype=None).reset_index(drop=True).rename(name)
+    if len(column) != rows:
+        raise UsageError(f"{name} has {len(column)} elements, but there are {rows} rows.")
+    return column if is_number_dtype(column.dtype) else column.infer_objects()
+
+
+def _given(parts: Mapping[str, ArrayLike], rows: int) -> Parts:
+    unknown = set(parts) - set(PARTS)
+    if unknown or not {"train", "validation"} <= set(parts):
+        raise UsageError(
+            f"The parts are {', '.join(map(repr, parts))}; give 'train' and 'validation', and "
+            f"'test' if there is one."
+        )
+    found = {part: _positions(some, rows, part) for part, some in parts.items()}
+    together = np.concatenate(list(found.values()))
+    twice = len(together) - len(np.unique(together))
+    if twice:
+        raise UsageError(
+            f"{twice} row{'s are' if twice > 1 else ' is'} in two parts, or twice in one; give "
+            f"each row to one part."
+        )
+    return found
+
+
+def _positions(some: ArrayLike, rows: int, part: str) -> NDArray[np.int64]:
+    array = np.asarray(some)
+    if array.dtype == bool and array.shape == (rows,):
+        return np.flatnonzero(array)
+    fits = array.ndim == 1 and (array.dtype.kind in "iu" or not array.size)
+    if not fits or array.size and not (array.min() >= -rows and array.max() < rows):
+        raise UsageError(
+            f"The rows of {part!r} are no positions in a table of {rows} rows; give whole numbers "
+            f"from 0 to {rows - 1}, or an array of that many booleans."
+        )
+    return array.astype(np.int64) % rows

@@ -1,0 +1,180 @@
+"""Whole groups of rows to parts, with the shares of the classes kept close.
+
+Groups of the same composition (so many rows of each class) are divided by the shares at once,
+which settles most of many small groups. What is left goes one group after the other, those with
+the largest part of a class first, each to where it is missed most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZE_RANGES = 4
+"""Ranges of equal numbers of rows that stand for the classes of a real target."""
+
+
+def classes_of(y: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Return class indices of targets, shape (rows,); of real ones, which quarter they are in."""
+    if y.dtype.kind != "f":
+        return y.astype(np.int64)
+    borders = np.quantile(y.astype(np.float64), np.arange(1, SIZE_RANGES) / SIZE_RANGES)
+    return np.searchsorted(borders, y, side="left").astype(np.int64)
+
+
+def divide_groups(
+    groups: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    shares: Sequence[float],
+    seed: int,
+    first_gets_every_class: bool = True,
+) -> NDArray[np.int64]:
+    """Give every group to a part.
+
+    Parameters
+    ----------
+    groups
+        Group of each row, shape (rows,): numbers from 0, none of them left out.
+    classes
+        Class of each row, shape (rows,), >= 0.
+    shares
+        Share of the rows that each part should have, all positive, sum 1.
+    seed
+        Seed of the NumPy generator that orders groups that are alike, >= 0.
+    first_gets_every_class
+        Whether the first group with a class goes to the first part, which is trained on.
+
+    Returns
+    -------
+    ndarray of shape (groups,), int64
+        Part of each group.
+    """
+    counted = _Compositions.of(groups, classes)
+    generator = np.random.default_rng(seed)
+    parts = np.full(counted.num_groups, -1, np.int64)
+    missing = _Missing(counted, np.array(shares))
+    order = generator.permutation(counted.num_groups)
+    order = order[np.argsort(-counted.weight[order], kind="stable")]
+    if first_gets_every_class:
+        seen: set[int] = set()
+        for group in order:
+            found = counted.classes_in(group)
+            if not seen.issuperset(found):
+                seen.update(found)
+                missing.give(group, 0, parts)
+            if len(seen) == counted.num_classes:
+                break
+    _divide_alike(counted, order, parts, missing, shares)
+    for group in order:
+        if parts[group] < 0:
+            missing.give(group, missing.most(group), parts)
+    return parts
+
+
+@dataclass(frozen=True)
+class _Compositions:
+    """How many rows of each class a group has, as sparse rows: `start[g]` to `start[g + 1]`."""
+
+    start: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    totals: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, groups: NDArray[np.int64], classes: NDArray[np.int64]) -> _Compositions:
+        """Count; the pseudo-class after the last one is of all rows, for the sizes of parts."""
+        number = int(classes.max()) + 1
+        keys, counts = np.unique(groups * number + classes, return_counts=True)
+        members, kinds = np.divmod(keys, number)
+        sizes = np.bincount(groups)
+        members = np.concatenate([members, np.arange(len(sizes))])
+        kinds = np.concatenate([kinds, np.full(len(sizes), number)])
+        counts = np.concatenate([counts, sizes])
+        order = np.argsort(members, kind="stable")
+        members, kinds, counts = members[order], kinds[order], counts[order]
+        totals = np.bincount(kinds, counts).astype(np.int64)
+        start = np.searchsorted(members, np.arange(len(sizes) + 1))
+        weight = np.maximum.reduceat(counts / totals[kinds], start[:-1])
+        return cls(start, kinds, counts, totals, weight)
+
+    @property
+    def num_groups(self) -> int:
+        """Number of groups."""
+        return len(self.start) - 1
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes that have rows."""
+        return int((self.totals[:-1] > 0).sum())
+
+    def classes_in(self, group: int) -> list[int]:
+        """Return the classes that a group has rows of."""
+        found: list[int] = self.classes[self.start[group] : self.start[group + 1] - 1].tolist()
+        return found
+
+    def signatures(self) -> NDArray[np.uint64]:
+        """Return a number for each group, the same for those that are composed alike."""
+        generator = np.random.default_rng(0)
+        keys = self.classes * (self.counts.max() + 1) + self.counts
+        distinct, place = np.unique(keys, return_inverse=True)
+        numbers = generator.integers(0, 2**64, len(distinct), np.uint64)
+        signatures: NDArray[np.uint64] = np.add.reduceat(numbers[place], self.start[:-1])
+        return signatures
+
+
+class _Missing:
+    """What each part has of each class, as a share of the class, and what it should have."""
+
+    def __init__(self, counted: _Compositions, shares: NDArray[np.float64]) -> None:
+        self._counted, self._shares = counted, shares
+        self._totals = np.maximum(counted.totals, 1)
+        self._has = np.zeros((len(shares), len(counted.totals)))
+
+    def give(self, group: int, part: int, parts: NDArray[np.int64]) -> None:
+        """Give a group to a part."""
+        parts[group] = part
+        kinds, share = self._of(group)
+        self._has[part, kinds] += share
+
+    def give_alike(self, alike: NDArray[np.int64], part: int, parts: NDArray[np.int64]) -> None:
+        """Give groups that are composed alike to a part, at once."""
+        if len(alike):
+            parts[alike] = part
+            kinds, share = self._of(alike[0])
+            self._has[part, kinds] += share * len(alike)
+
+    def most(self, group: int) -> int:
+        """Return the part whose distance from its shares a group makes least."""
+        kinds, share = self._of(group)
+        before = self._has[:, kinds] - self._shares[:, None]
+        change = ((2 * before + share) * share).sum(axis=1) / self._shares
+        return int(change.argmin())
+
+    def _of(self, group: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        some = slice(self._counted.start[group], self._counted.start[group + 1])
+        kinds = self._counted.classes[some]
+        return kinds, self._counted.counts[some] / self._totals[kinds]
+
+
+def _divide_alike(
+    counted: _Compositions,
+    order: NDArray[np.int64],
+    parts: NDArray[np.int64],
+    missing: _Missing,
+    shares: Sequence[float],
+) -> None:
+    """Divide groups that are composed alike by the shares, whole numbers of them."""
+    left = order[parts[order] < 0]
+    signatures = counted.signatures()[left]
+    by_kind = left[np.argsort(signatures, kind="stable")]
+    _, sizes = np.unique(signatures, return_counts=True)
+    for alike in np.split(by_kind, np.cumsum(sizes)[:-1]):
+        done = 0
+        for part, share in enumerate(shares):
+            some = alike[done : done + int(share * len(alike))]
+            done += len(some)
+            missing.give_alike(some, part, parts)
