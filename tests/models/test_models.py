@@ -21,6 +21,7 @@ from sklearn.metrics import (
 from agebo_hpc import directories
 from agebo_hpc.data.dataset import open_dataset
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
+from agebo_hpc.data.splits import PARTS
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import RetrainOptions, choose, open_data
@@ -195,6 +196,33 @@ def test_training_with_the_validation_rows_uses_them_and_gives_no_validation_sco
     assert not np.array_equal(first, second)
     assert evaluate_model(both, classes, "validation").trained_on
     assert not evaluate_model(model, classes, "validation").trained_on
+
+
+def test_training_with_all_rows_leaves_no_score(chosen, classes, model):
+    everything = retrain(chosen, classes, RetrainOptions(all_rows=True))
+    assert set(everything.description.scores) == {"rows_per_second"}
+    assert everything.description.training["all_rows"] is True
+    assert not any("validation" in name for name in everything.description.training["curve"][0])
+    for part in PARTS:
+        assert evaluate_model(everything, classes, part).trained_on
+    both = retrain(chosen, classes, RetrainOptions(include_validation=True))
+    first, second = everything.network.get_weights()[0], both.network.get_weights()[0]
+    assert not np.array_equal(first, second)
+    assert not evaluate_model(both, classes, "test").trained_on
+    with pytest.raises(UsageError, match="--all-rows leaves none"):
+        RetrainOptions(all_rows=True, seeds=(1, 2))
+
+
+def test_without_a_test_part_the_scores_are_those_of_validation(tmp_path):
+    data = data_set(tmp_path / "d.h5", "kind", "price", split=(0.7, 0.3, 0))
+    found = choose(make_run(tmp_path / "run", data, [0.5]))
+    made = retrain(found, data, RetrainOptions(seeds=(1, 2)))
+    assert set(made.description.scores) == {"validation", "rows_per_second"}
+    assert evaluate_model(made, data, "validation").rows == data.num_rows["validation"]
+    with pytest.raises(DataError, match="no rows in its test part"):
+        evaluate_model(made, data)
+    for options in (RetrainOptions(include_validation=True), RetrainOptions(all_rows=True)):
+        assert set(retrain(found, data, options).description.scores) == {"rows_per_second"}
 
 
 def test_another_seed_gives_another_network(chosen, classes, model):
