@@ -19,12 +19,15 @@ class Assignment:
         Epochs after which it begins and ends, 0 <= start < end.
     full_length
         Epochs of a whole training, R >= end: schedules of the learning rate are functions of it.
+    bracket
+        Which bracket of its scheduler the evaluation belongs to, >= 0.
     """
 
     evaluation: Evaluation
     start: int
     end: int
     full_length: int
+    bracket: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end <= self.full_length:

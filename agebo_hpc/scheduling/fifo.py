@@ -40,6 +40,9 @@ class Fifo:
             return None
         return Assignment(self._waiting.popleft(), 0, self._num_epochs, self._num_epochs)
 
+    def end_intake(self) -> None:
+        """Do nothing: nobody waits for others."""
+
     def report(self, result: Result) -> Decision:
         """Put a lost evaluation at the end of the line; with any other nothing is left to do."""
         if result.status is not Status.LOST:

@@ -105,6 +105,9 @@ class Status(StrEnum):
     """The evaluation's own time limit ended it."""
     STOPPED = "stopped"
     """An order to stop this evaluation alone ended it; it has the value of its last epoch."""
+    PAUSED = "paused"
+    """At the end of an assignment that is not the whole training; it has the value it has there,
+    and the scheduler says whether it goes on. Never the last word on an evaluation."""
     CUT = "cut"
     """Stopped with the search; proposed again on resume, never told to the search."""
     LOST = "lost"
@@ -112,13 +115,13 @@ class Status(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the evaluation has ended; one that was cut or lost is proposed again."""
-        return self not in (Status.CUT, Status.LOST)
+        """Whether the evaluation has ended; one that was cut, lost or paused may go on."""
+        return self not in (Status.CUT, Status.LOST, Status.PAUSED)
 
     @property
     def has_value(self) -> bool:
         """Whether the evaluation has an objective."""
-        return self in (Status.DONE, Status.STOPPED)
+        return self in (Status.DONE, Status.STOPPED, Status.PAUSED)
 
 
 PREDICTS_ONE = ("", "class", "number")
@@ -168,7 +171,7 @@ class Result:
     status
         How it ended.
     objective
-        The number to make large, finite; None unless the status is done or stopped. A result that
+        The number to make large, finite; None unless the status has one. A result that
         is said to be so without such a number is non-finite or failed, wherever it comes from,
         see `judge_objective`.
     curve

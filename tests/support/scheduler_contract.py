@@ -73,8 +73,8 @@ class Recorder:
 class SchedulerContract:
     """The checks; a subclass makes one."""
 
-    def build(self, waiting=(), num_epochs=EPOCHS):
-        """Return a new scheduler with evaluations that an earlier session has left."""
+    def build(self, waiting=(), num_epochs=EPOCHS, past=()):
+        """Return a scheduler with what earlier sessions have done and left."""
         raise NotImplementedError
 
     def test_an_empty_one_needs_a_proposal(self):
@@ -181,3 +181,156 @@ class SchedulerContract:
         assert sorted(ended) == list(range(10))
         # Those that an earlier session left are not submitted anew.
         assert sorted(recorder.submissions) == list(range(2, 10))
+
+
+def number(assignment):
+    return assignment.evaluation.id, assignment.start
+
+
+class Session:
+    """Calls a scheduler at random, as a driver might, and writes down what a journal would."""
+
+    def __init__(self, scheduler, rng, following=0):
+        self.scheduler = scheduler
+        self.rng = rng
+        self.following = following
+        self.running = []
+        self.events = []
+        self.proposed = []
+
+    def play(self, num_calls):
+        for _ in range(num_calls):
+            if self.rng.random() < 0.5:
+                self.start()
+            elif self.running:
+                self.end(self.running.pop(self.rng.randrange(len(self.running))))
+        return self
+
+    def start(self):
+        assignment = self.scheduler.next()
+        if assignment is None:
+            self.proposed.append(evaluation(self.following))
+            self.scheduler.add(self.proposed[-1])
+            self.following += 1
+            assignment = self.scheduler.next()
+        self.running.append(assignment)
+        self.events.append(assignment)
+
+    def end(self, assignment):
+        of, is_top = assignment.evaluation, assignment.end == assignment.full_length
+        kind = self.rng.random()
+        if kind < 0.1:
+            ended = Result(of, Status.LOST)
+        elif kind < 0.2:
+            ended = Result(of, Status.FAILED)
+        else:
+            status = Status.DONE if is_top else Status.PAUSED
+            ended = Result(of, status, (of.id * 37 % 101) / 101 + assignment.end)
+        self.events.append(ended)
+        self.scheduler.report(ended)
+
+    def finish(self):
+        """Let all that may go on go on, until nothing runs and nobody waits."""
+        while self.running or self.scheduler.num_waiting:
+            if self.scheduler.num_waiting:
+                self.start()
+            else:
+                self.end(self.running.pop(0))
+        return self
+
+
+class RungSchedulerContract(SchedulerContract):
+    """What those promise besides that train piece by piece."""
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_pieces_follow_one_another_and_each_is_trained_once(self, seed):
+        session = Session(self.build(), random.Random(seed)).play(400).finish()
+        reached, lost = {}, set()
+        for event in session.events:
+            if isinstance(event, Result):
+                lost |= {event.id} if event.status is Status.LOST else set()
+                continue
+            name = event.evaluation.id
+            if name in lost:
+                lost.remove(name)
+                assert reached[name] == event
+            else:
+                assert event.start == (reached[name].end if name in reached else 0)
+            reached[name] = event
+        assert any(each.end == each.full_length for each in reached.values())
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_what_has_failed_never_goes_on(self, seed):
+        session = Session(self.build(), random.Random(seed)).play(300).finish()
+        failed = set()
+        for event in session.events:
+            if isinstance(event, Result):
+                failed |= {event.id} if event.status is Status.FAILED else set()
+            else:
+                assert event.evaluation.id not in failed
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_after_any_event_it_goes_on_from_the_journal_alone(self, seed):
+        whole = Session(self.build(), random.Random(seed)).play(120)
+        for cut in range(0, len(whole.events) + 1, 3):
+            past = whole.events[:cut]
+            restored = self.build(past=past)
+            running = {}
+            for event in past:
+                if isinstance(event, Result):
+                    del running[event.id]
+                else:
+                    running[event.evaluation.id] = event
+            # What ran comes first, as it was; then it goes on without losing or doubling any.
+            again = [restored.next() for _ in running]
+            assert sorted(again, key=number) == sorted(running.values(), key=number)
+            rest = Session(restored, random.Random(cut), following=1000)
+            rest.running = again
+            rest.play(30).finish()
+            done = [number(e) for e in past if not isinstance(e, Result) and e not in again]
+            later = [number(e) for e in rest.events if not isinstance(e, Result)]
+            lost = {e.id for e in (*past, *rest.events) if getattr(e, "status", "") == "lost"}
+            twice = {each for each in later if each in done or later.count(each) > 1}
+            assert {name for name, _ in twice} <= lost
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_restored_it_decides_as_the_unbroken_one(self, seed):
+        whole = Session(self.build(), random.Random(seed)).play(200)
+        restored = Session(self.build(past=whole.events), random.Random(0), whole.following)
+        running = [restored.scheduler.next() for _ in whole.running]
+        assert sorted(map(number, running)) == sorted(map(number, whole.running))
+        restored.running = list(whole.running)
+        whole.rng = random.Random(0)
+        before = len(whole.events)
+        whole.play(200).finish()
+        restored.play(200).finish()
+        assert restored.events == whole.events[before:]
+
+    def test_new_ones_that_were_never_assigned_are_not_forgotten(self):
+        session = Session(self.build(), random.Random(1)).play(20)
+        left = [each.evaluation for each in session.running]
+        restored = self.build([*left, evaluation(900)], past=session.events)
+        assert 900 in ids(drained(restored))
+
+    @pytest.mark.parametrize("num_configurations", [1, 2, 5, 10, 30])
+    def test_a_search_of_any_size_ends_with_one_trained_in_full(self, num_configurations):
+        scheduler = self.build()
+        done = []
+        for each in range(num_configurations):
+            scheduler.add(evaluation(each))
+        is_ended = False
+        while scheduler.num_waiting or not is_ended:
+            if not scheduler.num_waiting:
+                scheduler.end_intake()
+                is_ended = True
+                continue
+            assignment = scheduler.next()
+            is_top = assignment.end == assignment.full_length
+            done += [assignment] * is_top
+            objective = float(-assignment.evaluation.id)
+            status = Status.DONE if is_top else Status.PAUSED
+            scheduler.report(Result(assignment.evaluation, status, objective))
+        assert done or num_configurations < self.enough_for_one
+
+    enough_for_one = 1
+    """Configurations that there must be for one to reach the top."""
