@@ -70,7 +70,7 @@ def _print_split(described: dict[str, Any]) -> None:
     by = described["split_by"]
     if by["by"] == "random":
         return
-    click.echo(f"Split {described['split_text']}.")
+    click.echo(f"Split: {described['split_text']}.")
     for line in described["split_details"]:
         click.echo(f"  {line}")
     from agebo_hpc.data.cells import option

@@ -280,3 +280,77 @@ def test_the_same_table_prepared_from_other_formats_has_the_same_arrays(call, tm
         data = open_dataset(tmp_path / "d.h5")
         made.append((data.feature_names, data.train.x.tolist(), data.train.y.tolist()))
     assert made[0] == made[1] == made[2]
+
+
+def patients(rows=ROWS):
+    """Give a table with a date and a patient in each row."""
+    days = pd.date_range("2024-01-01", periods=rows, freq="D")
+    return good_table().assign(day=days, patient=[f"p{i % 12}" for i in range(rows)])
+
+
+def test_a_split_by_time_is_told_by_prepare_and_info(call, tmp_path):
+    patients().to_csv(tmp_path / "t.csv", index=False)
+    code, out, err = prepare(call, "t.csv", "--time", "day", "--group", "patient")
+    refused((code, out, err), 2, "--time and --group")
+    code, out, _ = prepare(call, "t.csv", "--time", "day", "--drop", "patient")
+    assert code == 0 and "'day' is no feature; --keep day makes it one." in out
+    assert "train 2024-01-01 to 2024-01-25, validation 2024-01-26 to" in out
+    facts = json.loads(call("data", "info", "d.h5", "--json")[1])
+    assert facts["split_by"]["by"] == "time" and facts["split_by"]["last"]["test"] == "2024-02-29"
+    assert facts["rows"] == {"train": 25, "validation": 15, "test": 20}
+    assert "by time 'day': the oldest rows train" in call("data", "info", "d.h5")[1]
+
+
+def test_a_split_by_group_is_told_with_the_numbers_of_groups(call, tmp_path):
+    patients().to_csv(tmp_path / "t.csv", index=False)
+    code, out, _ = prepare(call, "t.csv", "--group", "patient", "--split", "0.5,0.5,0")
+    assert code == 0 and "train 6, validation 6 groups" in out
+    code, out, err = call("data", "info", "d.h5")
+    assert "by group 'patient'" in out and "no test part" in err and "test 0 rows" in out
+
+
+def test_files_of_their_own(call, tmp_path):
+    table = patients().drop(columns="patient")
+    table[:40].to_csv(tmp_path / "a.csv", index=False)
+    table[40:].to_parquet(tmp_path / "b.parquet")
+    files = ("--train", "a.csv", "--validation", "b.parquet")
+    last = ("--target", "late", "--out", "d.h5")
+    code, out, _ = call("data", "prepare", *files, *last)
+    assert code == 0 and "train 40, validation 20, test 0 rows" in out
+    assert "train a.csv, validation b.parquet" in out
+    refused(call("data", "prepare", *files, *last, "--split", "0.5,0.4,0.1"), 2, "--split")
+    refused(call("data", "prepare", "a.csv", *files, *last), 2, "FILE is a.csv")
+    refused(call("data", "prepare", *last), 2, "give FILE, or --train")
+    refused(call("data", "prepare", "--train", "a.csv", *last), 2, "without --validation")
+    refused(call("data", "prepare", "--train", "a.csv", "--test", "b.parquet", *last), 2)
+    other = table[40:].rename(columns={"width": "height"})
+    other.to_csv(tmp_path / "c.csv", index=False)
+    files = ("--train", "a.csv", "--validation", "c.csv", "--force")
+    refused(call("data", "prepare", *files, *last), 65, "'width'", "'height'")
+    assert json.loads(call("data", "info", "d.h5", "--json")[1])["split_by"]["by"] == "files"
+
+
+def test_a_table_in_the_order_of_time_gets_one_line(call, tmp_path):
+    table = pd.concat([patients()] * 2, ignore_index=True)
+    table["day"] = pd.date_range("2024-01-01", periods=len(table), freq="D")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    _, _, err = prepare(call, "t.csv")
+    assert err.count("note: ") == 1 and "--time day" in err
+    assert prepare(call, "t.csv", "--time", "day", "--force")[2] == ""
+
+
+@pytest.mark.parametrize("options", [("--group", "patient"), ("--time", "day")])
+def test_a_split_by_a_column_goes_through_a_pipe_too(call, tmp_path, options):
+    import os
+    import threading
+
+    patients().to_csv(tmp_path / "t.csv", index=False)
+    os.mkfifo(tmp_path / "pipe")
+    got = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    done = call("data", "prepare", "t.csv", "--target", "late", "--out", "pipe", *options)
+    reader.join(20)
+    assert done[0] == 0, done[2]
+    (tmp_path / "got.h5").write_bytes(got[0])
+    assert open_dataset(tmp_path / "got.h5").split.by == options[0][2:]
