@@ -38,6 +38,7 @@ _HOMES = {
     "Search": "search.search",
     "SearchSettings": "search.settings",
     "Slot": "training.trainer",
+    "SplitArrays": "data.splitting.arrays",
     "Status": "space.configuration",
     "StopRule": "training.trainer",
     "TensorFlowTrainer": "training.tensorflow_trainer",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
-from agebo_hpc.errors import UsageError
+from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.experiments.backing import Backing
 from agebo_hpc.experiments.findings import ABOVE, Finding, evaluate, quartiles
 from agebo_hpc.experiments.measures import Searched
@@ -166,6 +166,7 @@ class AgainstBoosting:
                     f"vs-automl trains trees on the rows of a data set; {search.problem} is a "
                     "table of trainings. Give --backing DATA.h5."
                 )
+            _check_test_part(file)
             found += [Retrained(search), Boosted(search, file)]
         return found
 
@@ -199,6 +200,15 @@ class AgainstBoosting:
         }
         others = [{**origin, "method": row.pop("model"), **row} for row in boosted]
         return [network, *others]
+
+
+def _check_test_part(file: str) -> None:
+    from agebo_hpc.data.dataset import open_dataset
+
+    if not open_dataset(file, verify=False).has_test:
+        raise DataError(
+            f"vs-automl compares on test rows, and {file} has no test part; prepare it with one."
+        )
 
 
 class ByProblem:
