@@ -73,7 +73,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps({"model": str(model), "data": str(data), **asdict(done)}))
         return
-    print_scores(done.part, done.rows, done.scores)
+    print_scores(done.part, done.rows, done.scores, done.intervals)
     click.echo(f"inference   {done.rows_per_second:,.0f} rows per second")
     if done.trained_on:
         click.echo("note        the model was trained on these rows")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
+
+from agebo_hpc.intervals.interval import with_interval
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
@@ -44,14 +47,19 @@ def warn_of(description: ModelDescription) -> None:
         click.echo(f"warning: {description.remark}", err=True)
 
 
-def print_scores(part: str, rows: int, scores: dict[str, float | None]) -> None:
-    shown = [f"{_name(name)} {_value(value)}" for name, value in scores.items()]
+def print_scores(
+    part: str,
+    rows: int,
+    scores: Mapping[str, float | None],
+    intervals: Mapping[str, Sequence[float]] | None = None,
+) -> None:
+    """Print the scores of some rows in one line, with the 95 % intervals that are known."""
+    known = intervals or {}
+    shown = [
+        f"{_name(name)} {with_interval(value, known.get(name))}" for name, value in scores.items()
+    ]
     click.echo(f"{part:<11} {', '.join(shown)}  ({rows:,} rows)")
 
 
 def _name(score: str) -> str:
     return NAMES.get(score, score.replace("_", " "))
-
-
-def _value(score: float | None) -> str:
-    return "-" if score is None else f"{score:.5g}"

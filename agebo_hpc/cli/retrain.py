@@ -274,14 +274,16 @@ def _report_training(
         click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
         return
     speed, single = scores.pop("rows_per_second"), scores.pop("single", None)
+    intervals = scores.pop("intervals", {})
     for part, values in scores.items():
-        print_scores(part, description.data["rows"][part], values)
+        print_scores(part, description.data["rows"][part], values, intervals[part])
     for line in _parts_without_score(description):
         click.echo(line)
     # Without a test part the validation part has the scores of seeds, if it was not trained on.
     shown = next(iter(reversed(scores)), "")
     for entry in description.training.get("seeds", ()) if shown else ():
-        print_scores(f"seed {entry['seed']}", description.data["rows"][shown], entry[shown])
+        rows, own = description.data["rows"][shown], entry["intervals"][shown]
+        print_scores(f"seed {entry['seed']}", rows, entry[shown], own)
     if baselines is not None and baselines.text:
         what = f"{baselines.shown_metric} of the validation part"
         click.echo(f"baselines   {baselines.text}  ({what})")
@@ -295,7 +297,8 @@ def _report_training(
     if single is not None:
         fast = single["rows_per_second"]
         part = "test" if "test" in single else "validation"
-        print_scores("single", description.data["rows"][part], single[part])
+        own = single["intervals"][part]
+        print_scores("single", description.data["rows"][part], single[part], own)
         click.echo(
             f"price       the single network does {fast:,.0f} rows per second, "
             f"{fast / speed:.1f} times as many"

@@ -58,8 +58,9 @@ class ModelDescription:
     provenance
         ``run``, ``evaluation_id``, ``rank``, ``search_objective``, ``versions``, ``created``.
     scores
-        Part of the data -> metric -> value, and ``rows_per_second``. A part that was trained on
-        has none, nor one without rows.
+        Part of the data -> metric -> value, ``rows_per_second``, and ``intervals``: part ->
+        metric -> lower and upper end of the 95 % interval (not of models of earlier versions). A
+        part that was trained on has none, nor one without rows.
     """
 
     task: str

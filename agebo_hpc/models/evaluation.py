@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from agebo_hpc.data.network_rows import NetworkRows, network_rows
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.intervals.interval import Interval
 from agebo_hpc.metrics.record import Metric, kind_of
 from agebo_hpc.metrics.table import metric_for
 from agebo_hpc.models.bundle import BATCH_ROWS, Model, Outputs
@@ -21,6 +22,7 @@ from agebo_hpc.models.description import ModelDescription, trained_parts
 from agebo_hpc.models.fit import check_fits, check_part
 from agebo_hpc.models.quality import Quality
 from agebo_hpc.models.scores import Scores, classification_scores, regression_scores
+from agebo_hpc.models.uncertainty import score_intervals
 
 MIN_SECONDS = 0.3
 """Length of a measurement of speed: whole passes are repeated until then."""
@@ -44,6 +46,8 @@ class Evaluated:
         Whether these very rows were used in training.
     quality
         Confusion matrix and reliability table; None for a regression.
+    intervals
+        Metric -> lower and upper end of its 95 % interval, for those that have one.
     """
 
     part: str
@@ -53,6 +57,7 @@ class Evaluated:
     same_data: bool
     trained_on: bool
     quality: Quality | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
 
 
 def evaluate_model(
@@ -97,6 +102,7 @@ def evaluate_model(
         same,
         same and part in trained_parts(model.description),
         _quality(model, outputs, rows.y),
+        score_intervals(model, outputs, rows.y, list(scores), rows.groups),
     )
 
 

@@ -18,6 +18,7 @@ from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
+from agebo_hpc.intervals.interval import plain
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.description import ModelDescription, trained_parts
@@ -177,13 +178,15 @@ def _unscored(
 
 def with_scores(model: Model, dataset: DataSet) -> Model:
     """Return a model that knows its scores on the parts that it was not trained on."""
-    scores: dict[str, Any] = {}
     seen = trained_parts(model.description)
-    for part in ("validation", "test"):
-        if part not in seen and dataset.num_rows[part]:
-            done = evaluate_model(model, dataset, part)
-            scores |= {part: done.scores, "rows_per_second": done.rows_per_second}
-    if not scores:
+    parts = [p for p in ("validation", "test") if p not in seen and dataset.num_rows[p]]
+    found = {part: evaluate_model(model, dataset, part) for part in parts}
+    scores: dict[str, Any] = {part: done.scores for part, done in found.items()}
+    for done in found.values():
+        scores["rows_per_second"] = done.rows_per_second
+    if found:
+        scores["intervals"] = {part: plain(done.intervals) for part, done in found.items()}
+    else:
         rows = network_rows(dataset.validation, model.takes_codes)
         scores["rows_per_second"] = run_timed(model, rows)[1]
     return Model(model.network, replace(model.description, scores=scores))

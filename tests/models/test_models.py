@@ -166,6 +166,24 @@ def test_scores_of_classes_are_those_of_scikit_learn_and_of_the_search(chosen, c
     assert scores["roc_auc"] == pytest.approx(roc_auc_score(y, shares, multi_class="ovr"))
 
 
+def test_each_score_lies_in_its_interval_and_the_description_keeps_both(model):
+    scores = model.description.scores
+    for part in ("validation", "test"):
+        intervals = scores["intervals"][part]
+        assert {"accuracy", "loss", "roc_auc"} <= set(intervals)
+        for name, (low, high) in intervals.items():
+            is_gap = name == "calibration_error"
+            assert low < high and (is_gap or low < scores[part][name] < high), name
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "roc_auc_ovo", "matthews_corrcoef", "brier"])
+def test_a_further_metric_has_an_interval_too(model, classes, metric):
+    done = evaluate_model(model, classes, "test", [metric])
+    [name] = set(done.scores) - set(evaluate_model(model, classes, "test").scores)
+    low, high = done.intervals[name]
+    assert low < done.scores[name] < high
+
+
 def test_scores_of_a_regression_are_in_the_original_unit(prices, tmp_path):
     chosen = choose(make_run(tmp_path / "run", prices, [0.5]))
     model = retrain(chosen, prices, RetrainOptions(epochs=12))
@@ -187,7 +205,8 @@ def test_training_with_the_validation_rows_uses_them_and_gives_no_validation_sco
     chosen, classes, model
 ):
     both = retrain(chosen, classes, RetrainOptions(include_validation=True))
-    assert set(both.description.scores) == {"test", "rows_per_second"}
+    assert set(both.description.scores) == {"test", "rows_per_second", "intervals"}
+    assert set(both.description.scores["intervals"]) == {"test"}
     assert both.description.training["recipe"]["plateau_patience"] == 0
     assert not any("validation" in name for name in both.description.training["curve"][0])
     rates = [entry["learning_rate"] for entry in both.description.training["curve"]]
@@ -217,7 +236,7 @@ def test_without_a_test_part_the_scores_are_those_of_validation(tmp_path):
     data = data_set(tmp_path / "d.h5", "kind", "price", split=(0.7, 0.3, 0))
     found = choose(make_run(tmp_path / "run", data, [0.5]))
     made = retrain(found, data, RetrainOptions(seeds=(1, 2)))
-    assert set(made.description.scores) == {"validation", "rows_per_second"}
+    assert set(made.description.scores) == {"validation", "rows_per_second", "intervals"}
     assert evaluate_model(made, data, "validation").rows == data.num_rows["validation"]
     with pytest.raises(DataError, match="no rows in its test part"):
         evaluate_model(made, data)

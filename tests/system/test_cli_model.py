@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,7 @@ def test_evaluate_prints_lines_for_people(agebo, retrained, tiny_dataset):
     first, *rest = done.stdout.splitlines()
     assert first.startswith("train ")
     assert all(name in first for name in ("loss", "accuracy", "balanced accuracy", "ROC AUC"))
+    assert re.search(r" accuracy 0\.\d+ \[0\.\d+, [01]\.\d+\],", first), first
     assert any("rows per second" in line for line in rest)
     assert any("trained on these rows" in line for line in rest)
 

@@ -26,7 +26,7 @@ COLUMNS = (
     {"search", "data"},
     {"space"},
     {"metrics"},
-    {"job", "processes", "random_state", "versions", "directories"},
+    {"intervals", "job", "processes", "random_state", "versions", "directories"},
     {"files", "reporter"},
     {"streams"},
     {"errors", "leftovers", "patient_file", "text", "__init__"},

@@ -1,0 +1,40 @@
+"""What an interval is, and how it is said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+LEVEL = 0.95
+"""Share of the data sets whose interval holds the true value."""
+
+Interval = tuple[float, float]
+"""Lower and upper end, both finite."""
+
+
+def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+    """Return a score with its interval as text, such as ``0.861 [0.856, 0.866]``.
+
+    Parameters
+    ----------
+    value
+        The score; None: there is none, which is said as ``-``.
+    interval
+        Its lower and upper end; None: not known, and the score stands alone.
+    """
+    if value is None:
+        return "-"
+    if interval is None:
+        return format(value, ".5g")
+    low, high = interval
+    half = (high - low) / 2
+    if half < 1e-6:
+        # What hardly differs is said by its digits, not by its places.
+        return f"{value:.7g} [{low:.7g}, {high:.7g}]"
+    places = max(0, math.ceil(-math.log10(half / 4)))
+    return f"{value:.{places}f} [{low:.{places}f}, {high:.{places}f}]"
+
+
+def plain(intervals: Mapping[str, Interval]) -> dict[str, list[float]]:
+    """Return intervals by name as JSON writes them."""
+    return {name: list(interval) for name, interval in intervals.items()}
