@@ -23,7 +23,7 @@ KINDS = {BINARY: "two classes", MULTICLASS: "several classes", REGRESSION: "numb
 ON_RESUME = {
     OnResume.START: "each start",
     OnResume.GOAL: "from then on",
-    OnResume.FORCE: "with ``--force``",
+    OnResume.FORCE: "with ``--set``",
     OnResume.NEVER: "never",
 }
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agebo_hpc.cli.options import GroupedCommand, given, record_options
+from agebo_hpc.cli.options import GroupedCommand, given, grouped, record_options
+from agebo_hpc.errors import UsageError
 from agebo_hpc.reporter import on_standard_error
+from agebo_hpc.run.changes import read_changes
 from agebo_hpc.run.option import OnResume
 from agebo_hpc.run.options import OPTIONS, START_OPTIONS, names_of
 
@@ -44,13 +47,37 @@ def search(data: str | None, resume: bool, force: bool, trust: bool, **options: 
 
 @click.command(cls=GroupedCommand)
 @click.argument("run", type=click.Path())
+@grouped(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    group="Change",
+    help="Set an option of the search from here on; may be given several times. NAME is one of "
+    + ", ".join(names_of(OnResume.GOAL, OnResume.FORCE))
+    + ", or of those of one start, below. Nothing else can change.",
+)
 @record_options(OF_RESUME, hidden=names_of(OnResume.NEVER))
-def resume(run: str, force: bool, trust: bool, **options: Any) -> int:
-    """Go on with the search in the run directory RUN."""
-    return _resume(run, given(options), force, trust)
+def resume(run: str, settings: tuple[str, ...], force: bool, trust: bool, **options: Any) -> int:
+    """Go on with the search in the run directory RUN.
+
+    What is not given stays as it was: `resume RUN --set epochs=30` changes an option.
+    """
+    asked, changed = given(options), read_changes(settings)
+    twice = sorted(set(asked) & set(changed))
+    if twice:
+        record = OPTIONS[twice[0]]
+        raise UsageError(f"--set {record.name} and {record.spelling} are both given; give one.")
+    return _resume(run, {**asked, **changed}, force, trust, changed)
 
 
-def _resume(run: str, asked: dict[str, Any], force: bool, trust: bool) -> int:
+def _resume(
+    run: str,
+    asked: dict[str, Any],
+    force: bool,
+    trust: bool,
+    changed: Collection[str] = (),
+) -> int:
     from agebo_hpc.run.compose import run_search
     from agebo_hpc.run.resumption import LIMITS, resume_request
     from agebo_hpc.run.session import Session
@@ -58,6 +85,6 @@ def _resume(run: str, asked: dict[str, Any], force: bool, trust: bool) -> int:
 
     directory = RunDirectory.open(run)
     has_new_limit = any(asked.get(name) is not None for name in LIMITS)
-    request = resume_request(directory, asked, force)
+    request = resume_request(directory, asked, force, changed)
     reporter = on_standard_error()
     return run_search(Session(request, reporter, directory, force, has_new_limit, trust))

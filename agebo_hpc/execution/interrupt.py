@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 
 class Interrupt:
@@ -26,6 +27,9 @@ class Interrupt:
         self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Interrupt:
+        if threading.current_thread() is not threading.main_thread():
+            # Python gives signals to the main thread, which is somebody else's here.
+            return self
         for number in self.SIGNALS:
             self._previous[number] = signal.signal(number, self._remember)
         return self

@@ -36,7 +36,7 @@ from agebo_hpc.processes.affinity import keep_to_cores
 from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.data_parallel import announce, check_isolation
 from agebo_hpc.run.request import SearchRequest
-from agebo_hpc.run.resumption import check_problem
+from agebo_hpc.run.resumption import check_problem, problem_before
 from agebo_hpc.run.session import Session
 from agebo_hpc.run.trainers import make_trainer, trainer_spec
 from agebo_hpc.run.trust import check_owner
@@ -236,7 +236,7 @@ def _begin(world: World, session: Session) -> tuple[Problem, HyperparameterSpace
 def _load_search(request: SearchRequest) -> None:
     """Load what only the manager needs, while the trainer ranks load what they need."""
     from agebo_hpc.run.manager import Manager  # noqa: F401
-    from agebo_hpc.search.methods import load_libraries
+    from agebo_hpc.strategy.methods import load_libraries
 
     load_libraries(request.method, request.surrogate)
 
@@ -349,7 +349,8 @@ def _checked_problem(session: Session) -> Problem:
                 "with other data."
             )
         space = session.hyperparameters(problem, largest_group=1)
-        check_problem(session.run, problem, space, request, session.force)
+        before = problem_before(session.run, problem, request)
+        check_problem(session.run, before, space, request, session.force)
     _check_data(request, problem, session.reporter)
     return problem
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from agebo_hpc.errors import UsageError
 from agebo_hpc.run.request import SearchRequest
-from agebo_hpc.search.affordable import affordable
-from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.simulation.registry import with_whole_path
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
@@ -19,6 +17,8 @@ from agebo_hpc.space.cost import tell_shape
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
+from agebo_hpc.strategy.affordable import affordable
+from agebo_hpc.strategy.settings import SearchSettings
 from agebo_hpc.versions import installed_versions
 
 LEAST_INITIAL_POINTS = 5

@@ -65,6 +65,24 @@ def read_integers(text: str) -> tuple[int, ...]:
         ) from None
 
 
+SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+"""How a switch may be written."""
+
+
+def read_switch(text: str) -> bool:
+    """Read on or off.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    try:
+        return SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is neither on nor off.") from None
+
+
 def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
     """Read hyperparameters that are not tuned from texts NAME=VALUE.
 

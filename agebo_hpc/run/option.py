@@ -19,6 +19,7 @@ from agebo_hpc.run.notation import (
     read_integers,
     read_seconds,
     read_settings,
+    read_switch,
     write_seconds,
     write_value,
 )
@@ -44,7 +45,7 @@ class OnResume(Enum):
 
     START = "of one start: each may set it anew"
     GOAL = "may be set anew, and holds from then on"
-    FORCE = "may change with --force"
+    FORCE = "may change with --set, and holds from then on"
     NEVER = "cannot change"
 
 
@@ -180,8 +181,9 @@ class Option:
         reader: Callable[[str], Any] = self.kind
         if self.kind is dict:
             return read_settings([text])
-        if self.is_duration or self.kind is tuple:
-            reader = read_seconds if self.is_duration else read_integers
+        if self.is_duration or self.kind in (tuple, bool):
+            readers = {float: read_seconds, tuple: read_integers, bool: read_switch}
+            reader = readers[self.kind]
             try:
                 return reader(text)
             except ValueError as error:
@@ -212,7 +214,9 @@ class Option:
             given = ",".join(map(str, value)) if isinstance(value, Sequence) else value
             raise self._wrong(given, "numbers of at least 1, such as 1,2,4,8")
         if self.kind in (int, float) and not self._holds(value):
-            raise self._wrong(value, self.allowed)
+            is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+            kind = "a whole number, " if self.kind is int and self.bounds and not is_whole else ""
+            raise self._wrong(value, f"{kind}{self.allowed}")
 
     def _holds(self, value: Any) -> bool:
         is_number = isinstance(value, Real if self.kind is float else Integral)

@@ -16,9 +16,9 @@ from agebo_hpc.space.cost import CostBounds, refuse_bounds_of
 
 if TYPE_CHECKING:
     # Every rank reads a request; few of the others load these.
-    from agebo_hpc.search.settings import SearchSettings
     from agebo_hpc.space.hyperparameters import HyperparameterSpace
     from agebo_hpc.space.problem import Problem, Recipe
+    from agebo_hpc.strategy.settings import SearchSettings
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class SearchRequest(SearchOptions):
 
     def search_settings(self, num_initial: int) -> SearchSettings:
         """Return the search's settings with ``num_initial`` random points at the start."""
-        from agebo_hpc.search.settings import BayesianSettings, SearchSettings
+        from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
 
         return SearchSettings(
             seed=self.seed,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import AgeboError, ConfigurationError, DataError
+from agebo_hpc.run.notation import write_value
 from agebo_hpc.run.option import OnResume
-from agebo_hpc.run.options import OPTIONS, names_of
+from agebo_hpc.run.options import OPTIONS, RECIPE_OPTIONS, names_of
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.simulation.registry import with_whole_path
 from agebo_hpc.space.recipe import Recipe
@@ -30,7 +32,10 @@ NEEDED = (("search", "num_initial"), ("problem", "hyperparameters"), ("problem",
 
 
 def resume_request(
-    run: RunDirectory, given: Mapping[str, Any], force: bool = False
+    run: RunDirectory,
+    given: Mapping[str, Any],
+    force: bool = False,
+    changed: Collection[str] = (),
 ) -> SearchRequest:
     """Return the stored request of a run with what this session changes.
 
@@ -42,6 +47,8 @@ def resume_request(
         Fields of `SearchRequest` that were asked for now; None stands for nothing.
     force
         Whether options that make later evaluations differ from earlier ones may change.
+    changed
+        Names of those that are given to be changed; the others may only be as they were.
 
     Raises
     ------
@@ -57,7 +64,7 @@ def resume_request(
         if name not in free and _plain(name, value) != _plain(name, getattr(stored, name))
     }
     for name, value in different.items():
-        _check_change(run, name, (getattr(stored, name), value), force)
+        _check_change(run, name, (getattr(stored, name), value), force or name in changed)
     # A new goal without a wall time is not to be cut off by the wall time of an earlier session.
     no_walltime = (
         {"walltime": None} if any(known.get(name) for name in names_of(OnResume.GOAL)) else {}
@@ -99,17 +106,27 @@ def other_layout(run: RunDirectory, error: Exception) -> DataError:
     )
 
 
-def _check_change(run: RunDirectory, name: str, values: tuple[Any, Any], force: bool) -> None:
+def _check_change(run: RunDirectory, name: str, values: tuple[Any, Any], is_meant: bool) -> None:
     record = OPTIONS[name]
     before, now = (record.shown(value) for value in values)
     found = f"The search in {run.path} has {record.spelling} {before}; now it is {now}."
     if record.on_resume is not OnResume.FORCE:
         raise _refusal(run, f"{found} That cannot change; start a new search with --out.")
-    if not force:
+    if not is_meant:
+        settings = [word for text in _words(values[1]) for word in ("--set", f"{name}={text}")]
+        command = shlex.join(["agebo-hpc", "resume", str(run.path), *settings])
         raise _refusal(
             run,
-            f"{found} Leave it out to go on as before, or add --force to change it from here on.",
+            f"{found} Leave it out to go on as before; `{command}` changes it from here on, and "
+            "so does --force with the option.",
         )
+
+
+def _words(value: Any) -> list[str]:
+    """Return how a value is typed behind the name of its option."""
+    if isinstance(value, bool):
+        return ["on" if value else "off"]
+    return write_value(value)
 
 
 def _refusal(run: RunDirectory, text: str) -> ConfigurationError:
@@ -122,6 +139,30 @@ def _refusal(run: RunDirectory, text: str) -> ConfigurationError:
     """
     check_config(run, read_journal(run.journal_path).events)
     return ConfigurationError(text)
+
+
+def problem_before(run: RunDirectory, problem: Problem, session: SearchRequest) -> Problem:
+    """Return a session's problem without the options that it changes.
+
+    Those were allowed one by one; what differs besides came with another file or preset.
+
+    Parameters
+    ----------
+    run
+        An existing run directory.
+    problem
+        The problem of the session.
+    session
+        The request of the session.
+    """
+    stored = stored_request(run)
+    of_problem = ("objective", *(record.name for record in RECIPE_OPTIONS.values()))
+    changes = {
+        name: getattr(stored, name)
+        for name in of_problem
+        if getattr(stored, name) != getattr(session, name)
+    }
+    return replace(session, **changes).load_problem() if changes else problem
 
 
 def check_problem(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.by_rows import hyperparameters_by_rows, recipe_by_rows
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.space.problem_data import fields_of_problem
 from agebo_hpc.space.recipe import LOSSES, OBJECTIVES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
 
 __all__ = [
@@ -294,6 +296,8 @@ class _AsItIs(SourceFileLoader):
 def load_problem(reference: str) -> Problem:
     """Load a problem from ``FILE.py:NAME``; NAME is a `Problem` or a function that returns one.
 
+    ``FILE.json:NAME`` is what `agebo_hpc.search` keeps of a problem that Python gave it.
+
     Raises
     ------
     InputMissingError
@@ -306,6 +310,8 @@ def load_problem(reference: str) -> Problem:
         raise ConfigurationError(f"--problem is {reference!r}; give it as FILE.py:NAME.")
     if not Path(path).is_file():
         raise InputMissingError(f"There is no problem file {path!r}; check the path.")
+    if Path(path).suffix == ".json":
+        return _read_problem(path, name)
     if Path(path).suffix != ".py":
         raise ConfigurationError(f"{path!r} is not a Python file; give one that ends in .py.")
     loader = _AsItIs(Path(path).stem, path)
@@ -328,3 +334,14 @@ def load_problem(reference: str) -> Problem:
     if problem.data is not None and not Path(problem.data).is_absolute():
         return replace(problem, data=str(Path(path).parent / problem.data))
     return problem
+
+
+def _read_problem(path: str, name: str) -> Problem:
+    """Return a problem that was written as plain data."""
+    try:
+        return Problem(**fields_of_problem(json.loads(Path(path).read_text())[name]))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigurationError(
+            f"{path!r} holds no problem {name!r} that this version reads "
+            f"({type(error).__name__}: {error}); give FILE.py:NAME."
+        ) from error

@@ -5,10 +5,14 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from agebo_hpc import AgEBOClassifier, AgEBORegressor
+from agebo_hpc import AgEBOClassifier, AgEBORegressor, load_model, save_model
 from agebo_hpc.errors import AgeboWarning, LaunchError
+from agebo_hpc.interface.parameters import OF_FIT, OF_SCIKIT_LEARN
+from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import PRESETS, Problem, Recipe
 
@@ -99,9 +103,89 @@ def test_the_time_budget_ends_the_search():
 
 
 @pytest.mark.parametrize(
+    ("change", "limits"),
+    [
+        ({}, (20, None)),
+        ({"time_budget": "10m"}, (None, 600)),
+        ({"max_evals": 7}, (7, None)),
+        ({"max_evals": 7, "time_budget": 60}, (7, 60)),
+    ],
+)
+def test_the_limit_that_is_given_counts(monkeypatch, change, limits):
+    class Seen(Exception):
+        pass
+
+    def seen(request, reporter, rank_group):
+        raise Seen((request.max_evals, request.max_time))
+
+    monkeypatch.setattr("agebo_hpc.interface.fitting._search", seen)
+    frame, labels, _ = flights(60)
+    with pytest.raises(Seen) as told:
+        AgEBOClassifier(**{**TINY, "max_evals": None, **change}).fit(frame, labels)
+    assert told.value.args[0] == limits
+
+
+def test_whatever_the_command_line_can_is_a_parameter():
+    parameters = AgEBOClassifier().get_params()
+    for name, record in OPTIONS.items():
+        parameter = OF_SCIKIT_LEARN.get(name, name)
+        decided = name in OF_FIT or record.for_simulation
+        assert decided or parameter in parameters, name
+        assert decided or f"    {parameter}\n" in AgEBOClassifier.__doc__, name
+    changed = clone(AgEBORegressor(kappa=2.0, metric="r2", problem=SMALL))
+    assert changed.kappa == 2.0 and "kappa=2.0" in repr(changed)
+    assert changed.problem.architecture == SMALL.architecture
+    with pytest.raises(TypeError, match="'no_such_thing'"):
+        AgEBOClassifier(no_such_thing=1)
+
+
+def test_what_the_search_found_stays_with_the_estimator(tmp_path):
+    frame, labels, _ = flights()
+    asked = {**TINY, "problem": SMALL, "metric": "roc_auc", "class_weight": {"late": 3.0}}
+    classifier = AgEBOClassifier(**{**asked, "max_evals": 2}).fit(frame, labels)
+    assert len(classifier.history_) == 2
+    assert classifier.best_score_ == classifier.history_["objective"].max()
+    assert set(classifier.model_.description.scores) == {"validation", "rows_per_second"}
+    recipe = classifier.model_.description.training["recipe"]
+    assert recipe["class_weights"] == {"0": 3.0, "1": 1.0} and recipe["metric"] == "roc_auc"
+    again = pickle.loads(pickle.dumps(classifier))
+    page = again.report(tmp_path / "report")
+    assert page.is_file() and "AgEBOClassifier" in page.read_text()
+    with pytest.raises(NotFittedError):
+        AgEBOClassifier().report(tmp_path)
+    save_model(again.model_, tmp_path / "model")
+    assert load_model(tmp_path / "model").description.scores["validation"]["roc_auc"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"class_weight": {"tomorrow": 2.0}}, "class_weight has 'tomorrow'"),
+        ({"class_weight": {"late": -1.0}}, "class_weight is 0=-1"),
+        ({"metric": "r2"}, "metric.*r2"),
+        ({"preset": "v9"}, "no preset 'v9'"),
+        ({"problem": "nowhere.py:problem"}, "no problem file 'nowhere.py'"),
+        ({"time_budget": "soon"}, "time_budget: 'soon' is not a duration"),
+        ({"max_evals": 2.5}, "max_evals is 2.5; give a whole number"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_said_of_the_parameter(change, said):
+    frame, labels, _ = flights(60)
+    with pytest.raises(ValueError, match=said) as told:
+        AgEBOClassifier(**{**TINY, **change}).fit(frame, labels)
+    assert "--" not in str(told.value)
+
+
+def test_estimators_that_were_pickled_before_find_their_classes():
+    text = pickle.dumps(AgEBOClassifier(max_evals=3), protocol=0)
+    assert b"agebo_hpc.interface.estimators" in text
+    before = text.replace(b"agebo_hpc.interface.estimators", b"agebo_hpc.models.estimators")
+    assert isinstance(pickle.loads(before), AgEBOClassifier)
+
+
+@pytest.mark.parametrize(
     "change, said",
     [
-        ({"max_evals": None}, "both None"),
         ({"validation_fraction": 1.0}, "validation_fraction is 1.0"),
         ({"ensemble_size": 0}, "ensemble_size is 0"),
         ({"ensemble_size": 2, "include_validation": True}, "chosen on the validation rows"),

@@ -69,6 +69,22 @@ def test_force_changes_it_for_good_and_names_what_changed(run):
     assert run("--population", "50", "--max-evals", "6", "--resume").returncode == 0
 
 
+def test_set_changes_an_option_for_good(run, agebo):
+    words = ("--set", "kappa=1.5", "--set", "max-evals=5", "--set", "sample-size=4")
+    done = agebo("resume", run.out, *words, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert RunDirectory.open(run.out).config["request"]["kappa"] == 1.5
+    assert "from here on request.kappa is 1.5" in (run.out / "log.txt").read_text()
+    assert len(read_replay(run.out).results) == 5
+    for bad, code, said in (
+        (("--set", "seed=3"), 2, "cannot change"),
+        (("--set", "max_evals=6", "--max-evals", "7"), 2, "both given"),
+        (("--set", "kapa=1"), 2, "did you mean kappa"),
+    ):
+        done = agebo("resume", run.out, *bad, timeout=60)
+        assert (done.returncode, done.stderr.count("\n")) == (code, 1) and said in done.stderr
+
+
 @pytest.mark.parametrize("options", [("--method", "random"), ("--seed", "4"), ("--fix", "a=1")])
 def test_what_makes_it_another_search_is_refused_also_by_force(run, options):
     done = run(*options, "--max-evals", "5", "--resume", "--force")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agebo_hpc.models.own_words import in_own_words
+from agebo_hpc.interface.own_words import in_own_words
 
 SAID = [
     ("--epochs is 0; give 1 or more.", "epochs is 0; give 1 or more."),

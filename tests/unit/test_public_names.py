@@ -13,7 +13,7 @@ from agebo_hpc import errors
 REFERENCE = DOCS / "reference"
 DIRECTIVE = re.compile(r"^\.\. auto(?:class|function|data):: ([\w.]+)", re.MULTILINE)
 # What is trained with is loaded with these, and only with these.
-WITH_TENSORFLOW = {"AgEBOClassifier", "AgEBORegressor", "Model", "load_model"}
+WITH_TENSORFLOW = {"Model", "load_model", "save_model"}
 WITH_HDF5 = {"DataSet", "Part", "PrepareOptions", "open_dataset", "prepare_dataset"}
 
 

@@ -192,6 +192,5 @@ def test_the_help_loads_no_library_that_trains():
 )
 def test_an_estimator_searches_as_the_command_line_does_where_nothing_is_said(estimator):
     usual = estimator.get_params()
-    for name in ("preset", "method", "data_parallel", "processes"):
+    for name in ("preset", "method", "data_parallel", "processes", "epochs", "metric"):
         assert usual[name] == OPTIONS[name].default
-    assert usual["epochs"] == Recipe().epochs

@@ -4,7 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from agebo_hpc.errors import ConfigurationError, DataError
+from agebo_hpc.errors import ConfigurationError, DataError, UsageError
+from agebo_hpc.run.changes import read_changes
+from agebo_hpc.run.notation import write_value
 from agebo_hpc.run.option import OnResume
 from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.run.request import SearchRequest
@@ -73,13 +75,48 @@ def test_each_option_may_change_as_its_record_says(run, record):
     assert "None" not in said and "{" not in said
     assert "\n" not in said
     if record.on_resume is OnResume.FORCE:
-        assert "--force" in said
-        asked = resume_request(run, given, force=True)
-        assert getattr(asked, record.name) == given[record.name]
+        assert "--set" in said and "--force" in said
+        for allowed in ({"force": True}, {"changed": [record.name]}):
+            asked = resume_request(run, given, **allowed)
+            assert getattr(asked, record.name) == given[record.name]
     else:
         assert "cannot change" in said
         with pytest.raises(ConfigurationError, match="cannot change"):
-            resume_request(run, given, force=True)
+            resume_request(run, given, force=True, changed=[record.name])
+
+
+@RECORDS
+def test_a_change_is_read_as_behind_the_option(record):
+    value = other_value(record)
+    words = ["on" if value else "off"] if record.kind is bool else write_value(value)
+    setting = f"{record.spelling.lstrip('-')}={words[0]}"
+    if record.on_resume is OnResume.NEVER:
+        with pytest.raises(UsageError, match="cannot change; start a new search"):
+            read_changes([setting])
+        return
+    found = read_changes([setting])
+    assert found == {record.name: record.read(words[0])}
+    assert read_changes([f"{record.name}={words[0]}"]) == found
+    with pytest.raises(UsageError, match="given twice"):
+        read_changes([setting, setting])
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("epochs", "write NAME=VALUE"),
+        ("=3", "write NAME=VALUE"),
+        ("epoch=3", "did you mean epochs"),
+        ("zzz=3", "choose among"),
+        ("epochs=three", "--epochs is three; give a whole number"),
+        ("max-time=soon", "not a duration"),
+        ("baselines=maybe", "neither on nor off"),
+    ],
+)
+def test_a_change_that_is_none_is_said_in_one_line(setting, said):
+    with pytest.raises(UsageError, match=said) as told:
+        read_changes([setting])
+    assert "\n" not in str(told.value)
 
 
 @RECORDS

@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import re
 
-PARAMETERS = {
-    "max-evals": "max_evals",
-    "max-time": "time_budget",
-    "walltime": "time_budget",
-    "epochs": "epochs",
-    "processes": "processes",
-    "preset": "preset",
-    "method": "method",
-    "threads-per-slot": "threads",
-    "threads": "threads",
-    "data-parallel": "data_parallel",
-    "include-validation": "include_validation",
-    "split": "validation_fraction",
-    "seed": "random_state",
-    "size": "ensemble_size",
-}
-"""Option -> parameter of an estimator."""
+from agebo_hpc.interface.parameters import SPELLINGS
+from agebo_hpc.run.keywords import with_names
+
 _CLAUSE = re.compile(r"[^;.]*(?:[.;](?!\s|$)[^;.]*)*(?:[.;](?:\s+|$)|$)")
 _FOREIGN = re.compile(r"(?<![\w-])--[a-z]|agebo-hpc|log\.txt")
 
@@ -43,9 +29,7 @@ def in_own_words(message: str, target: str) -> str:
     """
     names = ("[Tt]he target ", "Target ", "[Cc]olumn ")
     message = re.sub("|".join(name + re.escape(repr(target)) for name in names), "y", message)
-    message = message.replace(repr(target), "y")
-    for option, parameter in PARAMETERS.items():
-        message = re.sub(rf"--{option}(?![\w-])", parameter, message)
+    message = with_names(message.replace(repr(target), "y"), SPELLINGS)
     if not _FOREIGN.search(message):
         return message
     kept = [clause for clause in _CLAUSE.findall(message) if not _FOREIGN.search(clause)]

@@ -1,0 +1,244 @@
+"""The whole way of `fit`, from a table to a model: prepare, search, train the best again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from agebo_hpc.errors import DataError, TooManyFailuresError
+from agebo_hpc.interface.archive import pack
+from agebo_hpc.interface.tensorflow import start_tensorflow
+from agebo_hpc.reporter import Reporter
+
+if TYPE_CHECKING:
+    from agebo_hpc.data.dataset import DataSet
+    from agebo_hpc.execution.mpi.rank_group import RankGroup
+    from agebo_hpc.models.bundle import Model
+    from agebo_hpc.run.request import SearchRequest
+
+TARGET = "target of the estimator"
+USUAL_EVALS = 20
+"""Trainings where neither their number nor a time is given."""
+SPLITS, FEW_ROWS = 50, 200
+"""How many splits are tried of a table of few rows, and how many rows are few."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What `fit` is asked for.
+
+    Attributes
+    ----------
+    table
+        Features, and the target as the column `TARGET`.
+    task
+        ``"classification"`` or ``"regression"``.
+    options
+        Options of the search, checked.
+    validation_fraction
+        Share of the rows that networks are compared on.
+    include_validation
+        Whether the best configuration is trained on these rows too.
+    ensemble_size
+        Configurations that are trained again.
+    reporter
+        Tells how it goes.
+    """
+
+    table: pd.DataFrame
+    task: str
+    options: Mapping[str, Any]
+    validation_fraction: float
+    include_validation: bool
+    ensemble_size: int
+    reporter: Reporter
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `fit` gives, the same on every rank.
+
+    Attributes
+    ----------
+    model
+        The model, with its scores.
+    history
+        One row for each finished evaluation.
+    best_score
+        Objective of the best evaluation of the search.
+    baselines
+        What simple models reach on the same rows, by name.
+    run
+        The run directory, packed.
+    """
+
+    model: Model
+    history: pd.DataFrame
+    best_score: float
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    run: bytes = b""
+
+
+def fit(wanted: Wanted, home: Path, seed: int, rank_group: RankGroup) -> Found:
+    """Do the whole way. Collective over the ranks of `rank_group`.
+
+    Parameters
+    ----------
+    wanted
+        What is asked for.
+    home
+        Directory for the files of the search, the same for all ranks.
+    seed
+        Seed of split and search, >= 0.
+    rank_group
+        All ranks.
+
+    Raises
+    ------
+    AgeboError
+        On all ranks alike.
+    """
+    from agebo_hpc.data.dataset import open_dataset
+
+    data, run = home / "data.h5", home / "run"
+    rank_group.first(lambda: prepare(wanted, data, seed))
+    _search(_request(wanted, data, run, seed, rank_group), wanted.reporter, rank_group)
+    if "tensorflow" not in sys.modules:
+        rank_group.agree(lambda: start_tensorflow(_threads(wanted), rank_group))
+    dataset = rank_group.agree(lambda: open_dataset(data))
+    model = _train(wanted, run, dataset, rank_group)
+    return rank_group.first(lambda: _found(model, run))
+
+
+def prepare(wanted: Wanted, data: Path, seed: int) -> None:
+    """Write the prepared data set; of few rows a split may leave a part without variety."""
+    from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
+
+    task: Any = wanted.task
+    rows = len(wanted.table)
+    reason = DataError("The validation rows have the same target in every split; give more.")
+    split = _split(rows, wanted.validation_fraction)
+    for attempt in range(SPLITS):
+        number = (seed + attempt) % 2**31
+        options = PrepareOptions(name="fit", task=task, split=split, seed=number, force=True)
+        try:
+            y = prepare_dataset(wanted.table, TARGET, data, options).validation.y
+        except DataError as error:
+            reason = error
+            if rows > FEW_ROWS:
+                break
+            continue
+        if y.min() < y.max():
+            return
+    raise reason
+
+
+def _split(rows: int, validation_fraction: float) -> tuple[float, float, float]:
+    # Nothing looks at a test part here: it is as small as a prepared data set allows.
+    test = max(0.002, 2.5 / rows)
+    validation = validation_fraction * (1 - test)
+    return 1 - test - validation, validation, test
+
+
+def _threads(wanted: Wanted) -> int | None:
+    threads: int | None = wanted.options.get("threads_per_slot")
+    return threads
+
+
+def _request(
+    wanted: Wanted, data: Path, run: Path, seed: int, rank_group: RankGroup
+) -> SearchRequest:
+    from agebo_hpc.run.request import SearchRequest
+
+    options = dict(wanted.options)
+    if not {"max_evals", "max_time"} & set(options):
+        options["max_evals"] = USUAL_EVALS
+    executor = "mpi" if rank_group.size > 1 else "serial"
+    return rank_group.agree(
+        lambda: SearchRequest(
+            **{**options, "data": str(data), "out": str(run)}, executor=executor, seed=seed
+        )
+    )
+
+
+def _search(request: SearchRequest, reporter: Reporter, rank_group: RankGroup) -> None:
+    """Search, until one evaluation at least is done."""
+    from agebo_hpc.interface.searching import run_session
+    from agebo_hpc.run.session import Session
+    from agebo_hpc.space.configuration import Status
+    from agebo_hpc.storage.reader import read_replay
+    from agebo_hpc.storage.run_directory import RunDirectory
+
+    if rank_group.size == 1:
+        start_tensorflow(request.threads_per_slot, rank_group)
+    # Where all fail, one more is tried below before that is the end.
+    with suppress(TooManyFailuresError):
+        run_session(rank_group, lambda: Session(request, reporter))
+    run = Path(request.out)
+    ends = rank_group.first(lambda: [result.status for result in read_replay(run).results])
+    if Status.DONE in ends:
+        return
+    # The time was too short for one training, or all diverged: one more, in its time.
+    one = replace(request, max_evals=1 + len(ends), max_time=None)
+    run_session(rank_group, lambda: Session(one, reporter, RunDirectory.open(run)))
+
+
+def _train(wanted: Wanted, run: Path, dataset: DataSet, rank_group: RankGroup) -> Model:
+    from agebo_hpc.models.choice import RetrainOptions, choose_best
+    from agebo_hpc.models.ensemble import make_ensemble, train_candidates
+    from agebo_hpc.versions import installed_versions
+
+    options = RetrainOptions(
+        include_validation=wanted.include_validation,
+        versions=installed_versions(),
+        data_parallel=rank_group.way(wanted.options.get("data_parallel", "auto")).name,
+    )
+    size = wanted.ensemble_size
+    found = rank_group.first(lambda: choose_best(run, size, "ensemble_size"))
+    models = train_candidates(
+        found, dataset, options, rank_group.comm, rank_group.size, score=False
+    )
+
+    def finish() -> Model:
+        return scored(models[0] if size == 1 else make_ensemble(models, dataset), dataset)
+
+    return rank_group.first(finish)
+
+
+def scored(model: Model, dataset: DataSet) -> Model:
+    """Return a model with its scores on the validation part, unless it was trained on that.
+
+    The test part of an estimator has a few rows that nothing is told from.
+    """
+    from agebo_hpc.models.bundle import Model
+    from agebo_hpc.models.evaluation import evaluate_model
+
+    seen = model.description.training["include_validation"]
+    found = evaluate_model(model, dataset, "validation")
+    scores: dict[str, Any] = {} if seen else {"validation": found.scores}
+    scores["rows_per_second"] = found.rows_per_second
+    single = model.description.scores.get("single")
+    if single:
+        scores["single"] = {name: v for name, v in single.items() if name != "test"}
+    return Model(model.network, replace(model.description, scores=scores))
+
+
+def _found(model: Model, run: Path) -> Found:
+    from agebo_hpc.baselines.record import read_baselines
+    from agebo_hpc.models.choice import choose
+    from agebo_hpc.storage.reader import read_history
+
+    measured = read_baselines(run)
+    return Found(
+        model,
+        read_history(run),
+        float(choose(run).result.objective or 0.0),
+        {} if measured is None else measured.scores,
+        pack(run),
+    )
