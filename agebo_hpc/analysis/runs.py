@@ -147,8 +147,26 @@ def read_run(path: str | Path) -> Run:
     )
 
 
+def read_runs(paths: Sequence[str | Path]) -> dict[str, Run]:
+    """Read runs of which something is finished, by label; equal names are told apart by path.
+
+    Raises
+    ------
+    InputMissingError
+        If one is not there.
+    DataError
+        If one is damaged, or none of its evaluations is finished.
+    """
+    runs = [read_run(path) for path in dict.fromkeys(Path(path) for path in paths)]
+    for run in runs:
+        if run.history.empty:
+            raise DataError(f"{str(run.path)!r} has no evaluation that is done{_instead(run)}.")
+    labels = [run.label for run in runs]
+    return {run.label if labels.count(run.label) == 1 else str(run.path): run for run in runs}
+
+
 def read_scored_runs(paths: Sequence[str | Path]) -> dict[str, Run]:
-    """Read runs that have something to show, by label; equal names are told apart by path.
+    """Read runs that have a score to show, by label; see `read_runs`.
 
     Raises
     ------
@@ -157,12 +175,11 @@ def read_scored_runs(paths: Sequence[str | Path]) -> dict[str, Run]:
     DataError
         If one is damaged, or none of its evaluations is done.
     """
-    runs = [read_run(path) for path in dict.fromkeys(Path(path) for path in paths)]
-    for run in runs:
+    runs = read_runs(paths)
+    for run in runs.values():
         if scored(run.history).empty:
             raise DataError(f"{str(run.path)!r} has no evaluation that is done{_instead(run)}.")
-    labels = [run.label for run in runs]
-    return {run.label if labels.count(run.label) == 1 else str(run.path): run for run in runs}
+    return runs
 
 
 def _instead(run: Run) -> str:

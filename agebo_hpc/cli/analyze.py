@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
+from agebo_hpc.cli.model_output import THREADS, start_tensorflow
+
 if TYPE_CHECKING:
     from agebo_hpc.analysis.runs import Run
+    from agebo_hpc.models.bundle import Model
 
 FEW = 4
 """More runs than that are not shown one by one unless asked for."""
@@ -47,6 +50,13 @@ HEADINGS = {"evaluation_id": "evaluation"}
     f"up to {FEW}.",
 )
 @click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Model of one of the searches, whose test score, confusions and columns the report shows."
+    " [default: that of the best evaluation in RUN/models]",
+)
+@THREADS
+@click.option(
     "--tensorboard",
     type=click.Path(path_type=Path),
     help="Directory for event files, one subdirectory for each run; `tensorboard --logdir` "
@@ -58,33 +68,58 @@ def analyze(
     top: int,
     figures: str,
     details: str,
+    model: Path | None,
+    threads: int | None,
     tensorboard: Path | None,
 ) -> None:
-    """Show how the searches in RUNS went, and list their best evaluations."""
+    """Report what the searches in RUNS found and how they went, and list their best evaluations.
+
+    Where a run has a retrained model, and its data set and TensorFlow are there, the report says
+    how that model predicts.
+    """
     from agebo_hpc.analysis.comparable import comparable, why_not
     from agebo_hpc.analysis.report import best_of_methods, write_analysis
-    from agebo_hpc.analysis.runs import read_scored_runs
+    from agebo_hpc.analysis.runs import read_runs
+    from agebo_hpc.analysis.tables import scored
+    from agebo_hpc.models.run_report import models_of
 
     formats = [] if figures == "none" else [name.strip() for name in figures.split(",")]
-    read = read_scored_runs(runs)
+    read = read_runs(runs)
+    with_scores = {label: run for label, run in read.items() if len(scored(run.history))}
     only_best = details == "best" or (details == "auto" and len(read) > FEW)
-    told = best_of_methods(read) if only_best else None
-    analysis = write_analysis(read, out, top, formats, told)
+    told = best_of_methods(with_scores) if only_best else None
+    shown = read if told is None else {label: read[label] for label in told}
+    models = models_of(shown, model, lambda path: _load(path, threads))
+    analysis = write_analysis(read, out, top, formats, told, models)
     table = analysis.top
     for label in dict.fromkeys(table["run"]):
         _print_top(str(label), table[table["run"] == label].drop(columns="run"), read[label])
-    apart = why_not(comparable(read))
+    for label in read.keys() - with_scores.keys():
+        click.echo(f"note: {label} has no evaluation with a score", err=True)
+    for found in models.values():
+        click.echo(f"model: {found.path}")
+        if found.missing:
+            click.echo(f"note: {found.path} could not be run: {found.missing}", err=True)
+    apart = why_not(comparable(with_scores))
     if apart:
         click.echo(f"note: {apart}", err=True)
     if tensorboard is not None:
         from agebo_hpc.analysis.event_files import write_event_files
 
-        write_event_files(read, tensorboard)
+        write_event_files(with_scores, tensorboard)
         click.echo(f"event files: tensorboard --logdir {tensorboard}")
     page, *others = analysis.files
     if only_best:
         click.echo(f"in detail: {', '.join(told or [])}; `--details all` for all")
     click.echo(f"report: {page}, with {len(others)} figures and tables beside it")
+
+
+def _load(path: Path, threads: int | None) -> Model:
+    """Load a model, with TensorFlow set up before anything imports it."""
+    start_tensorflow(threads)
+    from agebo_hpc.models.bundle import load_model
+
+    return load_model(path)
 
 
 def _print_top(label: str, rows: pd.DataFrame, run: Run) -> None:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, print_scores, remark, warn_of
+from agebo_hpc.cli.model_output import (
+    FORCE,
+    JSON,
+    THREADS,
+    print_scores,
+    remark,
+    start_tensorflow,
+    warn_of,
+)
 from agebo_hpc.execution.mpi.first_rank import is_first
 from agebo_hpc.files import is_stream
 
@@ -65,7 +73,7 @@ def evaluate(
     dataset.verify((part,))
     remark(dataset)
     warn_of(description)
-    _start(threads)
+    start_tensorflow(threads)
     from agebo_hpc.models.bundle import load_model
     from agebo_hpc.models.evaluation import evaluate_model
 
@@ -131,7 +139,7 @@ def predict(
     description = read_description(model)
     check_prediction(description, source, out, keep, force)
     warn_of(description)
-    _start(threads)
+    start_tensorflow(threads)
     from agebo_hpc.models.bundle import load_model
 
     loaded = load_model(model)
@@ -170,7 +178,7 @@ def export(model: Path, kind: str, out: Path, force: bool) -> None:
 
     check_export(kind, out, force)
     read_description(model)
-    _start(None)
+    start_tensorflow(None)
     from agebo_hpc.models.bundle import load_model
 
     loaded = load_model(model)
@@ -179,12 +187,3 @@ def export(model: Path, kind: str, out: Path, force: bool) -> None:
     for column, name in input_names(kind, loaded).items():
         if name != column:
             click.echo(f"column {column!r} is the input {name!r}")
-
-
-def _start(threads: int | None) -> None:
-    """Set TensorFlow up before anything imports it, and after what a user may have got wrong."""
-    from agebo_hpc.job.cores import available_cores
-    from agebo_hpc.training.runtime import configure_tensorflow
-    from agebo_hpc.training.trainer import Slot
-
-    configure_tensorflow(Slot(threads or available_cores()))

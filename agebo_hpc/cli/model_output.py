@@ -63,3 +63,12 @@ def print_scores(
 
 def _name(score: str) -> str:
     return NAMES.get(score, score.replace("_", " "))
+
+
+def start_tensorflow(threads: int | None) -> None:
+    """Set TensorFlow up before anything imports it, and after what a user may have got wrong."""
+    from agebo_hpc.job.cores import available_cores
+    from agebo_hpc.training.runtime import configure_tensorflow
+    from agebo_hpc.training.trainer import Slot
+
+    configure_tensorflow(Slot(threads or available_cores()))

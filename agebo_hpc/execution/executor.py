@@ -59,6 +59,8 @@ class Executor(ABC):
         How trainings on several processes sum their gradients; empty where none come.
     is_simulated
         Whether nothing is trained and time is made up.
+    num_cores
+        Cores of all slots together; 0: not known.
     """
 
     num_slots: int
@@ -68,6 +70,7 @@ class Executor(ABC):
     is_simulated = False
     remarks: Sequence[str] = ()
     data_parallel = ""
+    num_cores = 0
 
     def now(self) -> float:
         """Return the time on this executor's clock, seconds since 1970."""

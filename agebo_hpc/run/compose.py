@@ -95,6 +95,7 @@ def _run_serial(session: Session, interrupt: Interrupt) -> int:
         else:
             trainer = make_trainer(session.request, slot, problem)
         executor = SerialExecutor(trainer, session.request.seed, session.request.max_memory)
+        executor.num_cores = threads
         return _manage(session, (problem, space), executor, 1, interrupt)
 
 
@@ -143,6 +144,7 @@ def _run_steps(session: Session, interrupt: Interrupt) -> int:
         exclusive=request.allocation == "exclusive",
         show_slots=request.show_ranks,
     )
+    executor.num_cores = sum(node.slots * node.threads for node in site.nodes)
     space = session.hyperparameters(problem, executor.max_processes)
     announce(executor, way, problem, space)
     tell(session.reporter, executor.remarks)
@@ -190,6 +192,7 @@ def _run_mpi(session: Session, interrupt: Interrupt) -> int:
         heartbeat_timeout=request.heartbeat_timeout,
         max_memory=request.max_memory,
     )
+    executor.num_cores = executor.num_slots * (request.threads_per_slot or 0) or world.num_cores
     executor.remarks = [
         *group_lines(world),
         *idle_lines(world, space.processes, exclusive),

@@ -195,8 +195,26 @@ def run_configuration(
             "first": _first(problem) or None,
             "shape": _shape(problem),
         },
+        "data": _data_told(problem),
         "machine": {"products_per_second": speed or None},
         "versions": installed_versions(),
+    }
+
+
+def _data_told(problem: Problem) -> dict[str, Any] | None:
+    """Return what a report says of the data, so that it needs no data set; None: there is none."""
+    if problem.data is None:
+        return None
+    from agebo_hpc.data.dataset import open_dataset
+
+    data = open_dataset(problem.data)
+    return {
+        "name": data.name,
+        "task": data.task,
+        "target": data.target,
+        "rows": dict(data.num_rows),
+        "num_columns": len(data.preprocessing.columns),
+        "num_classes": len(data.class_labels or ()),
     }
 
 

@@ -263,6 +263,8 @@ class Manager:
             "slots": self._executor.num_slots,
             "versions": versions,
         }
+        if self._executor.num_cores:
+            record["cores"] = self._executor.num_cores
         if self._executor.data_parallel:
             record["data_parallel"] = self._executor.data_parallel
         history.session("start", record)

@@ -41,7 +41,7 @@ def test_status_analyze_and_retrain_show_them(run, agebo, tmp_path):
     assert f"baselines: {known.text}" in analyzed.stdout
     page = (tmp_path / "report" / "report.html").read_text()
     for name, score in known.scores.items():
-        assert f"<b>{score:.5g}</b><span>{name}, a baseline</span>" in page
+        assert f"<em>{name}</em><b>{score:.5g}</b><span>a baseline" in page
     trained = agebo("retrain", out, "--out", tmp_path / "model", "--epochs", "1")
     assert f"baselines   {known.text}  (accuracy of the validation part)" in trained.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -74,11 +75,21 @@ def show_from(axes: Axes, objectives: np.ndarray, floor: float) -> int:
     return below
 
 
+def plain(text: object, longest: int = 60) -> str:
+    """Return any text for a figure: one line, not too long, and no formula."""
+    line = " ".join(str(text).split())
+    line = line if len(line) <= longest else line[: longest - 1] + "\u2026"
+    return line.replace("$", r"\$")
+
+
 def figure_bytes(figure: Figure, kind: str) -> bytes:
     """Draw a figure as ``png``, ``pdf`` or ``svg``; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    with mpl.rc_context({"svg.hashsalt": "agebo_hpc", "svg.fonttype": "path"}):
+    settings = {"svg.hashsalt": "agebo_hpc", "svg.fonttype": "path"}
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # A name may have characters that the font lacks; a frame stands for them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(buffer, format=kind, dpi=150, metadata=dates.get(kind))
     return buffer.getvalue()
 

@@ -24,13 +24,11 @@ from agebo_hpc.analysis.figures.machine import (
     training_time_figure,
     utilisation_figure,
 )
-from agebo_hpc.analysis.figures.speed import speed_figure
 from agebo_hpc.analysis.importance import MIN_EVALUATIONS, importance
 from agebo_hpc.analysis.lineage import Evolution, ancestors, lineage, population
 from agebo_hpc.analysis.occupation import occupation, slot_shares, utilisation
 from agebo_hpc.analysis.report.exhibit import Exhibit, without_empty
 from agebo_hpc.analysis.runs import Run
-from agebo_hpc.analysis.speed import speeds
 from agebo_hpc.analysis.tables import scored, search_seconds, top_configurations
 
 NUM_CURVES = 5
@@ -43,13 +41,17 @@ def details(run: Run) -> list[Exhibit]:
         _hyperparameters(run),
         _importance(run),
         _curves(run),
-        _speed(run),
         *_evolution(run),
         _utilisation(run),
         _slots(run),
         _training_time(run),
         _failures(run),
     ]
+
+
+def endings(run: Run) -> list[Exhibit]:
+    """Return what is shown of one run without any score: how its evaluations ended."""
+    return [_failures(run), _utilisation(run), _slots(run)]
 
 
 def _hyperparameters(run: Run) -> Exhibit:
@@ -112,29 +114,6 @@ def _curves(run: Run) -> Exhibit:
     draw = lambda: curves_figure(curves, band, run.metric, losses)  # noqa: E731
     tables = {"learning_curves": curves, "learning_curves_of_all": band}
     return Exhibit("learning_curves", title, reading, draw, tables)
-
-
-def _speed(run: Run) -> Exhibit:
-    title = "Score and speed"
-    table = speeds(run)
-    reading = (
-        "Each dot is a network: what it reached, and how many rows it predicts in a second on one "
-        "core of the machine that the search began on, told from its operations. Of those on the "
-        "line none is both slower and worse than another; how much speed the last bit of the "
-        "score is worth is yours to say."
-    )
-    if table.empty:
-        why = "The run says neither the speed of its machine nor the shape of its data."
-        return Exhibit("speed", title, reading, missing=why)
-    front = table[table["on_front"]].drop(columns="on_front")
-    return Exhibit(
-        "speed",
-        title,
-        reading,
-        lambda: speed_figure(table, run.metric),
-        {"speed": table},
-        {"The front, fastest first": front},
-    )
 
 
 def _evolution(run: Run) -> list[Exhibit]:

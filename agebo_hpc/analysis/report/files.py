@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -14,16 +13,17 @@ from agebo_hpc import __version__
 from agebo_hpc.analysis.csv_text import write_text
 from agebo_hpc.analysis.figures.style import save_figure
 from agebo_hpc.analysis.methods import by_method
-from agebo_hpc.analysis.report.details import details
+from agebo_hpc.analysis.report.answer import answer
+from agebo_hpc.analysis.report.details import details, endings
 from agebo_hpc.analysis.report.exhibit import Exhibit
+from agebo_hpc.analysis.report.model_exhibits import model_exhibits
 from agebo_hpc.analysis.report.overview import panels, top_of
 from agebo_hpc.analysis.report.page import Chapter, page
+from agebo_hpc.analysis.reported_model import ReportedModel
 from agebo_hpc.analysis.runs import Run
-from agebo_hpc.analysis.standing import standing
 from agebo_hpc.analysis.tables import scored
 from agebo_hpc.directories import NewFiles
 from agebo_hpc.errors import UsageError
-from agebo_hpc.space.configuration import said_of
 
 FORMATS = ("png", "pdf", "svg")
 PAGE_NAME = "report.html"
@@ -51,6 +51,7 @@ def write_analysis(
     num_top: int = 5,
     formats: Sequence[str] = ("png", "pdf"),
     details_of: Sequence[str] | None = None,
+    models: Mapping[str, ReportedModel] | None = None,
 ) -> Analysis:
     """Write the page ``report.html`` of some runs, and its figures and tables as files.
 
@@ -59,7 +60,7 @@ def write_analysis(
     Parameters
     ----------
     runs
-        Runs by label; each has an evaluation that is done.
+        Runs by label; of those without a score is said how their evaluations ended.
     out
         Directory of the files, made where needed.
     num_top
@@ -68,6 +69,8 @@ def write_analysis(
         Formats of the figures' files, any of `FORMATS`; the page has them in any case.
     details_of
         Labels of the runs of which more is said than of all together; None: all.
+    models
+        A retrained model of a run, by label; of runs without one the search's best is told.
 
     Raises
     ------
@@ -77,12 +80,19 @@ def write_analysis(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise UsageError(f"--figures is {unknown[0]!r}; choose among {', '.join(FORMATS)}.")
-    together = panels(runs, num_top)
+    with_scores = {label: run for label, run in runs.items() if len(scored(run.history))}
+    together = panels(with_scores, num_top) if with_scores else []
     told = list(runs) if details_of is None else list(details_of)
-    single = {label: details(runs[label]) for label in told}
+    models = models or {}
+    found = {label: model_exhibits(runs[label], models.get(label)) for label in told}
+    searched = {
+        label: details(runs[label]) if label in with_scores else endings(runs[label])
+        for label in told
+    }
+    single = {label: [*found[label], *searched[label]] for label in told}
     with NewFiles() as new:
         files = _write_exhibits(together, single, _places(list(runs), out), out, formats, new)
-        text = _page(runs, together, single)
+        text = _page(runs, together, found, searched, models)
         write_text(new.file(out / PAGE_NAME), text)
     return Analysis(top_of(together), [out / PAGE_NAME, *files])
 
@@ -107,19 +117,24 @@ def _write_exhibits(
 def _page(
     runs: Mapping[str, Run],
     together: Sequence[Exhibit],
-    single: Mapping[str, Sequence[Exhibit]],
+    found: Mapping[str, Sequence[Exhibit]],
+    searched: Mapping[str, Sequence[Exhibit]],
+    models: Mapping[str, ReportedModel],
 ) -> str:
-    chapters = [
-        Chapter(f"run-{number}", label if len(runs) > 1 else "The run", _facts(runs[label]), shown)
-        for number, (label, shown) in enumerate(single.items(), 1)
-    ]
+    answers = {label: answer(runs[label], models.get(label)) for label in found}
     if len(runs) == 1:
-        [(_, shown)] = single.items()
-        chapters[0] = Chapter("run-1", "The run", chapters[0].key_figures, [*together, *shown])
+        [label] = runs
+        chapters = [
+            Chapter("run-1", "What was found", [], found[label], answers[label]),
+            Chapter("search-1", "How the search went", [], [*together, *searched[label]]),
+        ]
     else:
         key_figures = [(str(len(runs)), "runs"), (f"{_count(runs):,}", "evaluations")]
-        key_figures.append((str(len(single)), "of them in detail below"))
-        chapters.insert(0, Chapter("all", "All runs", key_figures, together))
+        key_figures.append((str(len(found)), "of them in detail below"))
+        chapters = [Chapter("all", "All runs", key_figures, together)]
+        for number, (label, shown) in enumerate(found.items(), 1):
+            both = [*shown, *searched[label]]
+            chapters.append(Chapter(f"run-{number}", label, [], both, answers[label]))
     title = next(iter(runs)) if len(runs) == 1 else f"{len(runs)} searches"
     return page(f"Report: {title}", chapters, f"Made with agebo_hpc {__version__}.")
 
@@ -165,27 +180,3 @@ def _places(labels: Sequence[str], out: Path) -> dict[str, Path]:
 
 def _count(runs: Mapping[str, Run]) -> int:
     return sum(len(run.history) for run in runs.values())
-
-
-def _facts(run: Run) -> list[tuple[str, str]]:
-    """Sum up a run in a few words."""
-    stands = standing(run)
-    best = stands["best"]
-    said = said_of(best["predicts_one"])
-    which = f"{best['evaluation_id']}" + (f", which {said}" if said else "")
-    key_figures = [
-        (f"{best['objective']:.5g}", f"best {run.metric}, evaluation {which}"),
-        (f"{stands['finished']:,}", "evaluations finished"),
-        (str(timedelta(seconds=round(stands["seconds"]))), "searched"),
-        (str(run.section("search").get("method", "unknown")), "method"),
-        (str(stands["state"]), "state"),
-    ]
-    baselines = stands["baselines"] or {}
-    for place, (name, score) in enumerate(baselines.items(), 1):
-        key_figures.insert(place, (f"{score:.5g}", f"{name}, a baseline"))
-    if stands["busy_share"] is not None:
-        key_figures.insert(
-            3 + len(baselines),
-            (f"{stands['busy_share']:.1%}", f"busy, {stands['num_slots']} slots"),
-        )
-    return key_figures

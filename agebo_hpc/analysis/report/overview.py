@@ -63,7 +63,9 @@ def _of_group(exhibit: Exhibit, number: int, name: str) -> Exhibit:
 
 
 def top_of(exhibits: Sequence[Exhibit]) -> pd.DataFrame:
-    """Return the best evaluations of all runs, from what `panels` gives."""
+    """Return the best evaluations of all runs, from what `panels` gives; empty for nothing."""
+    if not exhibits:
+        return pd.DataFrame(columns=["run"])
     tops = [e.tables[file] for e in exhibits for file in e.tables if file.split("_")[0] == "top"]
     return pd.concat(tops, ignore_index=True)
 

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from agebo_hpc.analysis.figures.style import figure_bytes
+from agebo_hpc.analysis.figures.style import WIDTH, figure_bytes
+from agebo_hpc.analysis.report.answer import Answer, Fact
 from agebo_hpc.analysis.report.exhibit import Exhibit
 
 STYLE = """
@@ -29,21 +30,30 @@ p.missing { border-left: 3px solid var(--line); padding-left: .7rem; }
 a { color: var(--mark); } nav a { margin-right: .9rem; display: inline-block; }
 summary { font-size: .95rem; font-weight: bold; cursor: pointer; }
 ol { margin: .2rem 0 .8rem; padding-left: 1.6rem; font-size: .85rem; }
-img { display: block; width: 100%; height: auto; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem;
+.picture { overflow-x: auto; }
+.picture img { display: block; width: 100%; max-width: 54rem; min-width: 32rem; height: auto; }
+.picture img.narrow { width: auto; max-width: 100%; min-width: 0; }
+.verdict { border-left: 6px solid var(--line); background: #f6f8fa; padding: .6rem .9rem;
+  margin: .8rem 0; border-radius: 0 6px 6px 0; font-size: 1.08rem; overflow-wrap: anywhere; }
+.verdict span { display: block; color: var(--soft); font-size: .85rem; }
+.yes { border-color: #009e73; } .no { border-color: #d55e00; } .noise { border-color: #e69f00; }
+p.warning { border-left: 6px solid #d55e00; padding-left: .9rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .6rem;
   margin: .6rem 0; }
 .card { border: 1px solid var(--line); border-radius: 6px; padding: .5rem .7rem; }
+.card em { display: block; font-style: normal; font-size: .8rem; font-weight: 600; }
 .card b { display: block; font-size: 1.15rem; overflow-wrap: anywhere; }
-.card span { color: var(--soft); font-size: .82rem; }
+.card span { display: block; overflow-wrap: anywhere; color: var(--soft); font-size: .82rem; }
 .table { overflow-x: auto; margin: .2rem 0 .8rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .22rem .6rem; text-align: right; border-bottom: 1px solid var(--line);
   vertical-align: top; white-space: nowrap; }
 td.text, th.text { text-align: left; white-space: normal; }
 td.long { min-width: 12rem; }
-@media (max-width: 40rem) { body { padding: .6rem; font-size: 15px; } h1 { font-size: 1.35rem; } }
+@media (max-width: 40rem) { body { padding: .6rem; font-size: 15px; } h1 { font-size: 1.35rem; }
+  .cards { grid-template-columns: 1fr 1fr; } .card b { font-size: 1.05rem; } }
 @media print { body { max-width: none; font-size: 10.5pt; padding: 0; } nav { display: none; }
-  section { break-inside: avoid; } .table { overflow: visible; }
+  section { break-inside: avoid; } .picture img { min-width: 0; } .table { overflow: visible; }
   table { font-size: 7pt; width: 100%; } th, td { white-space: normal; padding: .1rem .2rem; }
   td.long { min-width: 0; } a { color: inherit; text-decoration: none; } }
 """
@@ -65,12 +75,15 @@ class Chapter:
         Small texts that stand above the exhibits, as (value, name).
     exhibits
         What is shown.
+    answer
+        What stands above all, of one run; None: nothing.
     """
 
     anchor: str
     title: str
     key_figures: Sequence[tuple[str, str]]
     exhibits: Sequence[Exhibit]
+    answer: Answer | None = None
 
 
 def page(title: str, chapters: Sequence[Chapter], footer: str) -> str:
@@ -97,10 +110,8 @@ def page(title: str, chapters: Sequence[Chapter], footer: str) -> str:
 
 
 def _chapter(chapter: Chapter) -> str:
-    cards = "".join(
-        f'<div class="card"><b>{escape(value)}</b><span>{escape(name)}</span></div>'
-        for value, name in chapter.key_figures
-    )
+    cards = [_card(Fact("", value, name)) for value, name in chapter.key_figures]
+    first = _cards(cards) if chapter.answer is None else _answer(chapter.answer)
     links = "".join(
         f'<a href="#{escape(chapter.anchor)}-{e.name}">{escape(e.title)}</a> '
         for e in chapter.exhibits
@@ -108,8 +119,33 @@ def _chapter(chapter: Chapter) -> str:
     pieces = "".join(_exhibit(exhibit, chapter.anchor) for exhibit in chapter.exhibits)
     return (
         f'<h2 id="{escape(chapter.anchor)}">{escape(chapter.title)}</h2>\n'
-        f'<div class="cards">{cards}</div>\n<nav>{links}</nav>\n{pieces}'
+        f"{first}<nav>{links}</nav>\n{pieces}"
     )
+
+
+def _answer(answer: Answer) -> str:
+    warning = f'<p class="warning">{escape(answer.warning)}</p>\n' if answer.warning else ""
+    return (
+        f'<div class="verdict {answer.verdict.answer}"><span>Is it better than boosting?</span>'
+        f"{_unbroken(answer.verdict.text)}</div>\n{warning}"
+        + _cards([_card(fact) for fact in answer.scores])
+        + _cards([_card(fact) for fact in answer.facts])
+    )
+
+
+def _cards(cards: Sequence[str]) -> str:
+    return f'<div class="cards">{"".join(cards)}</div>\n' if cards else ""
+
+
+def _card(fact: Fact) -> str:
+    name = f"<em>{escape(fact.name)}</em>" if fact.name else ""
+    note = f"<span>{_unbroken(fact.note)}</span>" if fact.note else ""
+    return f'<div class="card">{name}<b>{escape(fact.value)}</b>{note}</div>'
+
+
+def _unbroken(text: str) -> str:
+    """Return text as HTML; a number and its percent sign stay on one line."""
+    return escape(text).replace(" %", "&nbsp;%")
 
 
 def _exhibit(exhibit: Exhibit, anchor: str) -> str:
@@ -119,9 +155,7 @@ def _exhibit(exhibit: Exhibit, anchor: str) -> str:
     elif exhibit.figure is not None:
         parts.append(_picture(exhibit.title, exhibit.figure))
     if not exhibit.missing or exhibit.shown:
-        # A number and its percent sign stay on one line.
-        reading = escape(exhibit.reading).replace(" %", "&nbsp;%")
-        parts.append(f'<p class="reading">{reading}</p>')
+        parts.append(f'<p class="reading">{_unbroken(exhibit.reading)}</p>')
     for heading, table in exhibit.shown.items():
         parts += [f"<h4>{escape(heading)}</h4>" if heading else "", table_html(table)]
     for heading, lines in exhibit.texts.items():
@@ -139,7 +173,9 @@ def _list(heading: str, lines: Sequence[str]) -> str:
 
 def _picture(title: str, figure: Figure) -> str:
     svg = base64.b64encode(figure_bytes(figure, "svg")).decode()
-    return f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{svg}">'
+    kind = ' class="narrow"' if figure.get_figwidth() < WIDTH else ""
+    image = f'<img{kind} alt="{escape(title)}" src="data:image/svg+xml;base64,{svg}">'
+    return f'<div class="picture">{image}</div>'
 
 
 def table_html(table: pd.DataFrame) -> str:

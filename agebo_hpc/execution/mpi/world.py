@@ -110,6 +110,15 @@ class World:
         return _threads(self.rank_infos, rank, _trainers_by_node(self.rank_infos))
 
     @property
+    def num_cores(self) -> int:
+        """Different cores that the trainer ranks of all nodes may run on."""
+        ranks_of = _trainers_by_node(self.rank_infos).values()
+        return sum(
+            len(frozenset().union(*(self.rank_infos[rank].cores for rank in ranks)))
+            for ranks in ranks_of
+        )
+
+    @property
     def largest_group(self) -> int:
         """Slots of the largest worker group."""
         return max(len(group) for group in self.groups)

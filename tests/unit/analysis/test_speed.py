@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from agebo_hpc.analysis.figures.speed import speed_figure
-from agebo_hpc.analysis.report.details import details
+from agebo_hpc.analysis.report.model_exhibits import model_exhibits
 from agebo_hpc.analysis.runs import read_run
 from agebo_hpc.analysis.speed import speeds
 from agebo_hpc.data.numbers import network_shape
@@ -58,7 +58,7 @@ def test_the_figure_shows_all_and_the_report_the_front(tmp_path):
     run = run_of(tmp_path, FOUND)
     [axes] = speed_figure(speeds(run), "accuracy").axes
     assert axes.get_xscale() == "log" and len(axes.lines[0].get_xdata()) == 3
-    [exhibit] = [exhibit for exhibit in details(run) if exhibit.name == "speed"]
+    [exhibit] = [exhibit for exhibit in model_exhibits(run, None) if exhibit.name == "speed"]
     [front] = exhibit.shown.values()
     assert front["evaluation_id"].tolist() == [0, 1, 5]
 
@@ -67,7 +67,7 @@ def test_the_figure_shows_all_and_the_report_the_front(tmp_path):
 def test_a_run_that_does_not_say_it_has_no_speeds(tmp_path, missing):
     run = run_of(tmp_path, FOUND, **{missing: None})
     assert speeds(run).empty
-    [exhibit] = [exhibit for exhibit in details(run) if exhibit.name == "speed"]
+    [exhibit] = [exhibit for exhibit in model_exhibits(run, None) if exhibit.name == "speed"]
     assert exhibit.missing
 
 

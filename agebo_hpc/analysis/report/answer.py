@@ -1,0 +1,215 @@
+"""The first screen of a report: what was found, on what, how sure it is and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from agebo_hpc.analysis.comparable import DIGITS
+from agebo_hpc.analysis.data_facts import DataFacts, data_facts
+from agebo_hpc.analysis.reported_model import ReportedModel
+from agebo_hpc.analysis.runs import Run
+from agebo_hpc.analysis.standing import standing
+from agebo_hpc.analysis.verdict import Verdict, verdict
+from agebo_hpc.space.configuration import said_of
+
+OPTIMISTIC = "seen by the search, optimistic"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing of the first screen.
+
+    Attributes
+    ----------
+    name, value, note
+        What it is, what it amounts to, and what has to be known of it; plain text.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a reader who was not there wants to know first.
+
+    Attributes
+    ----------
+    verdict
+        Whether the network is better than boosting.
+    scores, facts
+        The scores, the most telling first; and what they were reached on and with.
+    warning
+        What is wrong with the result; empty: nothing.
+    """
+
+    verdict: Verdict
+    scores: Sequence[Fact]
+    facts: Sequence[Fact]
+    warning: str = ""
+
+
+def answer(run: Run, model: ReportedModel | None = None) -> Answer:
+    """Sum up a run and its model.
+
+    Parameters
+    ----------
+    run
+        The run; it may have no score at all.
+    model
+        A model of it.
+    """
+    stands, data = standing(run), data_facts(run, model)
+    best = stands["best"]
+    baselines = stands["baselines"] or {}
+    scores = model_scores(model, run.metric)
+    found = verdict(
+        say(run.metric),
+        baselines.get("boosting"),
+        None if best is None else best["objective"],
+        scores.test,
+        scores.interval,
+    )
+    return Answer(
+        found,
+        [*_test(scores, run, model), *_validation(scores, run, best), *_baselines(baselines)],
+        [*_of_data(data, run), *_of_search(run, stands)],
+        _warning(best, model),
+    )
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """The scores of a retrained network in the metric of the search; None: not known.
+
+    Attributes
+    ----------
+    test, interval
+        On the test rows, and the ends of its 95 % interval.
+    validation
+        On the validation rows.
+    rows
+        Test rows.
+    """
+
+    test: float | None = None
+    interval: tuple[float, float] | None = None
+    validation: float | None = None
+    rows: int | None = None
+
+
+def model_scores(model: ReportedModel | None, metric: str) -> ModelScores:
+    """Return what a model's description says of its scores."""
+    if model is None:
+        return ModelScores()
+    scores = model.part("scores")
+    test, validation = (_table(scores, part) for part in ("test", "validation"))
+    ends = _table(_table(scores, "intervals"), "test").get(metric)
+    rows = _table(model.part("data"), "rows").get("test")
+    interval = (float(ends[0]), float(ends[1])) if ends else None
+    return ModelScores(test.get(metric), interval, validation.get(metric), rows)
+
+
+def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = table.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _test(scores: ModelScores, run: Run, model: ReportedModel | None) -> list[Fact]:
+    if model is None or not model.description:
+        return []
+    name = f"test {say(run.metric)}"
+    if scores.test is None:
+        return [Fact(name, "none", "the model's file has no such score")]
+    which = f"evaluation {model.evaluation_id}, retrained"
+    if model.num_networks > 1:
+        which = f"an ensemble of {model.num_networks} networks"
+    sure = "no interval is known"
+    if scores.interval is not None:
+        sure = f"95 % interval {scores.interval[0]:.5g} to {scores.interval[1]:.5g}"
+    rows = "" if scores.rows is None else f", on {scores.rows:,} rows that no choice has seen"
+    return [Fact(name, f"{scores.test:.5g}", f"{sure}; {which}{rows}")]
+
+
+def _validation(scores: ModelScores, run: Run, best: Mapping[str, Any] | None) -> list[Fact]:
+    name = f"validation {say(run.metric)}"
+    if scores.validation is not None:
+        return [Fact(name, f"{scores.validation:.5g}", f"of the same network; {OPTIMISTIC}")]
+    if best is None:
+        return [Fact(f"best {say(run.metric)}", "none", "no evaluation has a score")]
+    which = f"the best, evaluation {best['evaluation_id']}; {OPTIMISTIC}"
+    return [Fact(name, f"{best['objective']:.5g}", which)]
+
+
+def _baselines(baselines: Mapping[str, float]) -> list[Fact]:
+    notes = {
+        "constant": "the same for every row",
+        "linear": "logistic or ridge regression",
+        "boosting": "gradient boosting, defaults",
+    }
+    return [
+        Fact(name, f"{score:.5g}", f"a baseline: {notes.get(name, '')}; validation rows")
+        for name, score in baselines.items()
+    ]
+
+
+def _of_data(data: DataFacts, run: Run) -> list[Fact]:
+    simulated = "" if data.name else "a simulation, or a trainer of its own, has none"
+    name = data.name or "none"
+    mark = f"fingerprint {data.fingerprint[:DIGITS]}" if data.fingerprint else simulated
+    facts = [Fact("data", name, mark)]
+    if data.rows:
+        facts.append(Fact("rows", data.rows_text, " / ".join(data.rows)))
+    if data.task:
+        target = f"of {data.target!r}" if data.target else ""
+        columns = f", from {data.num_columns:,} columns" if data.num_columns else ""
+        facts.append(Fact("task", data.task_text, (target + columns).lstrip(", ")))
+    return [*facts, Fact("metric", say(run.metric), "what the search makes large")]
+
+
+def _of_search(run: Run, stands: Mapping[str, Any]) -> list[Fact]:
+    counts = {name: count for name, count in stands["counts"].items() if count}
+    done = stands["finished"] - counts.get("failed", 0)
+    others = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items())
+    method = run.section("search").get("method", "unknown")
+    spent = str(timedelta(seconds=round(stands["seconds"])))
+    return [
+        Fact("networks trained", f"{done:,}", others or "none yet"),
+        Fact("time", spent, _cores(run)),
+        Fact("search", str(method), f"state: {stands['state']}"),
+    ]
+
+
+def _cores(run: Run) -> str:
+    """Return what the time was spent on: slots, their cores and the hours of these."""
+    if not run.sessions:
+        return "no session was recorded"
+    slots = f"{run.num_slots} slot{'s' * (run.num_slots > 1)}"
+    cores = [session.start.get("cores") for session in run.sessions]
+    if not all(cores):
+        hours = sum(s.num_slots * s.seconds for s in run.sessions) / 3600
+        return f"{slots}; {hours:.2g} slot-hours"
+    spent = zip(run.sessions, cores, strict=True)
+    hours = sum(int(number or 0) * session.seconds for session, number in spent) / 3600
+    last = int(cores[-1] or 0)
+    return f"{last} core{'s' * (last > 1)} in {slots}; {hours:.2g} core-hours"
+
+
+def _warning(best: Mapping[str, Any] | None, model: ReportedModel | None) -> str:
+    said = "" if best is None else said_of(best["predicts_one"])
+    if said and best is not None:
+        return (
+            f"Evaluation {best['evaluation_id']}, the best, {said}: it has learnt nothing from "
+            "the inputs, whatever its score."
+        )
+    return ""
+
+
+def say(metric: str) -> str:
+    """Return the name of a metric for people."""
+    names = {"roc_auc": "ROC AUC", "r2": "R\u00b2"}
+    return names.get(metric, metric.replace("_", " "))

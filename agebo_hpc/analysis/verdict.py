@@ -1,0 +1,91 @@
+"""Whether a network is better than boosted trees, as far as the scores can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Answer = Literal["yes", "no", "noise", "open"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An answer and the sentence that says it.
+
+    Attributes
+    ----------
+    answer
+        ``"yes"``, ``"no"``, ``"noise"`` (the interval holds the other's score) or ``"open"`` (it
+        cannot be told).
+    text
+        One line for people.
+    """
+
+    answer: Answer
+    text: str
+
+
+def verdict(
+    metric: str,
+    boosting: float | None,
+    validation: float | None,
+    test: float | None = None,
+    interval: Sequence[float] | None = None,
+    boosting_test: float | None = None,
+) -> Verdict:
+    """Compare the best network with boosting.
+
+    Parameters
+    ----------
+    metric
+        Name of the metric, the larger the better.
+    boosting
+        Boosting's score on the validation rows; None: not known.
+    validation
+        The network's on the same rows, by which it was chosen.
+    test
+        The retrained network's on the test rows.
+    interval
+        Lower and upper end of the interval of that.
+    boosting_test
+        Boosting's score on the test rows, where it was measured.
+    """
+    if boosting is None and boosting_test is None:
+        return Verdict("open", "Not known: boosting was not measured beside this search.")
+    if validation is None and test is None:
+        return Verdict("no", "No network has a score to hold against boosting.")
+    if test is None:
+        return _by_validation(metric, boosting, validation)
+    other, where = boosting_test, "the same rows"
+    if other is None:
+        other, where = boosting, "the validation rows"
+    assert other is not None
+    scores = f"{metric} {test:.5g} against {other:.5g} (boosting, on {where})"
+    if interval is None:
+        word = "above" if test > other else "not above"
+        return Verdict(
+            "open",
+            f"The network's test score is {word} boosting's, without an "
+            f"interval that says how sure that is: {scores}.",
+        )
+    low, high = interval
+    told = f"{scores}, 95 % interval {low:.5g} to {high:.5g}"
+    if low > other:
+        return Verdict("yes", f"Yes: {told}.")
+    if high < other:
+        return Verdict("no", f"No: {told}.")
+    return Verdict("noise", f"Within noise: {told}, which holds boosting's score.")
+
+
+def _by_validation(metric: str, boosting: float | None, validation: float | None) -> Verdict:
+    if boosting is None or validation is None:
+        return Verdict("open", "Not known: there is no score on the same rows.")
+    scores = f"{metric} {validation:.5g} against {boosting:.5g} on the validation rows"
+    if validation <= boosting:
+        return Verdict("no", f"No: {scores}, although these rows chose the network.")
+    return Verdict(
+        "open",
+        f"Not proven: {scores}, but these rows chose the network, which makes its score "
+        "optimistic; `agebo-hpc retrain` gives a test score.",
+    )

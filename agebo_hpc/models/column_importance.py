@@ -1,0 +1,129 @@
+"""Which columns a model lives by: what its metric loses when one of them is shuffled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agebo_hpc.data.preprocessing import Preprocessing
+
+MOST_REPEATS = 5
+MOST_ROWS, FEWEST_ROWS = 5_000, 500
+MOST_PREDICTIONS = 2_000_000
+"""Rows that are predicted for all columns together: fewer repeats, then fewer rows keep to it."""
+
+Score = Callable[[NDArray[np.float32], NDArray[Any]], float]
+"""From what the network takes, shape (rows, inputs), and its targets to the metric."""
+
+
+@dataclass(frozen=True)
+class ColumnImportance:
+    """What shuffling each column costs.
+
+    Attributes
+    ----------
+    table
+        ``column``, ``importance``, ``deviation``; the largest importance first.
+    rows, repeats
+        Rows that were shuffled, and how often.
+    unmeasured
+        Columns that the time did not suffice for.
+    """
+
+    table: pd.DataFrame
+    rows: int
+    repeats: int
+    unmeasured: int
+
+
+def extent(num_columns: int, num_rows: int) -> tuple[int, int]:
+    """Return how many rows are shuffled, and how often, so that it takes seconds.
+
+    Parameters
+    ----------
+    num_columns, num_rows
+        Columns and rows that there are.
+    """
+    rows = min(num_rows, MOST_ROWS)
+    repeats = min(MOST_REPEATS, MOST_PREDICTIONS // (num_columns * rows))
+    if not repeats:
+        rows = min(rows, max(FEWEST_ROWS, MOST_PREDICTIONS // num_columns))
+    return rows, max(1, repeats)
+
+
+def column_importance(
+    score: Score,
+    x: NDArray[np.float32],
+    y: NDArray[Any],
+    columns: dict[str, Sequence[int]],
+    seed: int,
+    seconds: float,
+) -> ColumnImportance:
+    """Shuffle each column of a table among the rows, and see what the metric loses.
+
+    Parameters
+    ----------
+    score
+        Gives the metric, the larger the better.
+    x
+        What the network takes, shape (rows, inputs), float32.
+    y
+        Targets, shape (rows,).
+    columns
+        Column of the table -> positions of the inputs that were made of it, shuffled together.
+    seed
+        Seed of the rows and of every shuffle, >= 0; a column's shuffles do not depend on others.
+    seconds
+        After which no further column is begun.
+    """
+    num_rows, repeats = extent(len(columns), len(y))
+    chosen = np.random.default_rng(seed).choice(len(y), num_rows, replace=False)
+    x, y = np.ascontiguousarray(x[chosen]), y[chosen]
+    began, whole = time.monotonic(), score(x, y)
+    found = []
+    for number, (name, positions) in enumerate(columns.items()):
+        if found and time.monotonic() - began > seconds:
+            break
+        rng = np.random.default_rng([seed, number])
+        lost = [whole - score(_shuffled(x, positions, rng), y) for _ in range(repeats)]
+        deviation = float(np.std(lost, ddof=1)) if repeats > 1 else float("nan")
+        found.append((name, float(np.mean(lost)), deviation))
+    table = pd.DataFrame(found, columns=["column", "importance", "deviation"])
+    table = table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+    return ColumnImportance(table, num_rows, repeats, len(columns) - len(found))
+
+
+def _shuffled(
+    x: NDArray[np.float32], positions: Sequence[int], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    changed = x.copy()
+    changed[:, positions] = x[rng.permutation(len(x))][:, positions]
+    return changed
+
+
+def inputs_of_columns(preprocessing: Preprocessing, with_codes: bool) -> dict[str, list[int]]:
+    """Return the inputs of a network that are made of each column of the table.
+
+    Parameters
+    ----------
+    preprocessing
+        The model's.
+    with_codes
+        Whether the network takes the codes after the features.
+    """
+    columns: dict[str, list[int]] = {}
+    place = 0
+    for encoder in preprocessing.encoders:
+        width = len(encoder.features)
+        columns.setdefault(encoder.column, []).extend(range(place, place + width))
+        place += width
+    for code in preprocessing.codes if with_codes else ():
+        columns[code.column].append(place)
+        place += 1
+    return columns

@@ -1,0 +1,144 @@
+"""What a report says of how a model predicts: on rows that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, r2_score
+
+from agebo_hpc.analysis.reported_model import Explanation
+from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.data.network_rows import network_rows
+from agebo_hpc.errors import DataError
+from agebo_hpc.models.bundle import Model, Outputs
+from agebo_hpc.models.column_importance import (
+    ColumnImportance,
+    Score,
+    column_importance,
+    inputs_of_columns,
+)
+from agebo_hpc.models.evaluation import score
+from agebo_hpc.models.fit import check_fits
+from agebo_hpc.models.quality import Quality, calibration_error
+
+MOST_ROWS = 100_000
+"""Of a part, that are predicted; of more, some are drawn."""
+SHOWN_RESIDUALS = 2_000
+SECONDS = 30.0
+"""After which no further column is shuffled."""
+
+
+def unseen_part(model: Model, dataset: DataSet) -> str:
+    """Return the part of a data set that says most of a model: rows that it did not learn from.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    training = model.description.training
+    if dataset.num_rows["test"] and not training.get("include_test"):
+        return "test"
+    if dataset.num_rows["validation"] and not training.get("include_validation"):
+        return "validation"
+    raise DataError("The model was trained on all rows: none are left that could say how it does.")
+
+
+def explain(model: Model, dataset: DataSet, metric: str, seed: int = 0) -> Explanation:
+    """Look at how a model predicts rows that it was not trained on.
+
+    Parameters
+    ----------
+    model
+        The model.
+    dataset
+        The prepared data set that it was trained on.
+    metric
+        What the importance of columns is told in; where the rows do not allow it, the loss.
+    seed
+        Seed of what is drawn and shuffled, >= 0.
+
+    Raises
+    ------
+    DataError
+        If the data set does not fit the model, no rows are left, or the network gives NaN.
+    """
+    check_fits(model.description, dataset)
+    part = unseen_part(model, dataset)
+    rows = getattr(dataset, part)
+    chosen = np.arange(len(rows.y))
+    if len(chosen) > MOST_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(rows.y), MOST_ROWS, replace=False))
+    y = np.asarray(rows.y[chosen])
+    x = _inputs(network_rows(rows, model.takes_codes), chosen)
+    outputs = model.outputs(x)
+    scores = score(model, outputs, y)
+    named = metric if scores.get(metric) is not None else "loss"
+    found = column_importance(
+        _scorer(model, named),
+        x,
+        y,
+        inputs_of_columns(model.preprocessing, model.takes_codes),
+        seed,
+        SECONDS,
+    )
+    more = (
+        _of_classes(model, outputs, y)
+        if model.class_labels
+        else _of_numbers(model, outputs, y, seed)
+    )
+    told = _told(found, part, seed)
+    return Explanation(part, len(y), named.replace("_", " "), found.table, told, **more)
+
+
+def _inputs(rows: Any, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return chosen rows as the network takes them, shape (rows, inputs), float32."""
+    return np.asarray(rows[chosen], np.float32)
+
+
+def _scorer(model: Model, metric: str) -> Score:
+    """Return what gives a metric of inputs, the larger the better; a loss with its sign turned."""
+    quick: dict[str, Callable[[Outputs, NDArray[Any]], float]] = {
+        "accuracy": lambda out, y: float(accuracy_score(y, out.raw.argmax(axis=1))),
+        "r2": lambda out, y: float(r2_score(y.astype(np.float64), out.raw[:, 0])),
+    }
+    sign = -1.0 if metric == "loss" else 1.0
+
+    def of_all(outputs: Outputs, y: NDArray[Any]) -> float:
+        value = score(model, outputs, y)[metric]
+        # Few rows are shuffled: a rare class may not be among them.
+        return float("nan") if value is None else sign * value
+
+    of_outputs = quick.get(metric, of_all)
+    return lambda x, y: of_outputs(model.outputs(x), y)
+
+
+def _of_classes(model: Model, outputs: Outputs, y: NDArray[Any]) -> dict[str, Any]:
+    labels = model.class_labels or ()
+    quality = Quality.of(labels, outputs.raw.argmax(axis=1), outputs.probabilities, y)
+    names = [str(label) for label in labels]
+    table = pd.DataFrame(list(map(vars, quality.reliability)))
+    return {
+        "confusion": pd.DataFrame(quality.confusion, index=names, columns=names),
+        "reliability": table,
+        "calibration_error": calibration_error(quality.reliability),
+    }
+
+
+def _of_numbers(model: Model, outputs: Outputs, y: NDArray[Any], seed: int) -> dict[str, Any]:
+    decode = model.preprocessing.decode_target
+    both = {"true": decode(y), "predicted": decode(outputs.raw[:, 0])}
+    some = np.random.default_rng(seed).permutation(len(y))[:SHOWN_RESIDUALS]
+    return {"residuals": pd.DataFrame(both).iloc[np.sort(some)].reset_index(drop=True)}
+
+
+def _told(found: ColumnImportance, part: str, seed: int) -> str:
+    times = "once" if found.repeats == 1 else f"{found.repeats} times"
+    told = f"{found.rows:,} {part} rows, shuffled {times}, seed {seed}."
+    if found.unmeasured:
+        told += f" {SECONDS:g} seconds did not suffice for {found.unmeasured} more columns."
+    return told
