@@ -18,8 +18,15 @@ MOST_ROWS, FEWEST_ROWS = 5_000, 500
 MOST_PREDICTIONS = 2_000_000
 """Rows that are predicted for all columns together: fewer repeats, then fewer rows keep to it."""
 
-Score = Callable[[NDArray[np.float32], NDArray[Any]], float]
-"""From what the network takes, shape (rows, inputs), and its targets to the metric."""
+CALL_ROWS = 8_192
+"""Shuffled rows that are predicted together, at least where there are so many: calls cost time."""
+
+Predictions = tuple[NDArray[Any], ...]
+"""Arrays of shape (rows, ...)."""
+Predict = Callable[[NDArray[np.float32]], Predictions]
+"""From what the network takes, shape (rows, inputs)."""
+Score = Callable[[Predictions, NDArray[Any]], float]
+"""From predictions and targets, of the same rows, to the metric."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ def extent(num_columns: int, num_rows: int) -> tuple[int, int]:
 
 
 def column_importance(
+    predict: Predict,
     score: Score,
     x: NDArray[np.float32],
     y: NDArray[Any],
@@ -69,8 +77,8 @@ def column_importance(
 
     Parameters
     ----------
-    score
-        Gives the metric, the larger the better.
+    predict, score
+        Give the predictions, and of these the metric, the larger the better.
     x
         What the network takes, shape (rows, inputs), float32.
     y
@@ -85,18 +93,44 @@ def column_importance(
     num_rows, repeats = extent(len(columns), len(y))
     chosen = np.random.default_rng(seed).choice(len(y), num_rows, replace=False)
     x, y = np.ascontiguousarray(x[chosen]), y[chosen]
-    began, whole = time.monotonic(), score(x, y)
-    found = []
-    for number, (name, positions) in enumerate(columns.items()):
-        if found and time.monotonic() - began > seconds:
+    began, whole = time.monotonic(), score(predict(x), y)
+    at_once = max(1, CALL_ROWS // (num_rows * repeats))
+    names = list(columns)
+    lost: list[list[float]] = []
+    for start in range(0, len(names), at_once):
+        if lost and time.monotonic() - began > seconds:
             break
-        rng = np.random.default_rng([seed, number])
-        lost = [whole - score(_shuffled(x, positions, rng), y) for _ in range(repeats)]
-        deviation = float(np.std(lost, ddof=1)) if repeats > 1 else float("nan")
-        found.append((name, float(np.mean(lost)), deviation))
-    table = pd.DataFrame(found, columns=["column", "importance", "deviation"])
+        numbers = range(start, min(start + at_once, len(names)))
+        shuffled = [
+            _shuffled(x, columns[names[number]], rng)
+            for number in numbers
+            for rng in [np.random.default_rng([seed, number])]
+            for _ in range(repeats)
+        ]
+        found = [whole - value for value in _scores(predict, score, shuffled, y)]
+        lost += [found[k : k + repeats] for k in range(0, len(found), repeats)]
+    table = pd.DataFrame(
+        {
+            "column": names[: len(lost)],
+            "importance": [float(np.mean(values)) for values in lost],
+            "deviation": [_deviation(values) for values in lost],
+        }
+    )
     table = table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
-    return ColumnImportance(table, num_rows, repeats, len(columns) - len(found))
+    return ColumnImportance(table, num_rows, repeats, len(names) - len(lost))
+
+
+def _scores(
+    predict: Predict, score: Score, tables: Sequence[NDArray[np.float32]], y: NDArray[Any]
+) -> list[float]:
+    """Return the metric of each table of the same rows; all are predicted together."""
+    together = predict(np.concatenate(tables))
+    rows = [slice(k * len(y), (k + 1) * len(y)) for k in range(len(tables))]
+    return [score(tuple(values[of_one] for values in together), y) for of_one in rows]
+
+
+def _deviation(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def _shuffled(

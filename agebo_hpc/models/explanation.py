@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from agebo_hpc.errors import DataError
 from agebo_hpc.models.bundle import Model, Outputs
 from agebo_hpc.models.column_importance import (
     ColumnImportance,
+    Predictions,
     Score,
     column_importance,
     inputs_of_columns,
@@ -79,6 +79,7 @@ def explain(model: Model, dataset: DataSet, metric: str, seed: int = 0) -> Expla
     scores = score(model, outputs, y)
     named = metric if scores.get(metric) is not None else "loss"
     found = column_importance(
+        lambda x: _both(model.outputs(x)),
         _scorer(model, named),
         x,
         y,
@@ -100,21 +101,24 @@ def _inputs(rows: Any, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
     return np.asarray(rows[chosen], np.float32)
 
 
+def _both(outputs: Outputs) -> Predictions:
+    return outputs.raw, outputs.probabilities
+
+
 def _scorer(model: Model, metric: str) -> Score:
-    """Return what gives a metric of inputs, the larger the better; a loss with its sign turned."""
-    quick: dict[str, Callable[[Outputs, NDArray[Any]], float]] = {
-        "accuracy": lambda out, y: float(accuracy_score(y, out.raw.argmax(axis=1))),
-        "r2": lambda out, y: float(r2_score(y.astype(np.float64), out.raw[:, 0])),
-    }
+    """Return what gives a metric, the larger the better; a loss with its sign turned."""
+    if metric == "accuracy":
+        return lambda found, y: float(accuracy_score(y, found[0].argmax(axis=1)))
+    if metric == "r2":
+        return lambda found, y: float(r2_score(y.astype(np.float64), found[0][:, 0]))
     sign = -1.0 if metric == "loss" else 1.0
 
-    def of_all(outputs: Outputs, y: NDArray[Any]) -> float:
-        value = score(model, outputs, y)[metric]
+    def of_all(found: Predictions, y: NDArray[Any]) -> float:
+        value = score(model, Outputs(*found), y)[metric]
         # Few rows are shuffled: a rare class may not be among them.
         return float("nan") if value is None else sign * value
 
-    of_outputs = quick.get(metric, of_all)
-    return lambda x, y: of_outputs(model.outputs(x), y)
+    return of_all
 
 
 def _of_classes(model: Model, outputs: Outputs, y: NDArray[Any]) -> dict[str, Any]:

@@ -9,9 +9,13 @@ from agebo_hpc.models import column_importance as importance
 from agebo_hpc.models.column_importance import column_importance, extent, inputs_of_columns
 
 
-def scores_by_first(x, y):
+def itself(x):
+    return (x,)
+
+
+def by_first(found, y):
     """Return the share of rows whose first input has the sign of the target."""
-    return float(((x[:, 0] > 0) == y).mean())
+    return float(((found[0][:, 0] > 0) == y).mean())
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def rows():
 
 def test_the_column_that_decides_is_the_first_and_the_others_cost_nothing(rows):
     columns = {"noise": [1, 2], "<b>that decides</b>": [0]}
-    found = column_importance(scores_by_first, *rows, columns, seed=0, seconds=60)
+    found = column_importance(itself, by_first, *rows, columns, seed=0, seconds=60)
     assert found.table["column"].tolist() == ["<b>that decides</b>", "noise"]
     assert found.table["importance"][0] == pytest.approx(0.5, abs=0.03)
     assert found.table["importance"][1] == 0 and found.unmeasured == 0
@@ -32,7 +36,7 @@ def test_the_column_that_decides_is_the_first_and_the_others_cost_nothing(rows):
 
 def test_the_same_seed_gives_the_same_and_another_one_another(rows):
     first, again, other = (
-        column_importance(scores_by_first, *rows, {"a": [0]}, seed=seed, seconds=60).table
+        column_importance(itself, by_first, *rows, {"a": [0]}, seed=seed, seconds=60).table
         for seed in (3, 3, 4)
     )
     pd.testing.assert_frame_equal(first, again)
@@ -42,15 +46,25 @@ def test_the_same_seed_gives_the_same_and_another_one_another(rows):
 def test_inputs_of_a_column_are_shuffled_together():
     # The target is whether both are alike: shuffled apart, they would not be.
     x = np.repeat(np.random.default_rng(1).normal(size=(500, 1)), 2, axis=1).astype(np.float32)
-    alike = lambda x, y: float((x[:, 0] == x[:, 1]).mean())  # noqa: E731
-    together = column_importance(alike, x, x[:, 0], {"a": [0, 1]}, seed=0, seconds=60)
-    apart = column_importance(alike, x, x[:, 0], {"a": [0]}, seed=0, seconds=60)
+    alike = lambda found, y: float((found[0][:, 0] == found[0][:, 1]).mean())  # noqa: E731
+    together = column_importance(itself, alike, x, x[:, 0], {"a": [0, 1]}, seed=0, seconds=60)
+    apart = column_importance(itself, alike, x, x[:, 0], {"a": [0]}, seed=0, seconds=60)
     assert together.table["importance"][0] == 0 and apart.table["importance"][0] > 0.9
 
 
-def test_where_time_is_up_the_rest_is_counted(rows):
+def test_how_many_are_predicted_together_changes_nothing(rows, monkeypatch):
+    columns = {str(number): [number % 3] for number in range(7)}
+    first, again = [], []
+    for size, found in ((1, first), (10**6, again)):
+        monkeypatch.setattr(importance, "CALL_ROWS", size)
+        found.append(column_importance(itself, by_first, *rows, columns, seed=0, seconds=60).table)
+    pd.testing.assert_frame_equal(*first, *again)
+
+
+def test_where_time_is_up_the_rest_is_counted(rows, monkeypatch):
+    monkeypatch.setattr(importance, "CALL_ROWS", 1)
     columns = {str(number): [number % 3] for number in range(50)}
-    found = column_importance(scores_by_first, *rows, columns, seed=0, seconds=-1.0)
+    found = column_importance(itself, by_first, *rows, columns, seed=0, seconds=-1.0)
     assert len(found.table) == 1 and found.unmeasured == 49
 
 
