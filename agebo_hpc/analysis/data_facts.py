@@ -9,8 +9,9 @@ from typing import Any
 
 from agebo_hpc.analysis.reported_model import ReportedModel
 from agebo_hpc.analysis.runs import Run
+from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.errors import AgeboError
-from agebo_hpc.space.recipe import METRICS
+from agebo_hpc.metrics.record import REGRESSION
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,16 @@ def _of_file(place: str, fingerprint: str) -> DataFacts | None:
 def _of_problem(problem: Mapping[str, Any], fingerprint: str) -> DataFacts:
     """Return the little that configurations of every version say."""
     place, metric = problem.get("data"), problem.get("metric")
-    task = next((task for task, names in METRICS.items() if metric in names), "")
+    task = _task_of(str(metric or ""))
     outputs = problem.get("shape", {}).get("num_outputs")
     classes = outputs if task == "classification" and outputs else None
     name = Path(str(place)).stem if place else ""
     return DataFacts(name, fingerprint, task, num_classes=classes)
+
+
+def _task_of(metric: str) -> str:
+    """Return the task that a metric is for; empty where it is not known."""
+    record = SearchMetric(metric).record
+    if record is None:
+        return ""
+    return "regression" if REGRESSION in record.kinds else "classification"

@@ -18,7 +18,7 @@ class Explanation:
     part, rows
         Which rows, and how many were looked at.
     metric
-        What the importance of columns is told in.
+        Name of what the importance of columns is told in.
     importance
         ``column``, ``importance`` (what the metric loses when the column is shuffled, mean over
         the repeats), ``deviation`` (over the repeats; NaN for one), largest first.

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agebo_hpc.analysis.search_metric import SearchMetric
+
 Answer = Literal["yes", "no", "noise", "open"]
 
 
@@ -27,7 +29,7 @@ class Verdict:
 
 
 def verdict(
-    metric: str,
+    metric: SearchMetric,
     boosting: float | None,
     validation: float | None,
     test: float | None = None,
@@ -39,7 +41,7 @@ def verdict(
     Parameters
     ----------
     metric
-        Name of the metric, the larger the better.
+        What the scores are in, all the larger the better.
     boosting
         Boosting's score on the validation rows; None: not known.
     validation
@@ -61,16 +63,18 @@ def verdict(
     if other is None:
         other, where = boosting, "the validation rows"
     assert other is not None
-    scores = f"{metric} {test:.5g} against {other:.5g} (boosting, on {where})"
+    scores = (
+        f"{metric.words} {metric.say(test)} against {metric.say(other)} (boosting, on {where})"
+    )
     if interval is None:
-        word = "above" if test > other else "not above"
+        word = "better than" if test > other else "not better than"
         return Verdict(
             "open",
             f"The network's test score is {word} boosting's, without an "
             f"interval that says how sure that is: {scores}.",
         )
     low, high = interval
-    told = f"{scores}, 95 % interval {low:.5g} to {high:.5g}"
+    told = f"{scores}, {sure(metric, interval)}"
     if low > other:
         return Verdict("yes", f"Yes: {told}.")
     if high < other:
@@ -78,10 +82,19 @@ def verdict(
     return Verdict("noise", f"Within noise: {told}, which holds boosting's score.")
 
 
-def _by_validation(metric: str, boosting: float | None, validation: float | None) -> Verdict:
+def sure(metric: SearchMetric, interval: Sequence[float]) -> str:
+    """Return an interval in words, the end that a user knows as the lower first."""
+    low, high = interval[::-1] if metric.is_loss else interval
+    return f"95 % interval {metric.say(low)} to {metric.say(high)}"
+
+
+def _by_validation(
+    metric: SearchMetric, boosting: float | None, validation: float | None
+) -> Verdict:
     if boosting is None or validation is None:
         return Verdict("open", "Not known: there is no score on the same rows.")
-    scores = f"{metric} {validation:.5g} against {boosting:.5g} on the validation rows"
+    both = f"{metric.say(validation)} against {metric.say(boosting)}"
+    scores = f"{metric.words} {both} on the validation rows"
     if validation <= boosting:
         return Verdict("no", f"No: {scores}, although these rows chose the network.")
     return Verdict(

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, r2_score
 
 from agebo_hpc.analysis.reported_model import Explanation
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.network_rows import network_rows
-from agebo_hpc.errors import DataError
+from agebo_hpc.errors import ConfigurationError, DataError
+from agebo_hpc.metrics.predictions import Classes, Numbers
+from agebo_hpc.metrics.record import Metric, kind_of
+from agebo_hpc.metrics.table import find, metric_for
 from agebo_hpc.models.bundle import Model, Outputs
 from agebo_hpc.models.column_importance import (
     ColumnImportance,
@@ -28,6 +30,8 @@ from agebo_hpc.models.quality import Quality, calibration_error
 MOST_ROWS = 100_000
 """Of a part, that are predicted; of more, some are drawn."""
 SHOWN_RESIDUALS = 2_000
+ALWAYS = {"classification": "neg_log_loss", "regression": "neg_mean_squared_error"}
+"""Metrics that any rows allow, by the task."""
 SECONDS = 30.0
 """After which no further column is shuffled."""
 
@@ -58,7 +62,8 @@ def explain(model: Model, dataset: DataSet, metric: str, seed: int = 0) -> Expla
     dataset
         The prepared data set that it was trained on.
     metric
-        What the importance of columns is told in; where the rows do not allow it, the loss.
+        What the importance of columns is told in; where the rows do not allow it, the log
+        loss or the mean squared error.
     seed
         Seed of what is drawn and shuffled, >= 0.
 
@@ -76,11 +81,12 @@ def explain(model: Model, dataset: DataSet, metric: str, seed: int = 0) -> Expla
     y = np.asarray(rows.y[chosen])
     x = _inputs(network_rows(rows, model.takes_codes), chosen)
     outputs = model.outputs(x)
-    scores = score(model, outputs, y)
-    named = metric if scores.get(metric) is not None else "loss"
+    # It says so where the network gives no numbers.
+    score(model, outputs, y)
+    told_in = _metric(model, metric, outputs, y)
     found = column_importance(
         lambda x: _both(model.outputs(x)),
-        _scorer(model, named),
+        _scorer(model, told_in),
         x,
         y,
         inputs_of_columns(model.preprocessing, model.takes_codes),
@@ -93,7 +99,7 @@ def explain(model: Model, dataset: DataSet, metric: str, seed: int = 0) -> Expla
         else _of_numbers(model, outputs, y, seed)
     )
     told = _told(found, part, seed)
-    return Explanation(part, len(y), named.replace("_", " "), found.table, told, **more)
+    return Explanation(part, len(y), told_in.name, found.table, told, **more)
 
 
 def _inputs(rows: Any, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -105,20 +111,30 @@ def _both(outputs: Outputs) -> Predictions:
     return outputs.raw, outputs.probabilities
 
 
-def _scorer(model: Model, metric: str) -> Score:
-    """Return what gives a metric, the larger the better; a loss with its sign turned."""
-    if metric == "accuracy":
-        return lambda found, y: float(accuracy_score(y, found[0].argmax(axis=1)))
-    if metric == "r2":
-        return lambda found, y: float(r2_score(y.astype(np.float64), found[0][:, 0]))
-    sign = -1.0 if metric == "loss" else 1.0
+def _metric(model: Model, name: str, outputs: Outputs, y: NDArray[Any]) -> Metric:
+    """Return the metric that a column's importance is told in: one that the rows allow."""
+    kind = kind_of(model.description.task, len(model.class_labels or ()))
+    try:
+        wanted = metric_for(name, kind)
+    except ConfigurationError:
+        wanted = metric_for("auto", kind)
+    value = _value(model, wanted, _both(outputs), y)
+    return wanted if np.isfinite(value) else find(ALWAYS[model.description.task])
 
-    def of_all(found: Predictions, y: NDArray[Any]) -> float:
-        value = score(model, Outputs(*found), y)[metric]
-        # Few rows are shuffled: a rare class may not be among them.
-        return float("nan") if value is None else sign * value
 
-    return of_all
+def _scorer(model: Model, metric: Metric) -> Score:
+    return lambda found, y: _value(model, metric, found, y)
+
+
+def _value(model: Model, metric: Metric, found: Predictions, y: NDArray[Any]) -> float:
+    """Return a metric, the larger the better; NaN where the rows do not allow it."""
+    raw, _ = found
+    if model.class_labels:
+        value = metric.score(Classes.of_logits(raw, y))
+    else:
+        decode = model.preprocessing.decode_target
+        value = metric.score(Numbers(*(np.asarray(decode(v), float) for v in (raw[:, 0], y))))
+    return float("nan") if value is None else float(value)
 
 
 def _of_classes(model: Model, outputs: Outputs, y: NDArray[Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def table_of(kind, columns=3, rows=400):
 
 
 def prepared(home, kind, **shape):
+    home.mkdir(exist_ok=True)
     return prepare_dataset(table_of(kind, **shape), "target", home / "data.h5", PrepareOptions())
 
 
@@ -144,9 +145,14 @@ def test_the_column_that_tells_the_target_is_the_most_important(tmp_path):
     pd.testing.assert_frame_equal(found.importance, again.importance)
 
 
-def test_what_the_rows_do_not_allow_is_told_in_the_loss(tmp_path):
+def test_what_the_rows_do_not_allow_is_told_in_another_metric(tmp_path):
     dataset = prepared(tmp_path, 2)
-    assert explain(model_of(dataset), dataset, "no such metric").metric == "loss"
+    model = model_of(dataset)
+    assert explain(model, dataset, "no such metric").metric == "accuracy"
+    assert explain(model, dataset, "neg_log_loss").metric == "neg_log_loss"
+    numbers = prepared(tmp_path / "numbers", "number")
+    found = explain(model_of(numbers), numbers, "neg_mean_gamma_deviance")
+    assert found.metric in ("neg_mean_gamma_deviance", "neg_mean_squared_error")
 
 
 def test_a_model_that_saw_the_validation_rows_is_explained_on_test_rows_alone(tmp_path):
@@ -192,7 +198,6 @@ def test_without_tensorflow_the_scores_are_told_and_why_there_is_no_more(tmp_pat
 def test_a_model_of_other_data_is_refused_and_a_damaged_one_in_the_run_passed_over(tmp_path):
     dataset = prepared(tmp_path, 3)
     run = run_on(tmp_path, dataset)
-    (tmp_path / "other").mkdir()
     other = prepared(tmp_path / "other", 2)
     save_model(model_of(other), tmp_path / "model")
     with pytest.raises(UsageError, match="other data"):

@@ -14,15 +14,15 @@ DARK = 0.55
 """Share of a row from which on the text in its cell is white."""
 
 
-def column_importance_figure(table: pd.DataFrame, metric: str) -> Figure:
+def column_importance_figure(table: pd.DataFrame, metric: str, is_loss: bool = False) -> Figure:
     """Draw what the metric loses when a column is shuffled, the most important on top.
 
     Parameters
     ----------
     table
         ``column``, ``importance``, ``deviation``, largest first; not empty.
-    metric
-        Name of the metric.
+    metric, is_loss
+        Name of the metric, and whether it is something to make small.
     """
     figure, [axes] = new_figure(0.9 + 0.24 * len(table))
     places = np.arange(len(table))[::-1]
@@ -37,7 +37,9 @@ def column_importance_figure(table: pd.DataFrame, metric: str) -> Figure:
     axes.set_yticks(places, [plain(name, LABEL) for name in table["column"]])
     axes.set_ylim(-0.6, len(table) - 0.4)
     axes.axvline(0.0, color="black", linewidth=0.8)
-    axes.set_xlabel(plain(f"{metric} lost when the column is shuffled"))
+    axes.set_xlabel(
+        plain(f"{metric} {'added' if is_loss else 'lost'} when the column is shuffled")
+    )
     axes.grid(visible=False, axis="y")
     return figure
 

@@ -11,8 +11,9 @@ from agebo_hpc.analysis.comparable import DIGITS
 from agebo_hpc.analysis.data_facts import DataFacts, data_facts
 from agebo_hpc.analysis.reported_model import ReportedModel
 from agebo_hpc.analysis.runs import Run
+from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.standing import standing
-from agebo_hpc.analysis.verdict import Verdict, verdict
+from agebo_hpc.analysis.verdict import Verdict, sure, verdict
 from agebo_hpc.space.configuration import said_of
 
 OPTIMISTIC = "seen by the search, optimistic"
@@ -66,9 +67,10 @@ def answer(run: Run, model: ReportedModel | None = None) -> Answer:
     stands, data = standing(run), data_facts(run, model)
     best = stands["best"]
     baselines = stands["baselines"] or {}
-    scores = model_scores(model, run.metric)
+    metric = SearchMetric(run.metric)
+    scores = model_scores(model, metric)
     found = verdict(
-        say(run.metric),
+        metric,
         baselines.get("boosting"),
         None if best is None else best["objective"],
         scores.test,
@@ -76,7 +78,11 @@ def answer(run: Run, model: ReportedModel | None = None) -> Answer:
     )
     return Answer(
         found,
-        [*_test(scores, run, model), *_validation(scores, run, best), *_baselines(baselines)],
+        [
+            *_test(scores, metric, model),
+            *_validation(scores, metric, best),
+            *_baselines(baselines, metric),
+        ],
         [*_of_data(data, run), *_of_search(run, stands)],
         _warning(best, model),
     )
@@ -102,16 +108,15 @@ class ModelScores:
     rows: int | None = None
 
 
-def model_scores(model: ReportedModel | None, metric: str) -> ModelScores:
+def model_scores(model: ReportedModel | None, metric: SearchMetric) -> ModelScores:
     """Return what a model's description says of its scores."""
     if model is None:
         return ModelScores()
     scores = model.part("scores")
     test, validation = (_table(scores, part) for part in ("test", "validation"))
-    ends = _table(_table(scores, "intervals"), "test").get(metric)
+    interval = metric.interval_of(_table(_table(scores, "intervals"), "test"))
     rows = _table(model.part("data"), "rows").get("test")
-    interval = (float(ends[0]), float(ends[1])) if ends else None
-    return ModelScores(test.get(metric), interval, validation.get(metric), rows)
+    return ModelScores(metric.of(test), interval, metric.of(validation), rows)
 
 
 def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -119,40 +124,40 @@ def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _test(scores: ModelScores, run: Run, model: ReportedModel | None) -> list[Fact]:
+def _test(scores: ModelScores, metric: SearchMetric, model: ReportedModel | None) -> list[Fact]:
     if model is None or not model.description:
         return []
-    name = f"test {say(run.metric)}"
+    name = f"test {metric.words}"
     if scores.test is None:
         return [Fact(name, "none", "the model's file has no such score")]
     which = f"evaluation {model.evaluation_id}, retrained"
     if model.num_networks > 1:
         which = f"an ensemble of {model.num_networks} networks"
-    sure = "no interval is known"
-    if scores.interval is not None:
-        sure = f"95 % interval {scores.interval[0]:.5g} to {scores.interval[1]:.5g}"
+    told = "no interval is known" if scores.interval is None else sure(metric, scores.interval)
     rows = "" if scores.rows is None else f", on {scores.rows:,} rows that no choice has seen"
-    return [Fact(name, f"{scores.test:.5g}", f"{sure}; {which}{rows}")]
+    return [Fact(name, metric.say(scores.test), f"{told}; {which}{rows}")]
 
 
-def _validation(scores: ModelScores, run: Run, best: Mapping[str, Any] | None) -> list[Fact]:
-    name = f"validation {say(run.metric)}"
+def _validation(
+    scores: ModelScores, metric: SearchMetric, best: Mapping[str, Any] | None
+) -> list[Fact]:
+    name = f"validation {metric.words}"
     if scores.validation is not None:
-        return [Fact(name, f"{scores.validation:.5g}", f"of the same network; {OPTIMISTIC}")]
+        return [Fact(name, metric.say(scores.validation), f"of the same network; {OPTIMISTIC}")]
     if best is None:
-        return [Fact(f"best {say(run.metric)}", "none", "no evaluation has a score")]
+        return [Fact(f"best {metric.words}", "none", "no evaluation has a score")]
     which = f"the best, evaluation {best['evaluation_id']}; {OPTIMISTIC}"
-    return [Fact(name, f"{best['objective']:.5g}", which)]
+    return [Fact(name, metric.say(best["objective"]), which)]
 
 
-def _baselines(baselines: Mapping[str, float]) -> list[Fact]:
+def _baselines(baselines: Mapping[str, float], metric: SearchMetric) -> list[Fact]:
     notes = {
         "constant": "the same for every row",
         "linear": "logistic or ridge regression",
         "boosting": "gradient boosting, defaults",
     }
     return [
-        Fact(name, f"{score:.5g}", f"a baseline: {notes.get(name, '')}; validation rows")
+        Fact(name, metric.say(score), f"a baseline: {notes.get(name, '')}; validation rows")
         for name, score in baselines.items()
     ]
 
@@ -168,7 +173,9 @@ def _of_data(data: DataFacts, run: Run) -> list[Fact]:
         target = f"of {data.target!r}" if data.target else ""
         columns = f", from {data.num_columns:,} columns" if data.num_columns else ""
         facts.append(Fact("task", data.task_text, (target + columns).lstrip(", ")))
-    return [*facts, Fact("metric", say(run.metric), "what the search makes large")]
+    metric = SearchMetric(run.metric)
+    aim = "what the search makes small" if metric.is_loss else "what the search makes large"
+    return [*facts, Fact("metric", metric.words, aim)]
 
 
 def _of_search(run: Run, stands: Mapping[str, Any]) -> list[Fact]:
@@ -207,9 +214,3 @@ def _warning(best: Mapping[str, Any] | None, model: ReportedModel | None) -> str
             "the inputs, whatever its score."
         )
     return ""
-
-
-def say(metric: str) -> str:
-    """Return the name of a metric for people."""
-    names = {"roc_auc": "ROC AUC", "r2": "R\u00b2"}
-    return names.get(metric, metric.replace("_", " "))

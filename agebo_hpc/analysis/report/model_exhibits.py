@@ -18,6 +18,7 @@ from agebo_hpc.analysis.network_layout import network_layout
 from agebo_hpc.analysis.report.exhibit import Exhibit
 from agebo_hpc.analysis.reported_model import Explanation, ReportedModel
 from agebo_hpc.analysis.runs import Run
+from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.speed import speeds
 from agebo_hpc.analysis.tables import best_first
 from agebo_hpc.errors import ConfigurationError
@@ -108,8 +109,9 @@ def _columns(found: Explanation) -> Exhibit:
         return Exhibit("columns", title, "", missing=found.importance_of)
     top = table.head(SHOWN_COLUMNS)
     shown = f" Shown are the first {len(top)} of {len(table)}." if len(table) > len(top) else ""
+    metric = SearchMetric(found.metric)
     reading = (
-        f"The longer the bar, the more of the {found.metric} rests on that column: its values "
+        f"The longer the bar, the more of the {metric.words} rests on that column: its values "
         "were shuffled among the rows, all else kept. Columns that say the same stand in for each "
         f"other and look less important than they are together. {found.importance_of}{shown}"
     )
@@ -117,7 +119,7 @@ def _columns(found: Explanation) -> Exhibit:
         "columns",
         title,
         reading,
-        lambda: column_importance_figure(top, found.metric),
+        lambda: column_importance_figure(top, metric.words, metric.is_loss),
         {"columns": table},
     )
 
