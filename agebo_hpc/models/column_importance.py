@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def column_importance(
     score: Score,
     x: NDArray[np.float32],
     y: NDArray[Any],
-    columns: dict[str, Sequence[int]],
+    columns: Mapping[str, Sequence[int]],
     seed: int,
     seconds: float,
 ) -> ColumnImportance:

@@ -133,7 +133,8 @@ def _value(model: Model, metric: Metric, found: Predictions, y: NDArray[Any]) ->
         value = metric.score(Classes.of_logits(raw, y))
     else:
         decode = model.preprocessing.decode_target
-        value = metric.score(Numbers(*(np.asarray(decode(v), float) for v in (raw[:, 0], y))))
+        said, truth = (np.asarray(decode(values), np.float64) for values in (raw[:, 0], y))
+        value = metric.score(Numbers(said, truth))
     return float("nan") if value is None else float(value)
 
 

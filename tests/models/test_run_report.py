@@ -130,7 +130,7 @@ def test_a_model_in_the_run_is_explained(tmp_path, kind, preset_name, shape, sai
     assert " / ".join(f"{n:,}" for n in dataset.num_rows.values()) in text
     assert "test rows, shuffled" in text and "seed 0" in text
     assert "seen by the search, optimistic" in text
-    assert "4 cores in 2 slots" in text and "<b>2</b><span>2 done, 1 failed" in text
+    assert "4 cores in 2 slots" in text and "<b>2</b><span>1 failed" in text
     assert "<script" not in text and "<b>first" not in text
 
 

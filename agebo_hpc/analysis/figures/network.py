@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -10,7 +12,7 @@ from matplotlib.path import Path
 from agebo_hpc.analysis.figures.style import COLOURS, plain
 from agebo_hpc.analysis.network_layout import Box, Line, NetworkLayout
 
-BOX_WIDTH, BOX_HEIGHT, THIN_HEIGHT = 2.15, 0.44, 0.24
+BOX_WIDTH, BOX_HEIGHT, THIN_HEIGHT = 2.35, 0.46, 0.25
 GAP, SIDE_GAP = 0.2, 0.2
 MARGIN = 0.12
 """All in inches."""
@@ -69,10 +71,10 @@ def network_figure(layout: NetworkLayout) -> Figure:
         middle = top + _height(box) / 2
         lift = 0.085 if box.detail else 0.0
         at = left + BOX_WIDTH / 2
-        common = {"ha": "center", "va": "center", "color": INK}
-        axes.text(at, middle - lift, plain(box.title), fontsize=8.5, **common)
+        common: dict[str, Any] = {"ha": "center", "va": "center", "color": INK}
+        axes.text(at, middle - lift, plain(box.title), fontsize=9, **common)
         if box.detail:
-            axes.text(at, middle + lift, plain(box.detail), fontsize=6.5, **common)
+            axes.text(at, middle + lift, plain(box.detail), fontsize=7, **common)
     return figure
 
 

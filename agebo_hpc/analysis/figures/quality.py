@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,6 +12,10 @@ from agebo_hpc.analysis.figures.style import COLOURS, GREY, RASTER_ABOVE, new_fi
 
 LABEL = 28
 """Characters of a name beside an axis, at most."""
+NARROW = 5.2
+"""Inches, with which a figure can be read on a small screen."""
+FEW_ROWS = 20
+"""Rows of a part of the probabilities whose share may be chance."""
 DARK = 0.55
 """Share of a row from which on the text in its cell is white."""
 
@@ -24,7 +30,7 @@ def column_importance_figure(table: pd.DataFrame, metric: str, is_loss: bool = F
     metric, is_loss
         Name of the metric, and whether it is something to make small.
     """
-    figure, [axes] = new_figure(0.9 + 0.24 * len(table))
+    figure, [axes] = new_figure(0.9 + 0.24 * len(table), width=NARROW)
     places = np.arange(len(table))[::-1]
     axes.barh(
         places,
@@ -55,10 +61,11 @@ def confusion_figure(confusion: pd.DataFrame) -> Figure:
     counts = confusion.to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     number = len(counts)
-    figure, [axes] = new_figure(min(7.0, 1.6 + 0.42 * number))
+    figure, [axes] = new_figure(1.4 + 0.36 * number, width=NARROW)
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     names = [plain(name, LABEL // 2) for name in confusion.columns]
-    axes.set_xticks(range(number), names, rotation=0 if number <= 4 else 45)
+    short = sum(map(len, names)) < 40
+    axes.set_xticks(range(number), names, rotation=0 if short else 45)
     axes.set_yticks(range(number), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
@@ -80,7 +87,7 @@ def most_confused_figure(pairs: pd.DataFrame) -> Figure:
     pairs
         ``true``, ``predicted``, ``rows``, ``share`` (of the true class), most rows first.
     """
-    figure, [axes] = new_figure(0.9 + 0.26 * len(pairs))
+    figure, [axes] = new_figure(0.9 + 0.26 * len(pairs), width=NARROW)
     places = np.arange(len(pairs))[::-1]
     axes.barh(places, pairs["rows"], color=COLOURS[1], height=0.7)
     names = [
@@ -105,20 +112,18 @@ def calibration_figure(table: pd.DataFrame) -> Figure:
     table
         ``lower``, ``upper``, ``rows``, ``confidence``, ``accuracy``; not empty.
     """
-    figure, [axes, rows] = new_figure(4.8, 2, 1)
-    figure.get_layout_engine().set(hspace=0.02)  # type: ignore[union-attr]
+    figure, [axes, rows] = new_figure(4.6, 2, 1, width=NARROW, heights=(2, 1))
     axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="what is said is so")
-    axes.plot(
-        table["confidence"],
-        table["accuracy"],
-        "o-",
-        color=COLOURS[0],
-        markersize=5,
-        label="this model",
-    )
+    many = table[table["rows"] >= FEW_ROWS]
+    few = table[table["rows"] < FEW_ROWS]
+    points: dict[str, Any] = {"color": COLOURS[0], "markersize": 5}
+    axes.plot(many["confidence"], many["accuracy"], "o-", label="this model", **points)
+    if len(few):
+        said = f"fewer than {FEW_ROWS} rows"
+        axes.plot(few["confidence"], few["accuracy"], "o", mfc="none", label=said, **points)
     low = max(0.0, min(table["confidence"].min(), table["accuracy"].min()) - 0.05)
     for one in (axes, rows):
-        one.set_xlim(max(0.0, min(low, table["lower"].min())), 1.0)
+        one.set_xlim(min(low, table["lower"].min()), 1.0)
     axes.set_ylim(low, 1.02)
     axes.set_ylabel("share that is right")
     axes.legend(fontsize="small")
@@ -139,7 +144,7 @@ def residual_figure(table: pd.DataFrame, target: str) -> Figure:
     target
         Name of the target.
     """
-    figure, [axes, errors] = new_figure(3.9, 1, 2)
+    figure, [axes, errors] = new_figure(5.8, 2, 1, width=NARROW)
     many = len(table) > RASTER_ABOVE
     truth, said = table["true"].to_numpy(), table["predicted"].to_numpy()
     axes.scatter(truth, said, s=9, alpha=0.35, color=COLOURS[0], rasterized=many, linewidths=0)

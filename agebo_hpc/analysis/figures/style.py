@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +36,17 @@ _UNITS = ((3 * 3600.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "s
 
 
 def new_figure(
-    height: float = 4.6, rows: int = 1, columns: int = 1, sharey: bool = False
+    height: float = 4.6,
+    rows: int = 1,
+    columns: int = 1,
+    sharey: bool = False,
+    width: float = WIDTH,
+    heights: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """Return an empty figure of the common width and its axes, row after row."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    """Return an empty figure, of the common width unless told, and its axes, row after row."""
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=sharey, height_ratios=heights)
     axes = [ax for row in grid for ax in row]
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)

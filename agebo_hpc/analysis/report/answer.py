@@ -14,7 +14,7 @@ from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.standing import standing
 from agebo_hpc.analysis.verdict import Verdict, sure, verdict
-from agebo_hpc.space.configuration import said_of
+from agebo_hpc.space.configuration import Status, said_of
 
 OPTIMISTIC = "seen by the search, optimistic"
 
@@ -179,13 +179,12 @@ def _of_data(data: DataFacts, run: Run) -> list[Fact]:
 
 
 def _of_search(run: Run, stands: Mapping[str, Any]) -> list[Fact]:
-    counts = {name: count for name, count in stands["counts"].items() if count}
-    done = stands["finished"] - counts.get("failed", 0)
-    others = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items())
+    failed = stands["counts"].get(str(Status.FAILED), 0)
+    others = f"{failed:,} failed" if failed else "none failed"
     method = run.section("search").get("method", "unknown")
     spent = str(timedelta(seconds=round(stands["seconds"])))
     return [
-        Fact("networks trained", f"{done:,}", others or "none yet"),
+        Fact("networks trained", f"{stands['finished'] - failed:,}", others),
         Fact("time", spent, _cores(run)),
         Fact("search", str(method), f"state: {stands['state']}"),
     ]
