@@ -18,6 +18,7 @@ from agebo_hpc.cli.model_output import (
     FORCE,
     JSON,
     THREADS,
+    print_optimism,
     print_scores,
     remark,
     start_tensorflow,
@@ -83,6 +84,8 @@ def evaluate(
         return
     print_scores(done.part, done.rows, done.scores, done.intervals)
     click.echo(f"inference   {done.rows_per_second:,.0f} rows per second")
+    if done.same_data and part != "train":
+        print_optimism(description)
     if done.trained_on:
         click.echo("note        the model was trained on these rows")
     if not done.same_data:

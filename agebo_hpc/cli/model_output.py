@@ -47,6 +47,15 @@ def warn_of(description: ModelDescription) -> None:
         click.echo(f"warning: {description.remark}", err=True)
 
 
+def print_optimism(description: ModelDescription) -> None:
+    """Print what the validation score of one of the best of many owes to the choice."""
+    from agebo_hpc.models.best_of_many import optimism_text
+
+    said = optimism_text(description)
+    if said:
+        click.echo(f"optimism    {said}")
+
+
 def print_scores(
     part: str,
     rows: int,

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, print_scores, remark, warn_of
+from agebo_hpc.cli.model_output import (
+    FORCE,
+    JSON,
+    THREADS,
+    print_optimism,
+    print_scores,
+    remark,
+    warn_of,
+)
 from agebo_hpc.cli.options import Integers, record_options
 from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.space.configuration import said_of
@@ -185,7 +193,7 @@ def ensemble(
     )
     if rank_group.rank:
         return
-    model = make_ensemble(candidates, dataset)
+    model = make_ensemble(candidates, dataset, found[0].objectives)
     save_model(model, place, force)
     _report_training(model, place, time.perf_counter() - began, as_json)
 
@@ -274,7 +282,7 @@ def _report_training(
         click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
         return
     speed, single = scores.pop("rows_per_second"), scores.pop("single", None)
-    intervals = scores.pop("intervals", {})
+    intervals, _ = scores.pop("intervals", {}), scores.pop("optimism", None)
     for part, values in scores.items():
         print_scores(part, description.data["rows"][part], values, intervals[part])
     for line in _parts_without_score(description):
@@ -284,6 +292,7 @@ def _report_training(
     for entry in description.training.get("seeds", ()) if shown else ():
         rows, own = description.data["rows"][shown], entry["intervals"][shown]
         print_scores(f"seed {entry['seed']}", rows, entry[shown], own)
+    print_optimism(description)
     if baselines is not None and baselines.text:
         what = f"{baselines.shown_metric} of the validation part"
         click.echo(f"baselines   {baselines.text}  ({what})")

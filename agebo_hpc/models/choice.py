@@ -98,6 +98,8 @@ class Chosen:
         ``[problem]`` of the run's configuration.
     seed
         Seed of the search, >= 0.
+    objectives
+        Objectives of all evaluations that it was chosen among, the largest first.
     """
 
     run: Path
@@ -105,6 +107,7 @@ class Chosen:
     result: Result
     problem: Mapping[str, Any]
     seed: int
+    objectives: tuple[float, ...] = ()
 
     @property
     def configuration(self) -> Configuration:
@@ -176,8 +179,9 @@ def choose_best(run: str | Path, count: int, named: str = "--rank") -> list[Chos
             f"evaluation{'s' * (len(done) > 1)}; give 1 to {len(done)}."
         )
     seed = int(directory.config.get("search", {}).get("seed", 0))
+    objectives = tuple(float(result.objective or 0.0) for result in done)
     return [
-        Chosen(directory.path, rank, result, problem, seed)
+        Chosen(directory.path, rank, result, problem, seed, objectives)
         for rank, result in enumerate(done[:count], start=1)
     ]
 

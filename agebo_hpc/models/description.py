@@ -59,8 +59,9 @@ class ModelDescription:
         ``run``, ``evaluation_id``, ``rank``, ``search_objective``, ``versions``, ``created``.
     scores
         Part of the data -> metric -> value, ``rows_per_second``, and ``intervals``: part ->
-        metric -> lower and upper end of the 95 % interval (not of models of earlier versions). A
-        part that was trained on has none, nor one without rows.
+        metric -> lower and upper end of the 95 % interval; ``optimism``, see
+        `agebo_hpc.models.best_of_many` (neither in models of earlier versions). A part that was
+        trained on has none, nor one without rows.
     """
 
     task: str

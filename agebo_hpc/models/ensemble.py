@@ -24,7 +24,7 @@ from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.evaluation import evaluate_model
 from agebo_hpc.models.networks import EnsembleMember, join_networks
-from agebo_hpc.models.retraining import make_model, train_seeds, with_scores
+from agebo_hpc.models.retraining import make_model, train_seeds, with_optimism, with_scores
 from agebo_hpc.space.graph import Graph
 
 ROUNDS = 50
@@ -114,7 +114,9 @@ def train_candidates(
     return models
 
 
-def make_ensemble(models: Sequence[Model], dataset: DataSet) -> Model:
+def make_ensemble(
+    models: Sequence[Model], dataset: DataSet, objectives: Sequence[float] = ()
+) -> Model:
     """Return the ensemble of some models with its scores.
 
     Parameters
@@ -123,6 +125,8 @@ def make_ensemble(models: Sequence[Model], dataset: DataSet) -> Model:
         Candidates, best first: single networks trained on the training part of `dataset`.
     dataset
         Its validation part chooses among them.
+    objectives
+        Those of all evaluations that the candidates are the best of.
 
     Returns
     -------
@@ -157,7 +161,7 @@ def make_ensemble(models: Sequence[Model], dataset: DataSet) -> Model:
     ]
     network = join_networks(members, [model.network for model, _ in kept], task)
     description = _describe(kept, members, models[0])
-    ensemble = with_scores(Model(network, description), dataset)
+    ensemble = with_optimism(with_scores(Model(network, description), dataset), objectives)
     single = with_scores(_best_single(models, dataset), dataset)
     scores = {**ensemble.description.scores, "single": single.description.scores}
     return Model(network, replace(ensemble.description, scores=scores))

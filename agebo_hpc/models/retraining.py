@@ -19,6 +19,7 @@ from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
 from agebo_hpc.intervals.interval import plain
+from agebo_hpc.models.best_of_many import optimism
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.description import ModelDescription, trained_parts
@@ -147,7 +148,7 @@ def make_model(
         )
         for training in [best, *(t for t in trainings if t is not best)]
     }
-    model = scored[best.plan.seed]
+    model = with_optimism(scored[best.plan.seed], chosen.objectives)
     if not options.seeds:
         return model
     seeds = [{"seed": t.plan.seed, **scored[t.plan.seed].description.scores} for t in trainings]
@@ -189,6 +190,15 @@ def with_scores(model: Model, dataset: DataSet) -> Model:
     else:
         rows = network_rows(dataset.validation, model.takes_codes)
         scores["rows_per_second"] = run_timed(model, rows)[1]
+    return Model(model.network, replace(model.description, scores=scores))
+
+
+def with_optimism(model: Model, objectives: Sequence[float]) -> Model:
+    """Return a model whose scores tell what that on the validation part owes to the choice."""
+    told = optimism(model.description, objectives)
+    if told is None:
+        return model
+    scores = {**model.description.scores, "optimism": told}
     return Model(model.network, replace(model.description, scores=scores))
 
 

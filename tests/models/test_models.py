@@ -23,6 +23,7 @@ from agebo_hpc.data.dataset import open_dataset
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
+from agebo_hpc.models.best_of_many import optimism_text
 from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import RetrainOptions, choose, open_data
 from agebo_hpc.models.evaluation import evaluate_model
@@ -176,6 +177,19 @@ def test_each_score_lies_in_its_interval_and_the_description_keeps_both(model):
             assert low < high and (is_gap or low < scores[part][name] < high), name
 
 
+def test_a_model_tells_what_its_validation_score_owes_to_the_choice(chosen, model):
+    told = model.description.scores["optimism"]
+    scores = model.description.scores
+    assert told["chosen_among"] == len(chosen.objectives) == 2
+    assert told["gap"] == pytest.approx(
+        scores["validation"]["accuracy"] - scores["test"]["accuracy"]
+    )
+    assert told["gap_interval"][0] < told["gap"] < told["gap_interval"][1]
+    assert 0 <= told["at_most"] < 0.05
+    text = optimism_text(model.description)
+    assert "one of the best of 2 evaluations" in text and "no choice has seen" in text
+
+
 @pytest.mark.parametrize("metric", ["f1_macro", "roc_auc_ovo", "matthews_corrcoef", "brier"])
 def test_a_further_metric_has_an_interval_too(model, classes, metric):
     done = evaluate_model(model, classes, "test", [metric])
@@ -272,6 +286,7 @@ def test_a_model_is_used_without_mpi_and_horovod(saved, tmp_path):
 import sys
 for name in ("mpi4py", "horovod"):
     sys.modules[name] = None  # importing it raises
+from agebo_hpc.models.best_of_many import optimism_text
 from agebo_hpc.models.bundle import load_model
 from agebo_hpc.models.prediction import predict_file
 model = load_model({str(saved)!r})
