@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from agebo_hpc.data.splitting.arrays import SplitArrays
 from agebo_hpc.errors import (
     ConfigurationError,
     DataError,
@@ -29,6 +30,7 @@ from agebo_hpc.interface.own_words import in_own_words
 from agebo_hpc.interface.parameters import SPELLINGS, options_of_search, with_parameters
 from agebo_hpc.interface.problems import problem_reference
 from agebo_hpc.interface.run import write_report
+from agebo_hpc.interface.splits import split_arrays
 from agebo_hpc.interface.tables import frame_of, target_of
 from agebo_hpc.models.rare_classes import repeat_rare
 from agebo_hpc.reporter import WarningReporter, on_standard_error
@@ -47,7 +49,13 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         tags.non_deterministic = False
         return tags
 
-    def _fit(self, frame: pd.DataFrame, y: NDArray[Any], **options: Any) -> None:
+    def _fit(
+        self,
+        frame: pd.DataFrame,
+        y: NDArray[Any],
+        arrays: SplitArrays | None,
+        **options: Any,
+    ) -> None:
         """Do it all; `options` go before those of the parameters."""
         from agebo_hpc.execution.mpi.rank_group import join_rank_group
 
@@ -71,6 +79,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                     self.include_validation,
                     self.ensemble_size,
                     on_standard_error() if self.verbose else WarningReporter(),
+                    arrays,
                 )
                 found = fit(wanted, home, seed, rank_group)
                 rank_group.agree(lambda: None)  # nobody leaves while another one reads
@@ -81,6 +90,12 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         self.model_, self.history_ = found.model, found.history
         self.best_score_, self.baselines_ = found.best_score, dict(found.baselines)
         self._run = found.run
+
+    def _split_of(self, y: NDArray[Any], groups: Any) -> SplitArrays | None:
+        try:
+            return split_arrays(self.cv, groups, y, self._task == "classification")
+        except (DataError, UsageError) as error:
+            raise ValueError(in_own_words(str(error), TARGET)) from error
 
     def _with_values(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Leave out columns without any value: one may be empty in one fold of several."""
@@ -145,8 +160,14 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
     Parameters
     ----------
     <options>
+    cv
+        What divides the rows into those that train and those that networks are compared on, as in
+        scikit-learn: a splitter (such as ``TimeSeriesSplit()``), a number of folds, or
+        ``[(train, validation)]`` with positions of rows. Of several splits the last counts: a
+        search compares on one. None: `groups` of `fit`, or chance.
     validation_fraction
-        Share of the rows that the search compares networks on, between 0 and 1.
+        Share of the rows that the search compares networks on, between 0 and 1; not used with
+        `cv`.
     include_validation
         Train the best configuration on these rows too.
     ensemble_size
@@ -184,22 +205,41 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
     numbers, those that it lacks have 1, and `problem` a `Problem`.
 
     Arrays hold numbers; a pandas data frame may hold text, dates and missing cells too. The rows
-    of a class with fewer than three are repeated until it has three.
+    of a class with fewer than two are repeated until it has two, where chance divides the rows.
     """
 
     _task = "classification"
 
-    def fit(self, X: Any, y: Any) -> AgEBOClassifier:
-        """Search a network for rows X of shape (rows, columns) with labels y of shape (rows,)."""
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> AgEBOClassifier:
+        """Search a network for a table. Collective over the world under ``mpirun``.
+
+        Parameters
+        ----------
+        X
+            Data frame or array, shape (rows, columns).
+        y
+            Labels, shape (rows,).
+        groups
+            Group of each row, shape (rows,): no group is in the training and in the validation
+            rows. It goes to the splitter of `cv` too. None: rows do not belong together.
+
+        Raises
+        ------
+        ValueError
+            If the table or a parameter cannot be used.
+        """
         frame = frame_of(self, X, reset=True)
         y = target_of(y, len(frame), numeric=False)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has 1 class, {self.classes_[0]!r}; at least 2 are needed.")
-        rows = repeat_rare(codes)
         weights = coded_weights(self.class_weight, self.classes_)
-        self._fit(frame.iloc[rows].reset_index(drop=True), codes[rows], class_weights=weights)
+        arrays = self._split_of(y, groups)
+        # A row that is there twice must not be on both sides of a split that was asked for.
+        rows = repeat_rare(codes) if arrays is None else np.arange(len(y))
+        table = frame.iloc[rows].reset_index(drop=True)
+        self._fit(table, codes[rows], arrays, class_weights=weights)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -221,17 +261,17 @@ class AgEBORegressor(RegressorMixin, _AgEBO):  # type: ignore[misc]
     Parameters
     ----------
     <options>
-    validation_fraction, include_validation, ensemble_size, directory, random_state, verbose
+    cv, validation_fraction, include_validation, ensemble_size, directory, random_state, verbose
         See `AgEBOClassifier`, as for the attributes.
     """
 
     _task = "regression"
 
-    def fit(self, X: Any, y: Any) -> AgEBORegressor:
-        """Search a network for rows X of shape (rows, columns) with numbers y of shape (rows,)."""
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> AgEBORegressor:
+        """Search a network for a table with numbers y; see `AgEBOClassifier.fit`."""
         frame = frame_of(self, X, reset=True)
         y = target_of(y, len(frame), numeric=True)
-        self._fit(frame, np.asarray(y, np.float64))
+        self._fit(frame, np.asarray(y, np.float64), self._split_of(y, groups))
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from agebo_hpc.reporter import Reporter
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
+    from agebo_hpc.data.splitting.arrays import SplitArrays
     from agebo_hpc.execution.mpi.rank_group import RankGroup
     from agebo_hpc.models.bundle import Model
     from agebo_hpc.run.request import SearchRequest
@@ -49,6 +50,8 @@ class Wanted:
         Configurations that are trained again.
     reporter
         Tells how it goes.
+    arrays
+        What decides which rows networks are compared on; None: chance.
     """
 
     table: pd.DataFrame
@@ -58,6 +61,7 @@ class Wanted:
     include_validation: bool
     ensemble_size: int
     reporter: Reporter
+    arrays: SplitArrays | None = None
 
 
 @dataclass(frozen=True)
@@ -121,29 +125,22 @@ def prepare(wanted: Wanted, data: Path, seed: int) -> None:
     from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 
     task: Any = wanted.task
-    rows = len(wanted.table)
+    rows, share = len(wanted.table), wanted.validation_fraction
     reason = DataError("The validation rows have the same target in every split; give more.")
-    split = _split(rows, wanted.validation_fraction)
+    # Nothing looks at a test part here.
+    asked = PrepareOptions(name="fit", task=task, split=(1 - share, share, 0.0), force=True)
     for attempt in range(SPLITS):
-        number = (seed + attempt) % 2**31
-        options = PrepareOptions(name="fit", task=task, split=split, seed=number, force=True)
+        options = replace(asked, seed=(seed + attempt) % 2**31)
         try:
-            y = prepare_dataset(wanted.table, TARGET, data, options).validation.y
+            made = prepare_dataset(wanted.table, TARGET, data, options, arrays=wanted.arrays)
         except DataError as error:
             reason = error
-            if rows > FEW_ROWS:
+            if rows > FEW_ROWS or wanted.arrays is not None:
                 break
             continue
-        if y.min() < y.max():
+        if made.validation.y.min() < made.validation.y.max():
             return
     raise reason
-
-
-def _split(rows: int, validation_fraction: float) -> tuple[float, float, float]:
-    # Nothing looks at a test part here: it is as small as a prepared data set allows.
-    test = max(0.002, 2.5 / rows)
-    validation = validation_fraction * (1 - test)
-    return 1 - test - validation, validation, test
 
 
 def _threads(wanted: Wanted) -> int | None:
@@ -192,6 +189,7 @@ def _search(request: SearchRequest, reporter: Reporter, rank_group: RankGroup) -
 def _train(wanted: Wanted, run: Path, dataset: DataSet, rank_group: RankGroup) -> Model:
     from agebo_hpc.models.choice import RetrainOptions, choose_best
     from agebo_hpc.models.ensemble import make_ensemble, train_candidates
+    from agebo_hpc.models.retraining import with_scores
     from agebo_hpc.versions import installed_versions
 
     options = RetrainOptions(
@@ -206,27 +204,9 @@ def _train(wanted: Wanted, run: Path, dataset: DataSet, rank_group: RankGroup) -
     )
 
     def finish() -> Model:
-        return scored(models[0] if size == 1 else make_ensemble(models, dataset), dataset)
+        return with_scores(models[0], dataset) if size == 1 else make_ensemble(models, dataset)
 
     return rank_group.first(finish)
-
-
-def scored(model: Model, dataset: DataSet) -> Model:
-    """Return a model with its scores on the validation part, unless it was trained on that.
-
-    The test part of an estimator has a few rows that nothing is told from.
-    """
-    from agebo_hpc.models.bundle import Model
-    from agebo_hpc.models.evaluation import evaluate_model
-
-    seen = model.description.training["include_validation"]
-    found = evaluate_model(model, dataset, "validation")
-    scores: dict[str, Any] = {} if seen else {"validation": found.scores}
-    scores["rows_per_second"] = found.rows_per_second
-    single = model.description.scores.get("single")
-    if single:
-        scores["single"] = {name: v for name, v in single.items() if name != "test"}
-    return Model(model.network, replace(model.description, scores=scores))
 
 
 def _found(model: Model, run: Path) -> Found:

@@ -32,6 +32,7 @@ SEARCH_PARAMETERS: dict[str, Option] = {
 """Records of the options that an estimator takes, by parameter."""
 
 OWN_PARAMETERS: dict[str, Any] = {
+    "cv": None,
     "validation_fraction": 0.25,
     "include_validation": False,
     "ensemble_size": 1,
@@ -47,6 +48,8 @@ SPELLINGS = {
     "--threads": "threads",
     "--include-validation": "include_validation",
     "--split": "validation_fraction",
+    "--group": "groups",
+    "--fold": "cv",
     "--size": "ensemble_size",
 }
 """Option of the command line -> parameter of an estimator."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-ROWS_OF_A_CLASS = 3
-"""One for each part of a data set; the rows of a smaller class are repeated."""
+ROWS_OF_A_CLASS = 2
+"""One for each part that an estimator makes; the rows of a smaller class are repeated."""
 
 
 def repeat_rare(codes: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -2,15 +2,18 @@
 
 import pickle
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit, TimeSeriesSplit
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from agebo_hpc import AgEBOClassifier, AgEBORegressor, load_model, save_model
-from agebo_hpc.errors import AgeboWarning, LaunchError
+from agebo_hpc.errors import AgeboWarning, DataError, LaunchError
+from agebo_hpc.interface.fitting import prepare
 from agebo_hpc.interface.parameters import OF_FIT, OF_SCIKIT_LEARN
 from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.space.architecture import ArchitectureSpace
@@ -145,7 +148,8 @@ def test_what_the_search_found_stays_with_the_estimator(tmp_path):
     classifier = AgEBOClassifier(**{**asked, "max_evals": 2}).fit(frame, labels)
     assert len(classifier.history_) == 2
     assert classifier.best_score_ == classifier.history_["objective"].max()
-    assert set(classifier.model_.description.scores) == {"validation", "rows_per_second"}
+    assert "test" not in classifier.model_.description.scores
+    assert classifier.model_.description.scores["rows_per_second"] > 0
     recipe = classifier.model_.description.training["recipe"]
     assert recipe["class_weights"] == {"0": 3.0, "1": 1.0} and recipe["metric"] == "roc_auc"
     again = pickle.loads(pickle.dumps(classifier))
@@ -155,6 +159,82 @@ def test_what_the_search_found_stays_with_the_estimator(tmp_path):
         AgEBOClassifier().report(tmp_path)
     save_model(again.model_, tmp_path / "model")
     assert load_model(tmp_path / "model").description.scores["validation"]["roc_auc"] > 0
+
+
+@pytest.fixture
+def prepared(monkeypatch):
+    """Return the data sets that fits prepared, in place of a search."""
+    kept = []
+
+    def keep(wanted, home, seed, rank_group):
+        prepare(wanted, home / "data.h5", seed)
+        with h5py.File(home / "data.h5") as file:
+            kept.append({p: file[p]["x"][:, 0].round(3).tolist() for p in ("train", "validation")})
+        raise DataError("enough")
+
+    monkeypatch.setattr("agebo_hpc.interface.estimators.fit", keep)
+    return kept
+
+
+def numbered(rows=60):
+    """Return a table whose only column is the number of its row."""
+    return pd.DataFrame({"number": np.arange(rows, dtype=float)}), np.arange(rows) % 2
+
+
+def sides(prepared, rows=60):
+    """Return the numbers of the rows that train and of those that networks are compared on."""
+    order = sorted(prepared[-1]["train"] + prepared[-1]["validation"])
+    assert len(order) == len(set(order))
+    return [[order.index(x) for x in prepared[-1][p]] for p in ("train", "validation")]
+
+
+@pytest.mark.parametrize("kind", [AgEBOClassifier, AgEBORegressor])
+def test_no_group_is_on_two_sides(prepared, kind):
+    X, y = numbered()
+    groups = [f"patient {number // 6}" for number in range(60)]
+    for seed in range(3):
+        with pytest.raises(ValueError, match="enough"):
+            kind(**{**TINY, "random_state": seed}).fit(X, y, groups=groups)
+        train, validation = ({row // 6 for row in side} for side in sides(prepared))
+        assert not train & validation and len(train) + len(validation) == 10
+
+
+@pytest.mark.parametrize(
+    ("cv", "train", "validation"),
+    [
+        (TimeSeriesSplit(5), range(50), range(50, 60)),
+        ([(range(5, 60), range(5))], range(5, 60), range(5)),
+        (PredefinedSplit([-1] * 40 + [0] * 20), range(40), range(40, 60)),
+        (KFold(3), range(40), range(40, 60)),
+    ],
+)
+def test_the_rows_that_networks_are_compared_on_are_those_of_cv(prepared, cv, train, validation):
+    X, y = numbered()
+    with pytest.raises(ValueError, match="enough"):
+        AgEBOClassifier(**TINY, cv=cv).fit(X, y)
+    start = min(min(train), min(validation))
+    found = [{row + start for row in side} for side in sides(prepared)]
+    assert found == [set(train), set(validation)]
+
+
+@pytest.mark.parametrize(
+    ("change", "groups", "said"),
+    [
+        ({"cv": 1}, None, "cv is 1"),
+        ({"cv": [(range(60), range(60))]}, None, "in two parts"),
+        ({"cv": [([0, 1], [99])]}, None, "."),
+        ({"cv": GroupKFold(2)}, None, "groups"),
+        ({}, ["a"] * 59, "59"),
+        ({}, ["a"] * 60, "group"),
+        ({}, [None] * 30 + ["a"] * 30, "groups"),
+        ({"cv": [(range(40), range(40, 60))]}, [0, 1] * 30, "group"),
+    ],
+)
+def test_rows_that_cannot_be_divided_so_are_said_in_the_estimators_words(change, groups, said):
+    X, y = numbered()
+    with pytest.raises(ValueError, match=said) as told:
+        AgEBOClassifier(**TINY, **change).fit(X, y, groups=groups)
+    assert "--" not in str(told.value)
 
 
 @pytest.mark.parametrize(

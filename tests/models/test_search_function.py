@@ -2,11 +2,13 @@
 
 import inspect
 import re
+import shutil
 import threading
 
 import numpy as np
 import pandas as pd
 import pytest
+from pages import DOCS, blocks
 
 import agebo_hpc
 from agebo_hpc import ArchitectureSpace, Problem, Recipe, prepare_dataset
@@ -125,6 +127,16 @@ def test_a_search_may_run_in_any_thread(tmp_path):
 def test_a_run_that_is_not_there_is_told(tmp_path):
     with pytest.raises(InputMissingError, match="no run directory"):
         agebo_hpc.open_run(tmp_path / "nowhere")
+
+
+def test_the_example_of_the_page_runs(data, tmp_path, monkeypatch, capsys):
+    shutil.copy(data.path, tmp_path / "table.h5")
+    monkeypatch.chdir(tmp_path)
+    [program] = blocks(DOCS / "models.rst", "search.py")
+    exec(compile(program, "search.py", "exec"), found := {})
+    assert len(found["run"].history) == 5 and found["again"].is_complete
+    assert found["model"].description.scores["test"] and found["page"].is_file()
+    assert "complete" in capsys.readouterr().out
 
 
 @pytest.mark.mpi

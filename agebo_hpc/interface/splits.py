@@ -1,0 +1,51 @@
+"""``cv`` and ``groups`` of scikit-learn, as what decides which rows compare networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import check_cv
+from sklearn.utils.validation import check_array
+
+from agebo_hpc.data.splitting.arrays import SplitArrays
+from agebo_hpc.errors import UsageError
+
+
+def split_arrays(cv: Any, groups: Any, y: NDArray[Any], is_classifier: bool) -> SplitArrays | None:
+    """Return what decides the training and the validation rows; None: chance does.
+
+    Parameters
+    ----------
+    cv
+        As in scikit-learn: a number of folds, a splitter, or pairs of positions of training and
+        validation rows. Of several splits the last counts. None: `groups`, or chance.
+    groups
+        Group of each row, shape (rows,), or None: no group is on two sides.
+    y
+        Labels or numbers, shape (rows,).
+    is_classifier
+        Whether y has labels.
+
+    Raises
+    ------
+    UsageError
+        If there is no such split.
+    DataError
+        If a group is missing.
+    """
+    if groups is not None:
+        groups = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
+    if cv is None:
+        return None if groups is None else SplitArrays.of(len(y), groups=groups)
+    try:
+        splits = list(check_cv(cv, y, classifier=is_classifier).split(y, y, groups))
+        train, validation = splits[-1]
+    except (IndexError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"cv is {cv!r}, which gives no training and validation rows ({error}); give a number "
+            "of folds, a splitter of scikit-learn, or [(train, validation)] of rows' positions."
+        ) from error
+    parts = {"train": np.asarray(train), "validation": np.asarray(validation)}
+    return SplitArrays.of(len(y), groups=groups, parts=parts)
