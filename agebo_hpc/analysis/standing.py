@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agebo_hpc.analysis.data_facts import data_facts
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import (
     SCORED,
@@ -39,9 +41,10 @@ def standing(run: Run) -> dict[str, Any]:
     -------
     dict
         ``state`` ("not started", "running", "stopping", "complete", "stopped", "failed" or "no
-        sign of life"), ``last_sign`` (UTC), ``counts`` by status, ``finished``, ``pending``,
-        ``max_evals``, ``best`` (``evaluation_id``, ``objective``, ``hyperparameters``,
-        ``architecture``, ``decisions``, ``predicts_one``), ``metric`` (what the objective is;
+        sign of life"), ``last_sign`` (UTC), ``why`` it ended, ``data`` (see
+        `agebo_hpc.analysis.data_facts.DataFacts`), ``counts`` by status, ``finished``,
+        ``pending``, ``max_evals``, ``best`` (``evaluation_id``, ``objective``,
+        ``hyperparameters``, ``architecture``, ``decisions``, ``predicts_one``), ``metric`` (what the objective is;
         None: not known), ``constant`` (networks that predict
         the same for every row) of ``known`` (those of which this is known), ``baselines`` (score
         by name) with ``baseline_remarks``, ``num_slots``,
@@ -59,6 +62,8 @@ def standing(run: Run) -> dict[str, Any]:
         "run": str(run.path),
         "state": state,
         "last_sign": _utc(sign),
+        "why": _why(run) if state in ENDED else None,
+        "data": asdict(data_facts(run)),
         "counts": counts,
         "finished": finished,
         "pending": len(run.pending),
@@ -77,6 +82,12 @@ def standing(run: Run) -> dict[str, Any]:
         "data_parallel": (run.status or {}).get("data_parallel"),
         "exit_code": (run.status or {}).get("exit_code"),
     }
+
+
+def _why(run: Run) -> str | None:
+    """Return what ended the last session, as it was recorded."""
+    end = run.sessions[-1].end if run.sessions else None
+    return None if end is None else end.get("why")
 
 
 def may_go_on(run: Run) -> bool:

@@ -13,8 +13,11 @@ from typing import Any
 
 import click
 
+from agebo_hpc.analysis.comparable import DIGITS
+from agebo_hpc.analysis.data_facts import DataFacts
 from agebo_hpc.analysis.live import sparkline
 from agebo_hpc.analysis.runs import Run, read_run
+from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import UsageError
@@ -99,7 +102,8 @@ def _show_curve(run: Run) -> None:
 
 def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     """Arrange what is known as (name, text) lines."""
-    lines = [("run", stands["run"]), ("state", _state(stands)), ("evaluations", _counts(stands))]
+    lines = [("run", stands["run"]), *_problem(stands), ("state", _state(stands))]
+    lines.append(("evaluations", _counts(stands)))
     if stands["best"] is not None:
         lines += _best(stands["best"], stands["metric"] or "")
     if stands["baselines"]:
@@ -120,23 +124,45 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
+def _problem(stands: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say what is searched for: data, task and metric, as far as they are known."""
+    data = DataFacts(**stands["data"])
+    lines = []
+    if data.name:
+        mark = f" ({data.fingerprint[:DIGITS]})" if data.fingerprint else ""
+        rows = f", rows {data.rows_text} ({' / '.join(data.rows)})" if data.rows else ""
+        lines.append(("data", f"{data.name}{mark}{rows}"))
+    if data.task:
+        target = f" of {data.target!r}" if data.target else ""
+        lines.append(("task", f"{data.task_text}{target}"))
+    if stands["metric"]:
+        lines.append(("metric", SearchMetric(stands["metric"]).words))
+    return lines
+
+
 def _state(stands: dict[str, Any]) -> str:
-    state = str(stands["state"])
+    state, why = str(stands["state"]), f": {stands['why']}" if stands["why"] else ""
     when = STATES.get(state)
     if when is None:
-        return state
+        return state + why
     code = f" with code {stands['exit_code']}" if stands["exit_code"] is not None else ""
     again = f"`agebo-hpc resume {shlex.quote(stands['run'])}` goes on"
-    return f"{state} {when} {stands['last_sign']}{code}; {again}"
+    return f"{state} {when} {stands['last_sign']}{code}{why}; {again}"
 
 
 def _counts(stands: dict[str, Any]) -> str:
     counts = [f"{count} {name.replace('_', ' ')}" for name, count in stands["counts"].items()]
-    waiting = "running" if stands["state"] in GOING_ON else "to be repeated"
     if stands["pending"]:
-        counts.append(f"{stands['pending']} {waiting}")
+        counts.append(f"{stands['pending']} {_waiting(stands['state'])}")
     limit = f" of {stands['max_evals']}" if stands["max_evals"] is not None else ""
     return f"{stands['finished']}{limit} finished: {', '.join(counts) or 'none yet'}"
+
+
+def _waiting(state: str) -> str:
+    """Say what happens to evaluations that are begun and not finished."""
+    if state in GOING_ON:
+        return "running"
+    return "to be repeated" if state in STATES else "not finished"
 
 
 def _best(best: dict[str, Any], metric: str) -> list[tuple[str, str]]:

@@ -61,6 +61,7 @@ class Limits:
         self._durations = Durations()
         self._recent_failures: deque[str] = deque()
         self._has_results = False
+        self._too_long = math.inf
 
     @property
     def elapsed(self) -> float:
@@ -92,8 +93,9 @@ class Limits:
 
     def may_ask(self) -> bool:
         """Tell whether this session has use for a proposal: nothing ends it, and there is time."""
-        is_over = self.must_stop() or bool(self.drain_reason)
-        return not is_over and self._durations.shortest <= self.remaining
+        if self.must_stop() or self.drain_reason:
+            return False
+        return self._fits(self._durations.shortest)
 
     def num_missing(self, num_begun: int) -> int:
         """Return how many evaluations are missing to the number that was asked for.
@@ -114,7 +116,35 @@ class Limits:
             return False
         if self.walltime is None:
             return True
-        return self._durations.predict(self._features(evaluation)) <= self.remaining
+        return self._fits(self._durations.predict(self._features(evaluation)))
+
+    def _fits(self, seconds: float) -> bool:
+        """Tell whether so many seconds are left; the fewest that are not are remembered."""
+        if seconds <= self.remaining:
+            return True
+        self._too_long = min(self._too_long, seconds)
+        return False
+
+    def end_reason(self, is_reached: bool) -> str:
+        """Return what ended the search, for people; empty where an order or a drain did.
+
+        Parameters
+        ----------
+        is_reached
+            Whether the number of evaluations that was asked for is.
+        """
+        if is_reached:
+            return f"{self.max_evals:,} evaluations, as asked for"
+        if self.order or self.drain_reason or self.walltime is None:
+            return ""
+        if self.remaining <= 0:
+            return f"the {self.walltime:,.0f} s that it had are used up"
+        if self._too_long < math.inf:
+            return (
+                f"no evaluation fits into the {self.remaining:.0f} s left, for the shortest to "
+                f"come takes about {self._too_long:.0f} s"
+            )
+        return ""
 
     def _features(self, evaluation: Evaluation) -> tuple[float, ...]:
         chosen = evaluation.configuration

@@ -75,6 +75,7 @@ class Manager:
         self._reporter = session.reporter
         self._has_new_limit = session.has_new_limit
         self._is_stopping = False
+        self._why = ""
         self._executor = executor
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
@@ -214,6 +215,7 @@ class Manager:
         try:
             self._baselines.begin()
             complete = self._drive(driver)
+            self._why = limits.end_reason(complete)
             code = self._exit_code(complete, limits)
             if code == EXIT_COMPLETE:
                 self._baselines.wait(limits)
@@ -229,7 +231,7 @@ class Manager:
             limits.interrupt.is_saving = True
             # What is saved comes before what is told. In this order: what is noted after the last
             # snapshot would be a reason for another.
-            history.session("end", {"reason": state})
+            history.session("end", {"reason": state} | ({"why": self._why} if self._why else {}))
             history.snapshot(self._search.state, force=True)
             self._baselines.end(tally, self._reporter)
             remark = self._remark(state, limits, tally)
@@ -354,6 +356,7 @@ class Manager:
         resume = f"agebo-hpc resume {shlex.quote(str(self._run.path))}"
         if limits.order and limits.interrupt.received is None:
             resume = f"rm {shlex.quote(str(self._run.stop_path))}; {resume}"
+        why = f": {self._why}" if self._why and not reason else ""
         if state != "complete":
             again = f"; go on with: {resume}"
         elif tally.busy_seconds:
@@ -361,8 +364,8 @@ class Manager:
         else:
             goals = {"--max-evals N": limits.max_evals, "--max-time T": self._request.max_time}
             more = next((o for o, goal in goals.items() if goal is not None), "--walltime T")
-            again = f": no evaluation was left to do; for more: {resume} {more}"
-        return f"search {state}{reason} after {limits.elapsed:.1f} s{again}"
+            why, again = ": no evaluation was left to do", f"; for more: {resume} {more}"
+        return f"search {state}{reason} after {limits.elapsed:.1f} s{why}{again}"
 
 
 def _initial_points(session: Session, num_at_once: int) -> int:

@@ -186,8 +186,12 @@ def _of_search(run: Run, stands: Mapping[str, Any]) -> list[Fact]:
     return [
         Fact("networks trained", f"{stands['finished'] - failed:,}", others),
         Fact("time", spent, _cores(run)),
-        Fact("search", str(method), f"state: {stands['state']}"),
+        Fact("search", str(method), _ended(stands)),
     ]
+
+
+def _ended(stands: Mapping[str, Any]) -> str:
+    return f"{stands['state']}: {stands['why']}" if stands["why"] else str(stands["state"])
 
 
 def _cores(run: Run) -> str:

@@ -53,6 +53,32 @@ def test_an_evaluation_that_would_outlast_the_wall_time_is_not_started():
     assert not limits.may_ask()
 
 
+def test_the_end_says_its_reason():
+    clock = Clock()
+    limits = Limits(max_evals=3, walltime=60.0, clock=clock)
+    assert limits.end_reason(is_reached=True) == "3 evaluations, as asked for"
+    assert limits.end_reason(is_reached=False) == ""
+    limits.observe(result(seconds=36.0))
+    clock.now += 36.0
+    assert not limits.may_ask()
+    said = limits.end_reason(is_reached=False)
+    assert said.startswith("no evaluation fits into the 24 s left") and said.endswith("36 s")
+    clock.now += 24.0
+    assert limits.end_reason(is_reached=False) == "the 60 s that it had are used up"
+    limits.interrupt.received = signal.SIGINT
+    assert limits.end_reason(is_reached=False) == "", "the order is said elsewhere"
+
+
+def test_an_evaluation_that_is_refused_is_a_reason_too():
+    clock = Clock()
+    limits = Limits(walltime=100.0, clock=clock)
+    for seconds in (1.0, 80.0):
+        limits.observe(result(seconds=seconds))
+    clock.now += 81.0
+    assert limits.may_ask() and not limits.may_start(evaluation())
+    assert "takes about 80 s" in limits.end_reason(is_reached=False)
+
+
 def test_a_smaller_or_more_parallel_evaluation_may_start_when_another_may_not():
     clock = Clock()
     limits = Limits(walltime=100.0, clock=clock, size_of=lambda c: c.architecture[0])
