@@ -94,10 +94,11 @@ def reported_model(run: Run, path: Path, load: Load) -> ReportedModel:
         dataset = _data_of(run, description)
         if importlib.util.find_spec("tensorflow") is None:
             return _without(told, "TensorFlow is not installed here, which runs the model.")
+        # First: what comes with it must not load TensorFlow before it is set up.
+        model = load(path)
         from agebo_hpc.models.explanation import explain
 
-        metric = run.metric
-        return ReportedModel(told.path, told.description, explain(load(path), dataset, metric))
+        return ReportedModel(told.path, told.description, explain(model, dataset, run.metric))
     except AgeboError as error:
         return _without(told, str(error))
 
