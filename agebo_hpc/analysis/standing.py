@@ -44,11 +44,12 @@ def standing(run: Run) -> dict[str, Any]:
         sign of life"), ``last_sign`` (UTC), ``why`` it ended, ``data`` (see
         `agebo_hpc.analysis.data_facts.DataFacts`), ``counts`` by status, ``finished``,
         ``pending``, ``max_evals``, ``best`` (``evaluation_id``, ``objective``,
-        ``hyperparameters``, ``architecture``, ``decisions``, ``predicts_one``), ``metric`` (what the
-        objective is; None: not known), ``constant`` (networks that predict the same for every row) of ``known`` (those of which this is known), ``baselines`` (score
-        by name) with ``baseline_remarks``, ``num_slots``,
-        ``busy_share``, ``evaluations_per_hour``, ``seconds`` searched over all sessions,
-        ``seconds_left``, ``lives``, ``data_parallel`` (of the latest session), ``exit_code``.
+        ``hyperparameters``, ``architecture``, ``decisions``, ``predicts_one``), ``metric`` (what
+        the objective is; None: not known), ``constant`` (networks that predict the same for every
+        row) of ``known`` (those of which this is known), ``baselines`` (score by name) with
+        ``baseline_remarks``, ``num_slots``, ``busy_share``, ``evaluations_per_hour``, ``seconds``
+        searched over all sessions, ``seconds_left``, ``lives``, ``data_parallel`` (of the latest
+        session), ``exit_code``.
     """
     seconds = sum(session.seconds for session in run.sessions)
     state, sign = _state(run)
