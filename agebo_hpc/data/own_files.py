@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 
+from agebo_hpc.data.cells import is_number_dtype
 from agebo_hpc.data.tables import check_unique, read_table
 from agebo_hpc.errors import DataError, UsageError
 
@@ -16,7 +17,7 @@ Source: TypeAlias = "str | Path | pd.DataFrame"
 
 
 def read_others(
-    others: Mapping[str, Source | None], text: Iterable[str] | None
+    others: Mapping[str, Source | None], train: pd.DataFrame, text: Iterable[str] | None
 ) -> dict[str, pd.DataFrame]:
     """Read the tables of the parts that have one.
 
@@ -24,8 +25,10 @@ def read_others(
     ----------
     others
         ``"validation"`` and ``"test"`` -> table file or data frame; None: there is none.
+    train
+        The training table: what is text there stays text, also where its cells look like numbers.
     text
-        See `agebo_hpc.data.tables.read_table`.
+        Columns that are text besides; None: all, see `agebo_hpc.data.tables.read_table`.
 
     Raises
     ------
@@ -37,7 +40,14 @@ def read_others(
     given = {part: source for part, source in others.items() if source is not None}
     if given and "validation" not in given:
         raise UsageError("--test is given without --validation; a search needs validation rows.")
+    if text is not None:
+        text = (*text, *(name for name in train.columns if not _is_typed(train[name].dtype)))
     return {part: read_one(source, part, text) for part, source in given.items()}
+
+
+def _is_typed(dtype: Any) -> bool:
+    kinds = pd.api.types
+    return bool(is_number_dtype(dtype) or kinds.is_datetime64_any_dtype(dtype))
 
 
 def read_one(source: Source, name: str, text: Iterable[str] | None) -> pd.DataFrame:

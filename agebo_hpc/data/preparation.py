@@ -104,8 +104,8 @@ def prepare_dataset(
         check_out(out, table, options.force)
     # With a decimal mark that is not the usual one, 1.234 is no plain number.
     text = None if options.decimal == "," else options.text
-    tables = {"train": read_one(source, "", text), **read_others(others, text)}
-    frame = tables["train"]
+    frame = read_one(source, "", text)
+    tables = {"train": frame, **read_others(others, frame, text)}
     wishes = check_columns(frame, target, options)
     unused = {*options.drop, *check_split_columns(list(frame.columns), target, options)}
     check_schema(frame, tables, options.drop)

@@ -59,18 +59,11 @@ def divide_groups(
     order = generator.permutation(counted.num_groups)
     order = order[np.argsort(-counted.weight[order], kind="stable")]
     if first_gets_every_class:
-        seen: set[int] = set()
-        for group in order:
-            found = counted.classes_in(group)
-            if not seen.issuperset(found):
-                seen.update(found)
-                missing.give(group, 0, parts)
-            if len(seen) == counted.num_classes:
-                break
+        for group in counted.first_with_a_class(order):
+            missing.give(group, 0, parts)
     _divide_alike(counted, order, parts, missing, shares)
-    for group in order:
-        if parts[group] < 0:
-            missing.give(group, missing.most(group), parts)
+    for group in order[parts[order] < 0]:
+        missing.give(group, missing.most(group), parts)
     return parts
 
 
@@ -106,15 +99,14 @@ class _Compositions:
         """Number of groups."""
         return len(self.start) - 1
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes that have rows."""
-        return int((self.totals[:-1] > 0).sum())
-
-    def classes_in(self, group: int) -> list[int]:
-        """Return the classes that a group has rows of."""
-        found: list[int] = self.classes[self.start[group] : self.start[group + 1] - 1].tolist()
-        return found
+    def first_with_a_class(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the groups that are the first in an order to have rows of some class."""
+        ranks = np.empty(len(order), np.int64)
+        ranks[order] = np.arange(len(order))
+        first = np.full(len(self.totals), len(order))
+        np.minimum.at(first, self.classes, np.repeat(ranks, np.diff(self.start)))
+        # The last one is the pseudo-class; a class without rows has no group.
+        return order[np.unique(first[:-1][first[:-1] < len(order)])]
 
     def signatures(self) -> NDArray[np.uint64]:
         """Return a number for each group, the same for those that are composed alike."""

@@ -341,6 +341,47 @@ def test_encoders_levels_and_kinds_are_of_the_training_file_alone(counted, tmp_p
     assert np.isfinite(after.test.x).all()
 
 
+def test_what_is_text_in_the_training_file_is_text_in_the_others(tmp_path):
+    """Codes 007 alone look like numbers, and a class 01 like 1; 1.234,5 is a number."""
+    rows = 40
+    table = pd.DataFrame(
+        {
+            "code": ["007", "01a"] * (rows // 2),
+            "paid": [f"1.{n:03d},5" for n in range(rows)],
+            "ward": ["01", "x2"] * (rows // 2),
+            "class": ["01", "x", "01", "y"] * (rows // 4),
+        }
+    )
+    table.to_csv(tmp_path / "train.csv", index=False)
+    few = table.iloc[::4].assign(paid="1.234,5", ward="03")
+    few.to_csv(tmp_path / "validation.csv", index=False)
+    data = prepared(
+        tmp_path / "train.csv",
+        tmp_path,
+        target="class",
+        given={"validation": tmp_path / "validation.csv"},
+        group="ward",
+        drop=(),
+    )
+    assert data.class_labels == ("01", "x", "y")
+    assert data.class_counts("validation") == (10, 0, 0)
+    hot = data.feature_names.index("code=007")
+    assert (data.validation.x[:, hot] == 1).all()
+    train, part = data.train, data.validation
+    paid = data.feature_names.index("paid")
+    assert train.x[:, paid].max() < 2 and part.x[:, paid].min() > 18
+    again = few.assign(ward="01")
+    again.to_csv(tmp_path / "validation.csv", index=False)
+    with pytest.raises(DataError, match="1 group is in the train and in the validation part"):
+        prepared(
+            tmp_path / "train.csv",
+            tmp_path,
+            target="class",
+            given={"validation": tmp_path / "validation.csv"},
+            group="ward",
+        )
+
+
 def test_files_whose_columns_differ_are_refused_by_name(counted, tmp_path):
     validation = counted.iloc[400:].rename(columns={"size": "Size"}).drop(columns="flag")
     said = r"validation table .* lacks 'size', 'flag' and has besides 'Size'"
