@@ -101,6 +101,18 @@ def test_without_out_the_model_lies_in_the_run_and_a_second_call_is_refused(ageb
     assert list((run / "models").iterdir()) == models
 
 
+def test_a_model_of_all_rows_has_no_score_and_says_so(agebo, run, tiny_dataset, tmp_path):
+    command = ("retrain", run, "--all-rows", "--epochs", "1", "--out", tmp_path / "model")
+    done = agebo(*command)
+    assert done.returncode == 0, done.stderr
+    for line in ("validation  trained on", "test        trained on", "no row is left to score"):
+        assert line in done.stdout
+    told = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert set(told["scores"]) == {"rows_per_second"} and told["training"]["all_rows"] is True
+    assert "was trained on these rows" in agebo("evaluate", command[-1], tiny_dataset).stdout
+    assert "--seeds" in error_of(agebo(*command, "--force", "--seeds", "1,2"), 2)
+
+
 def test_a_rank_that_is_not_there_is_refused_with_the_number_of_evaluations(agebo, run, tmp_path):
     done = agebo("retrain", run, "--rank", "9", "--out", tmp_path / "model")
     assert "--rank is 9" in (line := error_of(done, 2)) and "give 1 to 3" in line
