@@ -106,7 +106,8 @@ class _Compositions:
         first = np.full(len(self.totals), len(order))
         np.minimum.at(first, self.classes, np.repeat(ranks, np.diff(self.start)))
         # The last one is the pseudo-class; a class without rows has no group.
-        return order[np.unique(first[:-1][first[:-1] < len(order)])]
+        found: NDArray[np.int64] = order[np.unique(first[:-1][first[:-1] < len(order)])]
+        return found
 
     def signatures(self) -> NDArray[np.uint64]:
         """Return a number for each group, the same for those that are composed alike."""
