@@ -44,6 +44,8 @@ class Table:
         Seed of every random draw, >= 0.
     decode
         From the standardised target to the user's unit; None: there is none.
+    weights, validation_weights
+        What each row counts, shape (rows,); None: all count alike.
     """
 
     x: NDArray[np.float32]
@@ -54,6 +56,8 @@ class Table:
     metric: str
     seed: int
     decode: Callable[[Any], NDArray[np.float64]] | None = None
+    weights: NDArray[np.float32] | None = None
+    validation_weights: NDArray[np.float32] | None = None
 
 
 Fitted = tuple[Any, str]
@@ -65,7 +69,7 @@ def constant(table: Table) -> Fitted:
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     model = DummyClassifier(strategy="prior") if table.num_classes else DummyRegressor()
-    return model.fit(table.x, table.y), ""
+    return model.fit(table.x, table.y, sample_weight=table.weights), ""
 
 
 def linear(table: Table) -> Fitted:
@@ -77,7 +81,10 @@ def linear(table: Table) -> Fitted:
     rows = max(1, LINEAR_WORK // (table.x.shape[1] * max(1, table.num_classes)))
     chosen = stratified(table.y, rows, np.random.default_rng(table.seed))
     last = LogisticRegression(max_iter=LINEAR_STEPS) if table.num_classes else Ridge()
-    model = make_pipeline(StandardScaler(), last).fit(table.x[chosen], table.y[chosen])
+    weights = None if table.weights is None else table.weights[chosen]
+    counted = {f"{type(last).__name__.lower()}__sample_weight": weights}
+    model = make_pipeline(StandardScaler(), last)
+    model.fit(table.x[chosen], table.y[chosen], **counted)
     remarks = [f"fitted to {len(chosen):,} rows"] if len(chosen) < len(table.y) else []
     if table.num_classes and np.max(last.n_iter_) >= LINEAR_STEPS:
         remarks.append(f"ended after {LINEAR_STEPS} steps")
@@ -91,12 +98,14 @@ def boosting(table: Table) -> Fitted:
     kind = "Classifier" if table.num_classes else "Regressor"
     make = getattr(ensemble, f"HistGradientBoosting{kind}")
     began = time.process_time()
-    pilot = make(random_state=table.seed, max_iter=PILOT).fit(table.x, table.y)
+    pilot = make(random_state=table.seed, max_iter=PILOT)
+    pilot.fit(table.x, table.y, table.weights)
     seconds = max(time.process_time() - began, 1e-6)
     rounds = min(TREES, int(PILOT * BOOSTING_SECONDS / seconds))
     if rounds <= PILOT:
         return pilot, f"{PILOT} of {TREES} rounds"
-    model = make(random_state=table.seed, max_iter=rounds).fit(table.x, table.y)
+    model = make(random_state=table.seed, max_iter=rounds)
+    model.fit(table.x, table.y, table.weights)
     return model, f"{rounds} of {TREES} rounds" if rounds < TREES else ""
 
 
@@ -117,11 +126,12 @@ def score(model: Any, table: Table) -> float | None:
         If the metric is not known.
     """
     x, y = table.validation_x, table.validation_y
-    metric = find(table.metric)
+    metric, counted = find(table.metric), table.validation_weights
+    weights = None if counted is None else counted.astype(np.float64)
     if not table.num_classes:
         decode = table.decode or (lambda values: np.asarray(values, np.float64))
         centre = float(decode(np.zeros(1))[0])
-        return metric.score(Numbers(decode(model.predict(x)), decode(y), centre=centre))
+        return metric.score(Numbers(decode(model.predict(x)), decode(y), weights, centre))
     shares = np.zeros((len(y), table.num_classes))
     shares[:, model.classes_] = model.predict_proba(x)
-    return metric.score(Classes(shares, y))
+    return metric.score(Classes(shares, y, weights))

@@ -96,11 +96,15 @@ def table_of(dataset: DataSet, metric: str, seed: int) -> tuple[Table, str]:
     train, of_train = _some(dataset.train, seed, "training")
     validation, of_validation = _some(dataset.validation, seed, "validation")
     classes = dataset.num_outputs if dataset.task == "classification" else 0
-    table = Table(*train, *validation, classes, metric, seed, dataset.decode_numbers)
+    (x, y, weights), (x_validation, y_validation, weights_validation) = train, validation
+    table = Table(
+        *(x, y, x_validation, y_validation, classes, metric, seed, dataset.decode_numbers),
+        *(weights, weights_validation),
+    )
     return table, ", ".join(filter(None, [of_train, of_validation]))
 
 
-def _some(part: Part, seed: int, name: str) -> tuple[tuple[Any, Any], str]:
+def _some(part: Part, seed: int, name: str) -> tuple[tuple[Any, Any, Any], str]:
     import numpy as np
 
     from agebo_hpc.baselines.models import MOST_CELLS, MOST_ROWS
@@ -109,8 +113,10 @@ def _some(part: Part, seed: int, name: str) -> tuple[tuple[Any, Any], str]:
     most = max(1, min(MOST_ROWS, MOST_CELLS // part.x.shape[1]))
     rows = stratified(part.y, most, np.random.default_rng(seed))
     if len(rows) == len(part.y):
-        return (np.asarray(part.x), np.asarray(part.y)), ""
-    return (part.x[rows], part.y[rows]), f"{len(rows):,} of {len(part.y):,} {name} rows"
+        weights = None if part.weights is None else np.asarray(part.weights)
+        return (np.asarray(part.x), np.asarray(part.y), weights), ""
+    weights = None if part.weights is None else part.weights[rows]
+    return (part.x[rows], part.y[rows], weights), f"{len(rows):,} of {len(part.y):,} {name} rows"
 
 
 def _give_up(number: int, frame: object) -> None:

@@ -199,6 +199,15 @@ def fetch(
     usual=False,
 )
 @grouped(
+    "--weight",
+    metavar="COL",
+    default="",
+    help="Column of what each row counts in training and in scores, 0 or more; it is no feature "
+    "(default: all count alike).",
+    group=COLUMNS,
+    usual=False,
+)
+@grouped(
     "--name",
     help="Name of the data set (default: the output file's, without .h5).",
     group=DATA_SET,
@@ -275,6 +284,7 @@ def prepare(
     one_hot_levels: int,
     inputs: tuple[str, ...],
     alike: tuple[str, ...],
+    weight: str,
     name: str | None,
     split: str | None,
     time_column: str | None,
@@ -313,6 +323,7 @@ def prepare(
         one_hot_levels=one_hot_levels,
         inputs=[parse_input(text) for text in inputs],
         alike=[text.split(",") for text in alike],
+        weight=weight,
         seed=seed,
         force=force,
     )

@@ -69,6 +69,7 @@ def check_columns(frame: pd.DataFrame, target: str, options: PrepareOptions) -> 
         ("--text", "text", options.text),
         ("--numeric", "number", options.numeric),
         ("--date", "date", orders),
+        ("--weight", "number", (options.weight,) if options.weight else ()),
     ]
     if target not in frame.columns:
         raise UsageError(no_column("--target", target, columns))
@@ -80,6 +81,11 @@ def check_columns(frame: pd.DataFrame, target: str, options: PrepareOptions) -> 
             if name in named:
                 raise UsageError(f"{named[name]} and {name_of_option} both name {name!r}.")
             named[name] = name_of_option
+    for way in ("time", "group", "fold"):
+        if options.weight and getattr(options, way) == options.weight:
+            raise UsageError(f"--{way} and --weight both name {options.weight!r}.")
+    if named.get(target) == "--weight":
+        raise UsageError(f"--weight names the target {target!r}; give another column.")
     if named.get(target) == "--drop":
         raise UsageError(f"--drop names the target {target!r}; give another --drop or --target.")
     _check_named([name for name in columns if named.get(name) != "--drop"], frame)

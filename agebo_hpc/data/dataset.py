@@ -47,12 +47,22 @@ class Part:
     groups
         Number of the group of each row over all parts, shape (rows,), int32, where the split
         knows groups. None: it knows none.
+    weights
+        What each row counts, shape (rows,), float32, >= 0, with the mean 1 over the training
+        rows. None: all count alike.
     """
 
     x: NDArray[np.float32]
     y: NDArray[Any]
     codes: NDArray[np.int32] | None = None
     groups: NDArray[np.int32] | None = None
+    weights: NDArray[np.float32] | None = None
+
+    def arrays(self, with_codes: bool) -> dict[str, NDArray[Any]]:
+        """Return the arrays that there are by name, codes only where they are asked for."""
+        codes = {"codes": self.codes} if with_codes and self.codes is not None else {}
+        weights = {} if self.weights is None else {"weights": self.weights}
+        return {"x": self.x, "y": self.y, **codes, **weights}
 
 
 class DataSet:
@@ -161,6 +171,11 @@ class DataSet:
         return coding.labels if isinstance(coding, ClassCoding) else None
 
     @property
+    def is_weighted(self) -> bool:
+        """Whether rows count differently."""
+        return bool(self.schema.get("weight"))
+
+    @property
     def decode_numbers(self) -> Callable[[ArrayLike], NDArray[np.float64]] | None:
         """What makes numbers in the target's own unit of ``y``; None for a classification."""
         coding = self.preprocessing.target
@@ -239,6 +254,9 @@ class DataSet:
     def remarks(self) -> list[str]:
         """What a user should know before using the data, a line each. Reads targets."""
         lines = list(self.schema.get("remarks", ()))
+        if self.is_weighted:
+            column = self.schema["weight"]["column"]
+            lines.append(f"Rows count by the column {column!r}, in training and in all scores.")
         if not self.has_checksums:
             lines.append(
                 f"{self.path} was prepared by agebo_hpc {self.agebo_hpc_version} and carries no "
@@ -287,7 +305,8 @@ class DataSet:
     def _part(self, part: str) -> Part:
         codes = self._map(f"{part}/codes") if self.preprocessing.codes else None
         groups = self._map(f"{part}/group") if self.split.groups else None
-        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"), codes, groups)
+        weights = self._map(f"{part}/weights") if self.is_weighted else None
+        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"), codes, groups, weights)
 
     def __repr__(self) -> str:
         return (

@@ -53,6 +53,9 @@ class PrepareOptions:
     alike
         Groups of names of inputs that hold the same kind of columns in the same order: they are
         encoded alike and have equal shape.
+    weight
+        Column of what each row counts in training and in scores, >= 0; it is no feature. Empty:
+        all rows count alike.
     seed
         Seed of the split and of cross-fitting, >= 0.
     force
@@ -76,6 +79,7 @@ class PrepareOptions:
     one_hot_levels: int = ONE_HOT_LEVELS
     inputs: Sequence[tuple[str, str]] = ()
     alike: Sequence[Sequence[str]] = ()
+    weight: str = ""
     seed: int = 42
     force: bool = False
 

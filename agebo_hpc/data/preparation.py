@@ -43,6 +43,7 @@ from agebo_hpc.data.splitting.columns import (
 )
 from agebo_hpc.data.splitting.record import By, SplitRecord, way_of
 from agebo_hpc.data.target import ClassCoding, TargetCoding, read_target
+from agebo_hpc.data.weights import Weights, normalised, read_weights
 from agebo_hpc.errors import DataError
 from agebo_hpc.files import is_stream, new_file, writing
 
@@ -162,12 +163,14 @@ class _Part:
     rows: NDArray[np.int64]
     y: NDArray[Any]
     groups: NDArray[np.int32] | None = None
+    weights: NDArray[np.float32] | None = None
 
 
 def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> DataSet:
     options, target, wishes = asked.options, asked.target, asked.wishes
     frame = tables["train"]
     remarks = list(frame.attrs.get("remarks", []))
+    weights = _weights(tables, options.weight, wishes) if options.weight else None
     known = read_target(frame[target], options.task, wishes.of(target), asked.rows_of_a_class)
     division = divide(
         [str(name) for name in frame.columns if name != target], options.inputs, options.alike
@@ -196,7 +199,8 @@ def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> Da
         CrossFitting(options.seed, asked.arrays.of_rows(rows["train"])),
         division,
     )
-    parts = _parts(tables, rows, preprocessing.target, asked.arrays.groups)
+    counted = None if weights is None else normalised(weights, rows, options.weight)
+    parts = _parts(tables, rows, preprocessing.target, asked.arrays.groups, counted)
     if asked.by == "random":
         remarks += advice({name: column.values for name, column in columns.items()}, y)
     summaries = [columns[name].summary for name in columns] + [known.decided.summary]
@@ -207,6 +211,7 @@ def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> Da
         "columns": [summary.to_dict() for summary in summaries],
         **_schema(asked, preprocessing, division, parts),
         **_split_schema(asked, rows),
+        **({"weight": {"column": options.weight, "mean": counted.mean}} if counted else {}),
         **({"remarks": remarks} if remarks else {}),
     }
     del training
@@ -257,6 +262,7 @@ def _parts(
     rows: Parts,
     coding: TargetCoding,
     groups: NDArray[np.int64] | None,
+    weights: Weights | None,
 ) -> dict[str, _Part]:
     """Return the rows of each part, and their target in the coding of the training part."""
     numbers = _group_numbers(groups, rows)
@@ -268,8 +274,18 @@ def _parts(
         first += len(frame) if part in tables else 0
         with of_table(part if len(tables) > 1 else ""):
             y = _encoded(frame[coding.name].iloc[own], coding, part)
-        parts[part] = _Part(frame, own, y, numbers.get(part))
+        counted = None if weights is None else weights.values[rows[part]]
+        parts[part] = _Part(frame, own, y, numbers.get(part), counted)
     return parts
+
+
+def _weights(tables: Mapping[str, pd.DataFrame], name: str, wishes: Wishes) -> NDArray[np.float64]:
+    """Take the column of weights out of all tables, and return what each row counts."""
+    found = []
+    for part in (part for part in PARTS if part in tables):
+        with of_table(part if len(tables) > 1 else ""):
+            found.append(read_weights(tables[part].pop(name), wishes))
+    return np.concatenate(found)
 
 
 def _encoded(column: pd.Series, coding: TargetCoding, part: str) -> NDArray[Any]:
@@ -308,5 +324,6 @@ def _blocks(
             with of_table(part if some.frame is not parts["train"].frame else ""):
                 x, codes = preprocessing.encode(some.frame.iloc[some.rows[cut]], given)
             groups = {} if some.groups is None else {"group": some.groups[cut]}
+            weights = {} if some.weights is None else {"weights": some.weights[cut]}
             more = {"codes": codes} if codes.shape[1] else {}
-            yield part, start, {"x": x, **more, "y": some.y[cut], **groups}
+            yield part, start, {"x": x, **more, "y": some.y[cut], **groups, **weights}

@@ -165,6 +165,7 @@ class Shards:
         y, weights
             Targets as a network is trained for them, and what each row counts, shape (rows,).
         """
+        weights = weights if self.is_weighted else None
         if self._is_summed:
             how = self.metric.how
             assert isinstance(how, Sums)
@@ -172,8 +173,7 @@ class Shards:
             return
         table = vector.reshape(-1, self._columns)
         columns = [self._seen(outputs), y[:, None]]
-        if self.is_weighted:
-            assert weights is not None
+        if weights is not None:
             columns.append(weights[:, None])
         table[first : first + len(y)] = np.concatenate(columns, axis=1, dtype=np.float64)
 

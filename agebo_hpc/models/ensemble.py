@@ -32,7 +32,11 @@ ROUNDS = 50
 
 
 def select(
-    outputs: Sequence[NDArray[np.float32]], y: NDArray[Any], task: str, rounds: int = ROUNDS
+    outputs: Sequence[NDArray[np.float32]],
+    y: NDArray[Any],
+    task: str,
+    rounds: int = ROUNDS,
+    weights: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int64]:
     """Choose members with replacement.
 
@@ -48,6 +52,8 @@ def select(
         squared error.
     rounds
         Additions, >= 1.
+    weights
+        What each row counts, shape (rows,); None: all count alike.
 
     Returns
     -------
@@ -59,7 +65,7 @@ def select(
     counts = np.zeros(len(outputs), np.int64)
     best, least = counts, np.inf
     for taken in range(1, rounds + 1):
-        losses = [_loss((total + output) / taken, y, task) for output in outputs]
+        losses = [_loss((total + output) / taken, y, task, weights) for output in outputs]
         chosen = int(np.argmin(losses))
         total += outputs[chosen]
         counts[chosen] += 1
@@ -68,11 +74,13 @@ def select(
     return best
 
 
-def _loss(mean: NDArray[np.float64], y: NDArray[Any], task: str) -> float:
+def _loss(
+    mean: NDArray[np.float64], y: NDArray[Any], task: str, weights: NDArray[np.float32] | None
+) -> float:
     if task == "classification":
         own = mean[np.arange(len(y)), y]
-        return float(-np.log(np.maximum(own, 1e-30)).mean())
-    return float(((mean[:, 0] - y) ** 2).mean())
+        return float(np.average(-np.log(np.maximum(own, 1e-30)), weights=weights))
+    return float(np.average((mean[:, 0] - y) ** 2, weights=weights))
 
 
 def train_candidates(
@@ -153,7 +161,8 @@ def make_ensemble(
     if not sound:
         raise AgeboError("No network gives finite numbers on the validation part; retrain more.")
     task = dataset.task
-    counts = select([outputs[number] for number in sound], y, task)
+    weights = dataset.validation.weights
+    counts = select([outputs[number] for number in sound], y, task, weights=weights)
     kept = [(models[n], int(c)) for n, c in zip(sound, counts, strict=True) if c]
     members = [
         EnsembleMember(Graph.from_dict(dict(model.description.graph)), count / int(counts.sum()))

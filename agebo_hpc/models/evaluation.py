@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.data.dataset import DataSet, Part
 from agebo_hpc.data.network_rows import NetworkRows, network_rows
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.target import RealCoding
@@ -89,11 +89,11 @@ def evaluate_model(
         raise UsageError(f"The part is {part!r}; choose among {', '.join(PARTS)}.")
     check_fits(model.description, dataset)
     check_part(dataset, part)
-    further = metrics_of(model.description, metrics)
+    further = metrics_of(model.description, metrics, dataset.is_weighted)
     rows = getattr(dataset, part)
     outputs, speed = run_timed(model, network_rows(rows, model.takes_codes))
     same = dataset.fingerprint == model.description.data.get("fingerprint")
-    scores = score(model, outputs, rows.y, further)
+    scores = score(model, outputs, rows.y, further, rows.weights)
     return Evaluated(
         part,
         len(rows.y),
@@ -101,19 +101,21 @@ def evaluate_model(
         speed,
         same,
         same and part in trained_parts(model.description),
-        _quality(model, outputs, rows.y),
-        score_intervals(model, outputs, rows.y, list(scores), rows.groups),
+        _quality(model, outputs, rows),
+        score_intervals(model, outputs, rows.y, list(scores), rows.groups, rows.weights),
     )
 
 
-def _quality(model: Model, outputs: Outputs, y: NDArray[np.int32]) -> Quality | None:
+def _quality(model: Model, outputs: Outputs, rows: Part) -> Quality | None:
     if model.class_labels is None:
         return None
     predicted = outputs.raw.argmax(axis=1)
-    return Quality.of(model.class_labels, predicted, outputs.probabilities, y)
+    return Quality.of(model.class_labels, predicted, outputs.probabilities, rows.y)
 
 
-def metrics_of(description: ModelDescription, names: Sequence[str] = ()) -> list[Metric]:
+def metrics_of(
+    description: ModelDescription, names: Sequence[str] = (), weighted: bool = False
+) -> list[Metric]:
     """Return the metric that a model was searched for, and further ones by name.
 
     Raises
@@ -122,7 +124,7 @@ def metrics_of(description: ModelDescription, names: Sequence[str] = ()) -> list
         If one is not known or does not fit.
     """
     kind = kind_of(description.task, len(description.class_labels or ()))
-    further = [metric_for(name, kind) for name in names]
+    further = [metric_for(name, kind, weighted) for name in names]
     own = description.metric
     if own == "auto":
         return further
@@ -134,10 +136,12 @@ def score(
     outputs: Outputs,
     y: NDArray[np.int32] | NDArray[np.float32],
     metrics: Sequence[Metric] = (),
+    weights: NDArray[np.float32] | None = None,
 ) -> Scores:
     """Score outputs of a model against encoded targets of shape (rows,).
 
-    Further metrics beside the usual ones are `metrics`.
+    Further metrics beside the usual ones are `metrics`; `weights` is what each row counts, of
+    shape (rows,), None where all count alike.
 
     Raises
     ------
@@ -151,11 +155,14 @@ def score(
             f"retrain it, or choose another --rank."
         )
     coding = model.preprocessing.target
+    wide = None if weights is None else np.asarray(weights, np.float64)
     if isinstance(coding, RealCoding):
         return regression_scores(
-            outputs.raw[:, 0], y.astype(np.float32), coding.mean, coding.scale, metrics
+            outputs.raw[:, 0], y.astype(np.float32), coding.mean, coding.scale, metrics, wide
         )
-    return classification_scores(outputs.raw, outputs.probabilities, y.astype(np.int32), metrics)
+    return classification_scores(
+        outputs.raw, outputs.probabilities, y.astype(np.int32), metrics, wide
+    )
 
 
 def run_timed(model: Model, x: NDArray[np.float32] | NetworkRows) -> tuple[Outputs, float]:

@@ -27,6 +27,8 @@ class ReliabilityRow:
         Mean of the largest probability.
     accuracy
         Share of them that are predicted right.
+    weight
+        What the rows count together.
     """
 
     lower: float
@@ -34,6 +36,7 @@ class ReliabilityRow:
     rows: int
     confidence: float
     accuracy: float
+    weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ class Quality:
 
 
 def reliability(
-    probabilities: NDArray[np.float32], right: NDArray[np.bool_]
+    probabilities: NDArray[np.float32],
+    right: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[ReliabilityRow, ...]:
     """Compare the largest probability of rows with how often it is right.
 
@@ -82,7 +87,11 @@ def reliability(
         Shape (rows, classes), float32.
     right
         Whether each row is predicted right, shape (rows,).
+    weights
+        What each row counts in the means, shape (rows,); None: all count alike. Parts in which no
+        row counts are left out.
     """
+    counted = np.ones(len(right)) if weights is None else weights
     confidence = np.minimum(probabilities.max(axis=1).astype(np.float64), 1.0)
     part = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, None)
     return tuple(
@@ -90,14 +99,15 @@ def reliability(
             int(number) / CALIBRATION_BINS,
             (int(number) + 1) / CALIBRATION_BINS,
             int((part == number).sum()),
-            float(confidence[part == number].mean()),
-            float(right[part == number].mean()),
+            float(np.average(confidence[part == number], weights=counted[part == number])),
+            float(np.average(right[part == number], weights=counted[part == number])),
+            float(counted[part == number].sum()),
         )
-        for number in np.unique(part)
+        for number in np.unique(part[counted > 0])
     )
 
 
 def calibration_error(table: tuple[ReliabilityRow, ...]) -> float:
     """Return the expected calibration error: the mean gap of a reliability table, by rows."""
-    rows = sum(row.rows for row in table)
-    return sum(row.rows * abs(row.confidence - row.accuracy) for row in table) / rows
+    total = sum(row.weight for row in table)
+    return sum(row.weight * abs(row.confidence - row.accuracy) for row in table) / total

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from agebo_hpc.data.dataset import DataSet
+from agebo_hpc.data.dataset import DataSet, Part
 from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
@@ -235,19 +235,21 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
         evaluation_id=chosen.result.id,
         class_weights=recipe.weights_of(dataset.class_labels, dataset.class_counts("train")),
         decode=dataset.decode_numbers,
+        is_weighted=dataset.is_weighted,
     )
 
 
 def _rows(dataset: DataSet, options: RetrainOptions, with_codes: bool) -> tuple[Rows, Rows]:
-    def arrays(name: str) -> tuple[Any, ...]:
-        part = getattr(dataset, name)
-        return (part.x, part.y, part.codes) if with_codes else (part.x, part.y)
+    def arrays(name: str) -> dict[str, Any]:
+        part: Part = getattr(dataset, name)
+        return part.arrays(with_codes)
 
-    validation = Rows.of(*arrays("validation"))
+    validation = Rows.of(**arrays("validation"))
     trained = [arrays(name) for name in options.trained_parts]
     if len(trained) == 1:
-        return Rows.of(*trained[0]), validation
-    return Rows.of(*map(np.concatenate, zip(*trained, strict=True))), validation
+        return Rows.of(**trained[0]), validation
+    joined = {name: np.concatenate([part[name] for part in trained]) for name in trained[0]}
+    return Rows.of(**joined), validation
 
 
 def _describe(

@@ -11,13 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from sklearn.metrics import (
-    accuracy_score,
-    mean_absolute_error,
-    mean_squared_error,
-    r2_score,
-    recall_score,
-)
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
 from agebo_hpc.metrics.predictions import Classes, Numbers, Predictions
 from agebo_hpc.metrics.record import Metric
@@ -32,6 +26,7 @@ def classification_scores(
     probabilities: NDArray[np.float32],
     y: NDArray[np.int32],
     metrics: Sequence[Metric] = (),
+    weights: NDArray[np.float64] | None = None,
 ) -> Scores:
     """Score class predictions.
 
@@ -43,6 +38,8 @@ def classification_scores(
         Class indices, shape (rows,).
     metrics
         Further ones.
+    weights
+        What each row counts, shape (rows,); None: all count alike.
 
     Returns
     -------
@@ -56,16 +53,16 @@ def classification_scores(
     wide = logits.astype(np.float64)
     losses = logsumexp(wide, axis=1) - wide[np.arange(len(y)), y]
     predicted = logits.argmax(axis=1)
-    present = np.unique(y)
-    given = Classes.of_logits(logits, y)
-    balanced = recall_score(y, predicted, labels=present, average="macro", zero_division=0)
+    given = Classes.of_logits(logits, y, weights)
     scores: Scores = {
-        "loss": float(losses.mean()),
-        "accuracy": float(accuracy_score(y, predicted)),
-        "balanced_accuracy": float(balanced),
+        "loss": float(np.average(losses, weights=weights)),
+        "accuracy": find("accuracy").score(given),
+        "balanced_accuracy": find("balanced_accuracy").score(given),
         "roc_auc": find("roc_auc").score(given),
         "average_precision": find("average_precision").score(given),
-        "calibration_error": calibration_error(reliability(probabilities, predicted == y)),
+        "calibration_error": calibration_error(
+            reliability(probabilities, predicted == y, weights)
+        ),
     }
     return _with(scores, metrics, given)
 
@@ -76,6 +73,7 @@ def regression_scores(
     mean: float,
     scale: float,
     metrics: Sequence[Metric] = (),
+    weights: NDArray[np.float64] | None = None,
 ) -> Scores:
     """Score predictions of a real target.
 
@@ -87,6 +85,8 @@ def regression_scores(
         Mean and scale of the standardisation: original = standardised * scale + mean.
     metrics
         Further ones.
+    weights
+        What each row counts, shape (rows,); None: all count alike.
 
     Returns
     -------
@@ -98,14 +98,14 @@ def regression_scores(
     truth = y.astype(np.float64) * scale + mean
     predicted = outputs.astype(np.float64) * scale + mean
     varies = len(y) > 1 and truth.min() < truth.max()
-    mse = float(mean_squared_error(truth, predicted))
+    mse = float(mean_squared_error(truth, predicted, sample_weight=weights))
     scores: Scores = {
         "loss": mse / scale**2,
-        "r2": float(r2_score(truth, predicted)) if varies else None,
+        "r2": float(r2_score(truth, predicted, sample_weight=weights)) if varies else None,
         "mse": mse,
-        "mae": float(mean_absolute_error(truth, predicted)),
+        "mae": float(mean_absolute_error(truth, predicted, sample_weight=weights)),
     }
-    return _with(scores, metrics, Numbers(predicted, truth, centre=mean))
+    return _with(scores, metrics, Numbers(predicted, truth, weights, mean))
 
 
 def _with(scores: Scores, metrics: Sequence[Metric], given: Predictions) -> Scores:

@@ -21,6 +21,13 @@ from agebo_hpc.metrics.record import Metric
 from agebo_hpc.metrics.table import find
 from agebo_hpc.models.bundle import Model, Outputs
 
+OF_WEIGHTED = ("accuracy", "r2")
+USUAL = (
+    *("loss", "accuracy", "balanced_accuracy", "roc_auc", "average_precision"),
+    *("calibration_error", "r2", "mse", "mae"),
+)
+"""Scores that every model has. Of rows that count differently each interval calls its metric for
+every resample, seconds for each: of these scores only `OF_WEIGHTED` have one then."""
 SEED = 0
 """Of the resamples: the same predictions have the same interval."""
 
@@ -31,6 +38,7 @@ def score_intervals(
     y: NDArray[Any],
     names: Sequence[str],
     groups: NDArray[Any] | None = None,
+    weights: NDArray[Any] | None = None,
 ) -> dict[str, Interval]:
     """Return the 95 % intervals of scores, by name; those that have none are left out.
 
@@ -44,7 +52,12 @@ def score_intervals(
         Names of the scores, see `agebo_hpc.models.scores`.
     groups
         Group of each row, shape (rows,); None: rows are independent.
+    weights
+        What each row counts, shape (rows,); None: all count alike. Otherwise
+        intervals are of resampled rows, for `OF_WEIGHTED` and what is asked for beside the usual.
     """
+    if weights is not None:
+        return _of_weighted(model, outputs, y, names, groups, np.asarray(weights, np.float64))
     units = Units(len(y), groups, SEED)
     given: Predictions
     coding = model.preprocessing.target
@@ -64,6 +77,25 @@ def score_intervals(
         given = Classes.of_logits(outputs.raw, y)
     further = [name for name in names if name not in found]
     found |= {name: _of_metric(find(name), given, groups) for name in further}
+    return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def _of_weighted(
+    model: Model,
+    outputs: Outputs,
+    y: NDArray[Any],
+    names: Sequence[str],
+    groups: NDArray[Any] | None,
+    weights: NDArray[np.float64],
+) -> dict[str, Interval]:
+    coding = model.preprocessing.target
+    given: Predictions
+    if isinstance(coding, RealCoding):
+        given = Numbers(coding.decode(outputs.raw[:, 0]), coding.decode(y), weights, coding.mean)
+    else:
+        given = Classes.of_logits(outputs.raw, y, weights)
+    known = [name for name in names if name in OF_WEIGHTED or name not in USUAL]
+    found = {name: _of_metric(find(name), given, groups) for name in known}
     return {name: interval for name, interval in found.items() if interval is not None}
 
 

@@ -40,7 +40,7 @@ def data_identity(problem: Problem) -> dict[str, str]:
     dataset = open_dataset(problem.data)
     if problem.trainer is None:
         problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
-    metric = problem.recipe.metric_of(dataset.task, dataset.num_outputs)
+    metric = problem.recipe.metric_of(dataset.task, dataset.num_outputs, dataset.is_weighted)
     return {"data_fingerprint": dataset.fingerprint, "metric": metric.name}
 
 

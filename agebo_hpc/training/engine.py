@@ -70,6 +70,8 @@ class TrainingPlan:
         Weights in the training loss, by class index; empty: all rows count alike.
     decode
         From the standardised target to the user's unit, which metrics are in; None: there is none.
+    is_weighted
+        Whether the rows count differently: their sources have weights.
     """
 
     graph: Graph
@@ -81,6 +83,7 @@ class TrainingPlan:
     evaluation_id: int = 0
     class_weights: tuple[float, ...] = ()
     decode: Decode | None = None
+    is_weighted: bool = False
 
     @classmethod
     def of(
@@ -92,11 +95,22 @@ class TrainingPlan:
         seeds: tuple[int, int],
         class_weights: tuple[float, ...] = (),
         decode: Decode | None = None,
+        is_weighted: bool = False,
     ) -> TrainingPlan:
         """Return a problem's plan for a network; ``seeds`` are (search seed, evaluation id)."""
         recipe = problem.recipe.of_configuration(hyperparameters)
         best = problem.objective == "best"
-        return cls(graph, task, hyperparameters, recipe, best, *seeds, class_weights, decode)
+        return cls(
+            graph,
+            task,
+            hyperparameters,
+            recipe,
+            best,
+            *seeds,
+            class_weights=class_weights,
+            decode=decode,
+            is_weighted=is_weighted,
+        )
 
 
 class TrainedNetwork(NamedTuple):
@@ -182,7 +196,12 @@ class _TrainingRun:
         self._plan = plan
         self._recipe = plan.recipe
         self._task = make_task(
-            plan.task, plan.graph.num_outputs, plan.recipe, plan.class_weights, plan.decode
+            plan.task,
+            plan.graph.num_outputs,
+            plan.recipe,
+            plan.class_weights,
+            plan.decode,
+            plan.is_weighted,
         )
         self._group = group
         self._training = training
@@ -200,6 +219,7 @@ class _TrainingRun:
             task=plan.task,
             **{name: getattr(plan.recipe, name) for name in TRACED},
             class_weights=plan.class_weights,
+            is_weighted=plan.is_weighted,
             batch=self._batch,
             group_size=group.size,
             way=group.way,
@@ -230,7 +250,7 @@ class _TrainingRun:
             entry = {
                 "epoch": epoch + 1,
                 "loss": loss,
-                "validation_loss": float(sums[0] / self._validation.num_rows),
+                "validation_loss": self._task.loss_from_sums(sums, self._validation.num_rows),
                 "learning_rate": float(rates[-1]),
             }
             self._require_finite(entry)

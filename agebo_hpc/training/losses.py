@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from agebo_hpc.training.rows import Targets
+
 RowLosses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 """(outputs of shape (rows, outputs), y of shape (rows,)) -> loss of each row, float32."""
 
@@ -111,5 +113,15 @@ def weighted(losses: RowLosses, class_weights: Sequence[float]) -> RowLosses:
 
     def of_rows(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         return losses(outputs, labels) * tf.gather(tf.constant(weights), labels)
+
+    return of_rows
+
+
+def of_weighted_rows(losses: RowLosses) -> Callable[[tf.Tensor, Targets], tf.Tensor]:
+    """Return losses of rows that come with weights, by which they are multiplied."""
+
+    def of_rows(outputs: tf.Tensor, targets: Targets) -> tf.Tensor:
+        y, weights = targets
+        return losses(outputs, y) * weights
 
     return of_rows

@@ -22,14 +22,17 @@ from agebo_hpc.training.losses import (
     ROW_LOSSES,
     RowLosses,
     of_members,
+    of_weighted_rows,
     smoothed,
     squared_error,
     weighted,
 )
+from agebo_hpc.training.rows import Targets
 
 Decode = Callable[[NDArray[Any]], NDArray[np.float64]]
 """From the standardised target to the user's unit."""
 
+TargetLosses = Callable[[tf.Tensor, Targets], tf.Tensor]
 Decision = Callable[[tf.Tensor], tf.Tensor]
 
 SAME_NUMBER = 1e-3
@@ -45,10 +48,12 @@ class Task:
     metric
         Name of the number to make large.
     losses
-        (outputs, y) -> loss of each row in training, float32; outputs of several members too.
+        (outputs, targets) -> loss of each row in training, float32; outputs of several members
+        too. Targets are y, or y and what each row counts.
     sums
-        (outputs, y) -> float64 vector of sums over the rows; the first is the loss, in which all
-        rows count alike.
+        (outputs, targets) -> float64 vector of sums over the rows; the first is the loss, to
+        which no class counts more than another. The second is what the rows count, where that
+        differs.
     metric_from_sums
         (summed vector, number of rows) -> metric.
     num_sums
@@ -57,6 +62,8 @@ class Task:
         TensorFlow's type of y.
     shards
         How the metric's own vector is made, which follows the sums; None: these are enough.
+    is_weighted
+        Whether targets come with weights.
     decision
         outputs -> what is predicted of each row, float64 tensor of shape (rows,): the index of
         the class, or the standardised number.
@@ -66,15 +73,26 @@ class Task:
     """
 
     metric: str
-    losses: RowLosses
-    sums: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    losses: TargetLosses
+    sums: Callable[[tf.Tensor, Targets], tf.Tensor]
     metric_from_sums: Callable[[np.ndarray, int], float]
     num_sums: int
     target_type: tf.DType
     shards: Shards | None = None
+    is_weighted: bool = False
     decision: Decision = lambda outputs: _class_of(outputs)
     decides_on: str = "class"
     tolerance: float = 0.0
+
+    @property
+    def target_spec(self) -> Any:
+        """What a compiled function gets of the targets of rows."""
+        y = tf.TensorSpec((None,), self.target_type)
+        return (y, tf.TensorSpec((None,), tf.float32)) if self.is_weighted else y
+
+    def loss_from_sums(self, sums: np.ndarray, num_rows: int) -> float:
+        """Return the mean loss of ``num_rows`` rows from their summed vector."""
+        return float(sums[0] / (sums[1] if self.is_weighted else num_rows))
 
     def predicts_one(self, lowest: float, highest: float) -> str:
         """Return of what one and the same is predicted for all rows; empty: these are told apart.
@@ -93,6 +111,7 @@ def make_task(
     recipe: Recipe | None = None,
     class_weights: Sequence[float] = (),
     decode: Decode | None = None,
+    is_weighted: bool = False,
 ) -> Task:
     """Return what training needs to know of a kind of target.
 
@@ -108,6 +127,8 @@ def make_task(
         Weights by class index; empty: all rows count alike.
     decode
         Gives metrics of numbers the user's unit; None: it is that of the standardised target.
+    is_weighted
+        Whether rows count differently: targets come with weights then.
 
     Raises
     ------
@@ -116,32 +137,29 @@ def make_task(
     """
     recipe = recipe or Recipe()
     losses = ROW_LOSSES[recipe.loss_of(kind)]
-    metric = recipe.metric_of(kind, num_outputs)
+    metric = recipe.metric_of(kind, num_outputs, is_weighted)
     smoothing = recipe.label_smoothing
     in_training = smoothed(losses, smoothing) if smoothing else losses
     in_training = of_members(
         weighted(in_training, class_weights) if class_weights else in_training
     )
-    sums, from_sums, num_sums = SUMMED.get(metric.name, _loss_alone)(losses)
-    shards = None
-    if metric.name not in SUMMED:
-        shards = Shards(metric, num_outputs, decode)
-        from_sums = _from_shards(shards)
+    is_summed = metric.name in SUMMED and not is_weighted
+    sums, from_sums, num_sums = _summed(metric.name if is_summed else "", losses, is_weighted)
+    shards = None if is_summed else Shards(metric, num_outputs, decode, is_weighted)
     task = Task(
         metric.name,
-        in_training,
+        of_weighted_rows(in_training) if is_weighted else in_training,
         sums,
-        from_sums,
+        from_sums if shards is None else _from_shards(shards, num_sums),
         num_sums,
         tf.int32 if kind == "classification" else tf.float32,
         shards,
+        is_weighted,
     )
     return task if kind == "classification" else replace(task, **OF_NUMBERS)
 
 
-Summed = tuple[
-    Callable[[tf.Tensor, tf.Tensor], tf.Tensor], Callable[[np.ndarray, int], float], int
-]
+Summed = tuple[Callable[[tf.Tensor, Targets], tf.Tensor], Callable[[np.ndarray, int], float], int]
 """Sums, the metric that follows from them, and their number."""
 
 
@@ -153,12 +171,19 @@ def _of_r2(losses: RowLosses) -> Summed:
     return _regression_sums(losses), _r2, 4
 
 
-def _loss_alone(losses: RowLosses) -> Summed:
-    return lambda outputs, y: _sums(losses(outputs, y)), _accuracy, 1
-
-
 SUMMED = {"accuracy": _of_accuracy, "r2": _of_r2}
 """Metrics that TensorFlow sums beside the loss, without a look at each row."""
+
+
+def _summed(metric: str, losses: RowLosses, is_weighted: bool) -> Summed:
+    if metric:
+        return SUMMED[metric](losses)
+    if not is_weighted:
+        return lambda outputs, y: _sums(losses(outputs, y)), _accuracy, 1
+    counted = of_weighted_rows(losses)
+    return lambda outputs, targets: _sums(counted(outputs, targets), targets[1]), _accuracy, 2
+
+
 OF_NUMBERS: dict[str, Any] = {
     "decision": lambda outputs: tf.cast(outputs[:, 0], tf.float64),
     "decides_on": "number",
@@ -196,9 +221,9 @@ def _r2(sums: np.ndarray, num_rows: int) -> float:
     return float(1 - residual / (total_of_squares - total**2 / num_rows))
 
 
-def _from_shards(shards: Shards) -> Callable[[np.ndarray, int], float]:
+def _from_shards(shards: Shards, first: int) -> Callable[[np.ndarray, int], float]:
     def compute(sums: np.ndarray, num_rows: int) -> float:
-        value = shards.score(sums[1:])
+        value = shards.score(sums[first:])
         if value is None:
             raise ConfigurationError(_not_allowed(shards.metric))
         return value

@@ -13,7 +13,7 @@ from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.training.metrics import Decode, Task, make_task
 from agebo_hpc.training.network import forward
-from agebo_hpc.training.rows import Inputs, Source
+from agebo_hpc.training.rows import Inputs, Source, Targets
 from agebo_hpc.training.step import input_spec, network_input
 
 VALIDATION_ROWS = 4096
@@ -47,6 +47,7 @@ def evaluate_rows(
     rows: Source,
     recipe: Recipe | None = None,
     decode: Decode | None = None,
+    is_weighted: bool = False,
 ) -> dict[str, float]:
     """Compute loss and metric of a network on rows. Local.
 
@@ -60,7 +61,7 @@ def evaluate_rows(
         All of them count.
     recipe
         Gives loss and metric; None: the task's own.
-    decode
+    decode, is_weighted
         See `agebo_hpc.training.metrics.make_task`.
 
     Returns
@@ -69,11 +70,11 @@ def evaluate_rows(
         ``"loss"`` and the task's metric by its name.
     """
     tensor = tf.constant(parameters)
-    kind = make_task(task, graph.num_outputs, recipe, decode=decode)
+    kind = make_task(task, graph.num_outputs, recipe, decode=decode, is_weighted=is_weighted)
     sum_over = compile_sums(kind, graph, lambda x: forward(graph, tensor, x))
     sums = sum_over(rows, range(rows.num_rows)).sums
     return {
-        "loss": float(sums[0] / rows.num_rows),
+        "loss": kind.loss_from_sums(sums, rows.num_rows),
         kind.metric: kind.metric_from_sums(sums, rows.num_rows),
     }
 
@@ -87,17 +88,18 @@ def compile_sums(task: Task, graph: Graph, outputs: Callable[[tf.Tensor], tf.Ten
         autograph=False,
         input_signature=[
             input_spec(graph),
-            tf.TensorSpec((None,), task.target_type),
+            task.target_spec,
             tf.TensorSpec((), tf.int32),
             tf.TensorSpec((), tf.int32),
         ],
     )
-    def sums(x: Inputs, y: tf.Tensor, first: tf.Tensor, stop: tf.Tensor) -> Any:
+    def sums(x: Inputs, y: Targets, first: tf.Tensor, stop: tf.Tensor) -> Any:
         def body(start: tf.Tensor, total: tf.Tensor, bounds: tf.Tensor) -> Any:
             end = tf.minimum(start + VALIDATION_ROWS, stop)
             found = outputs(network_input(x, lambda part: part[start:end]))
             bounds = tf.maximum(bounds, _bounds(task, found))
-            return end, total + task.sums(found, y[start:end]), bounds
+            targets = tf.nest.map_structure(lambda part: part[start:end], y)
+            return end, total + task.sums(found, targets), bounds
 
         nothing = tf.constant(NO_ROWS, tf.float64)
         _, total, bounds = tf.while_loop(
@@ -138,10 +140,10 @@ def _compile_outputs(
         autograph=False,
         input_signature=[
             input_spec(graph),
-            tf.TensorSpec((None,), task.target_type),
+            task.target_spec,
         ],
     )
-    def of_slice(x: Inputs, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def of_slice(x: Inputs, y: Targets) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         found = outputs(network_input(x, lambda part: part))
         return task.sums(found, y), found, _bounds(task, found)
 
@@ -156,7 +158,8 @@ def _compile_outputs(
                 sums, found, of_part = of_slice(*now)
                 total += sums.numpy()
                 bounds = np.maximum(bounds, of_part.numpy())
-                shards.add(vector, place, found.numpy(), now[1].numpy())
+                targets = [part.numpy() for part in tf.nest.flatten(now[1])]
+                shards.add(vector, place, found.numpy(), *targets)
                 place += end - start
         return Pass(np.concatenate([total, vector]), -float(bounds[0]), float(bounds[1]))
 

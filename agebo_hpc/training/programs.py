@@ -39,6 +39,8 @@ class Shapes:
         Those of a recipe, see `TRACED`.
     class_weights
         Weights in the training loss, by class index; empty: none.
+    is_weighted
+        Whether the rows come with weights.
     batch
         Rows of a step on one process.
     group_size, way
@@ -58,6 +60,7 @@ class Shapes:
     batch: int
     group_size: int
     way: str
+    is_weighted: bool = False
 
 
 class Program:

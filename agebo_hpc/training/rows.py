@@ -23,11 +23,14 @@ sets lay out their arrays accordingly."""
 Inputs: TypeAlias = "tf.Tensor | tuple[tf.Tensor, tf.Tensor]"
 """x of shape (rows, features), float32; or x and codes, of shape (rows, columns), int32."""
 
-Window = tuple[Inputs, tf.Tensor, NDArray[np.int32]]
-"""Inputs and y of some rows, and which of them each step takes: shape (steps, batch)."""
+Targets: TypeAlias = "tf.Tensor | tuple[tf.Tensor, tf.Tensor]"
+"""y of shape (rows,); or y and what each row counts, of the same shape, float32."""
 
-Slice = tuple[Inputs, tf.Tensor, range]
-"""Inputs and y of some rows, and the range of them that is meant."""
+Window = tuple[Inputs, Targets, NDArray[np.int32]]
+"""Inputs and targets of some rows, and which of them each step takes: shape (steps, batch)."""
+
+Slice = tuple[Inputs, Targets, range]
+"""Inputs and targets of some rows, and the range of them that is meant."""
 
 
 def shard_of(num_rows: int, rank: int, size: int) -> range:
@@ -69,13 +72,20 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a table as tensors: inputs, and y of shape (rows,)."""
+    """Rows of a table as tensors: inputs, y of shape (rows,), and weights where there are any."""
 
     x: Inputs
     y: tf.Tensor
+    weights: tf.Tensor | None = None
 
     @classmethod
-    def of(cls, x: np.ndarray, y: np.ndarray, codes: np.ndarray | None = None) -> Rows:
+    def of(
+        cls,
+        x: np.ndarray,
+        y: np.ndarray,
+        codes: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> Rows:
         """Wrap arrays; those of a prepared data set are not copied, see `shared_tensor`.
 
         Parameters
@@ -84,11 +94,19 @@ class Rows:
             Features and targets.
         codes
             Codes for networks that take them besides.
+        weights
+            What each row counts; None: all count alike.
         """
         features = shared_tensor(x)
         return cls(
-            features if codes is None else (features, shared_tensor(codes)), shared_tensor(y)
+            features if codes is None else (features, shared_tensor(codes)),
+            shared_tensor(y),
+            None if weights is None else shared_tensor(weights),
         )
+
+    @property
+    def _targets(self) -> Targets:
+        return self.y if self.weights is None else (self.y, self.weights)
 
     @property
     def num_rows(self) -> int:
@@ -104,11 +122,11 @@ class Rows:
         order[:] = np.arange(shard.start, shard.stop, dtype=np.int32)
         rng.shuffle(order)
         rest[:] = order[: len(rest)]
-        yield self.x, self.y, rows.reshape(steps, batch)
+        yield self.x, self._targets, rows.reshape(steps, batch)
 
     def slices(self, shard: range) -> Iterator[Slice]:
         """Yield one slice."""
-        yield self.x, self.y, shard
+        yield self.x, self._targets, shard
 
 
 class _DeclaredWritable:

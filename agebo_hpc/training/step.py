@@ -19,7 +19,7 @@ from agebo_hpc.training.metrics import Task
 from agebo_hpc.training.network import TrainingStep, decaying, forward
 from agebo_hpc.training.optimizer import Optimizer
 from agebo_hpc.training.precision import COMPUTE_TYPES, ConstantScale, LossScale
-from agebo_hpc.training.rows import Inputs
+from agebo_hpc.training.rows import Inputs, Targets
 
 EpochFunction = Callable[..., tf.Tensor]
 """(inputs, y, rows of each step (steps, batch), rate of each step, what the first step has beside
@@ -67,7 +67,7 @@ def compile_epoch(
         return scale.scaled(loss / group.size if group.size > 1 else loss)
 
     def backward(
-        parameters: tf.Tensor, x: tf.Tensor, y: tf.Tensor, *now: tf.Tensor
+        parameters: tf.Tensor, x: tf.Tensor, y: Targets, *now: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         at = TrainingStep(*now)
         return loss_and_gradient(graph, task, parameters, x, y, compute_type, scaled, at)
@@ -83,8 +83,9 @@ def compile_epoch(
         optimizer.apply(gradient, rate)
 
     def step(x: Any, y: Any, rows: tf.Tensor, rate: tf.Tensor, *now: tf.Tensor) -> tf.Tensor:
-        of_rows = network_input(x, lambda part: tf.gather(part, rows)), tf.gather(y, rows)
-        loss, gradient = backward(optimizer.read(), *of_rows, *now)
+        of_step = network_input(x, lambda part: tf.gather(part, rows))
+        targets = tf.nest.map_structure(lambda part: tf.gather(part, rows), y)
+        loss, gradient = backward(optimizer.read(), of_step, targets, *now)
         if group.size > 1:
             gradient = group.sum(gradient, "gradient")
         scale.apply(gradient, lambda gradient: update(gradient, rate))
@@ -94,7 +95,7 @@ def compile_epoch(
         autograph=False,
         input_signature=[
             input_spec(graph),
-            tf.TensorSpec((None,), task.target_type),
+            task.target_spec,
             tf.TensorSpec((None, batch), tf.int32),
             tf.TensorSpec((None,), tf.float32),
             tf.TensorSpec((2,), tf.int64),
@@ -104,7 +105,7 @@ def compile_epoch(
     )
     def epoch(
         x: Inputs,
-        y: tf.Tensor,
+        y: Targets,
         rows: tf.Tensor,
         rates: tf.Tensor,
         key: tf.Tensor,
@@ -142,7 +143,7 @@ def loss_and_gradient(
     task: Task,
     parameters: tf.Tensor,
     x: tf.Tensor,
-    y: tf.Tensor,
+    y: Targets,
     compute_type: tf.DType = tf.float32,
     scaled: Callable[[tf.Tensor], tf.Tensor] = lambda loss: loss,
     step: TrainingStep | None = None,
@@ -156,7 +157,7 @@ def loss_and_gradient(
     parameters
         Flat vector of shape (num_parameters,), float32.
     x, y
-        Features and targets of the rows.
+        Features and targets of the rows, with their weights where there are any.
     compute_type
         Type in which the layers' products are computed.
     scaled

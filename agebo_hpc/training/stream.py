@@ -8,7 +8,7 @@ while the present one is trained on, so two windows are in memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from io import FileIO
@@ -24,6 +24,7 @@ from agebo_hpc.training.rows import (
     Rows,
     Slice,
     Source,
+    Targets,
     Window,
     aligned_array,
     shared_tensor,
@@ -51,6 +52,8 @@ class StreamedRows:
         `CHUNK_ROWS`, and as many as `WINDOW_BYTES` hold.
     codes
         Map of the codes, of shape (rows, columns of codes), for networks that take them.
+    weights
+        Map of what each row counts, of shape (rows,); None: all count alike.
     """
 
     def __init__(
@@ -60,9 +63,12 @@ class StreamedRows:
         chunk_rows: int | None = None,
         window_rows: int | None = None,
         codes: np.memmap[Any, Any] | None = None,
+        weights: np.memmap[Any, Any] | None = None,
     ) -> None:
-        arrays = (x, y) if codes is None else (x, codes, y)
-        self._parts = tuple(_Place(array) for array in arrays)
+        inputs = (x,) if codes is None else (x, codes)
+        targets = (y,) if weights is None else (y, weights)
+        self._parts = tuple(_Place(array) for array in (*inputs, *targets))
+        self._num_inputs = len(inputs)
         self.num_rows = len(x)
         row_bytes = sum(place.row_bytes for place in self._parts)
         window_rows = window_rows or WINDOW_BYTES // row_bytes
@@ -99,13 +105,22 @@ class StreamedRows:
                 if here:
                     rows = aligned_array(here * batch, np.int32)
                     rows[:] = shuffled
-                    yield *_tensors(arrays), rows.reshape(here, batch)
+                    yield *self._tensors(arrays), rows.reshape(here, batch)
 
     def slices(self, shard: range) -> Iterator[Slice]:
         """Yield the rows of a shard, window by window."""
         with _Reader(self._parts, 0, self._window_chunks * self._chunk_rows) as reader:
             for _, arrays, first, stop in reader.read(self._grouped(self._chunks(shard))):
-                yield *_tensors(arrays), range(first, stop)
+                yield *self._tensors(arrays), range(first, stop)
+
+    def _tensors(self, arrays: Sequence[NDArray[Any]]) -> tuple[Inputs, Targets]:
+        """Return the inputs and the targets of rows."""
+        tensors = [shared_tensor(array) for array in arrays]
+        inputs, targets = tensors[: self._num_inputs], tensors[self._num_inputs :]
+        return (
+            inputs[0] if len(inputs) == 1 else tuple(inputs),
+            targets[0] if len(targets) == 1 else tuple(targets),
+        )
 
     def _chunks(self, shard: range) -> list[range]:
         starts = range(shard.start, shard.stop, self._chunk_rows)
@@ -114,12 +129,6 @@ class StreamedRows:
     def _grouped(self, chunks: Sequence[range]) -> list[Sequence[range]]:
         number = self._window_chunks
         return [chunks[start : start + number] for start in range(0, len(chunks), number)]
-
-
-def _tensors(arrays: Sequence[NDArray[Any]]) -> tuple[Inputs, Any]:
-    """Return the inputs and the targets of rows."""
-    *inputs, y = (shared_tensor(array) for array in arrays)
-    return (inputs[0] if len(inputs) == 1 else tuple(inputs)), y
 
 
 class _Place:
@@ -206,14 +215,15 @@ def _read_into(file: FileIO, array: NDArray[Any], offset: int) -> None:
 
 
 def open_rows(
-    parts: Sequence[tuple[Any, ...]], choice: str, memory: int | None = None
+    parts: Sequence[Mapping[str, Any]], choice: str, memory: int | None = None
 ) -> list[Source]:
     """Return parts of a data set in memory, or streamed.
 
     Parameters
     ----------
     parts
-        (x, y) or (x, y, codes) of each, maps of the prepared file.
+        ``x``, ``y`` and, where there are any, ``codes`` and ``weights`` of each, maps of the
+        prepared file.
     choice
         ``"memory"``, ``"stream"`` or ``"auto"``: streamed when all parts together are larger
         than `LARGEST_SHARE` of the memory.
@@ -222,8 +232,8 @@ def open_rows(
     """
     if choice == "auto":
         memory = memory or node_memory()
-        size = sum(array.nbytes for part in parts for array in part)
+        size = sum(array.nbytes for part in parts for array in part.values())
         choice = "stream" if size > LARGEST_SHARE * memory else "memory"
     if choice == "stream":
-        return [StreamedRows(x, y, codes=codes[0] if codes else None) for x, y, *codes in parts]
-    return [Rows.of(*part) for part in parts]
+        return [StreamedRows(**part) for part in parts]
+    return [Rows.of(**part) for part in parts]

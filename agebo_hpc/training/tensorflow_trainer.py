@@ -71,11 +71,9 @@ class TensorFlowTrainer:
             dataset.class_labels, dataset.class_counts("train")
         )
         self._decode = dataset.decode_numbers
+        self._is_weighted = dataset.is_weighted
         with_codes = bool(self._shape[-1])
-        parts = [
-            (part.x, part.y, part.codes) if with_codes else (part.x, part.y)
-            for part in (dataset.train, dataset.validation)
-        ]
+        parts = [part.arrays(with_codes) for part in (dataset.train, dataset.validation)]
         self._training, self._validation = open_rows(parts, problem.recipe.input)
         self._eval_timeout = eval_timeout
         self._way = slot.data_parallel
@@ -98,6 +96,7 @@ class TensorFlowTrainer:
             (seed, evaluation.id),
             self._class_weights,
             self._decode,
+            self._is_weighted,
         )
         rows = (self._training, self._validation)
         return _TensorFlowTraining(plan, rows, self._programs, self._eval_timeout, self._way)

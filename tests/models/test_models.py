@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from made_run import DECISIONS, RECIPE, SEED, make_run
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -28,19 +29,9 @@ from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import RetrainOptions, choose, open_data
 from agebo_hpc.models.evaluation import evaluate_model
 from agebo_hpc.models.retraining import make_plan, retrain
-from agebo_hpc.space.architecture import ArchitectureSpace
-from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
-from agebo_hpc.space.problem import Recipe
-from agebo_hpc.storage.history import History
-from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.training.data_parallel import SingleProcess
 from agebo_hpc.training.engine import Rows, evaluate_rows, train_network
 from agebo_hpc.training.network import forward
-
-SPACE = ArchitectureSpace(num_nodes=2)
-RECIPE = Recipe(epochs=3, warmup_epochs=1, plateau_patience=1)
-DECISIONS = (13, 1, 8, 1, 1)
-SEED = 11
 
 
 def table(rows=600, classes=3, seed=5):
@@ -66,27 +57,6 @@ def classes(tmp_path_factory):
 @pytest.fixture(scope="module")
 def prices(tmp_path_factory):
     return data_set(tmp_path_factory.mktemp("data") / "prices.h5", "price", "kind")
-
-
-def make_run(path, dataset, objectives, n=1):
-    """Write a run directory whose evaluations ended with these objectives; None: failed."""
-    problem = {
-        "data": str(dataset.path),
-        "data_fingerprint": dataset.fingerprint,
-        "objective": "last",
-        "architecture": json.loads(SPACE.to_json()),
-        "recipe": asdict(RECIPE),
-    }
-    run = RunDirectory.create(path, {"search": {"seed": SEED}, "problem": problem})
-    history = History.open(run)
-    for number, objective in enumerate(objectives):
-        hyperparameters = {"batch_size": 32, "learning_rate": 0.01, "num_processes": n}
-        evaluation = Evaluation(number, Configuration(DECISIONS, hyperparameters))
-        history.submitted(evaluation)
-        status = Status.FAILED if objective is None else Status.DONE
-        history.append(Result(evaluation, status, objective, submitted=0, started=0, ended=1))
-    history.close()
-    return path
 
 
 def trained_by_the_search(dataset, chosen):

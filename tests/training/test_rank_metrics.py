@@ -209,16 +209,19 @@ for size in (2, 3):
         if kind == "regression":
             y = (outputs[:, 0] + rng.normal(size=301)).astype(np.float32)
         names = [m.name for m in METRICS if kind in m.kinds]
-        for name in [*names, *["pinball:0.3"] * (kind == "regression")]:
-            shards = Shards(find(name), classes, lambda z: 9.0 + np.asarray(z, np.float64))
+        weights = rng.integers(0, 3, 301).astype(np.float32)
+        names += ["pinball:0.3"] * (kind == "regression")
+        for name, weighted in [(name, w) for name in names for w in (False, find(name).weighs)]:
+            decode = lambda z: 9.0 + np.asarray(z, np.float64)
+            shards = Shards(find(name), classes, decode, weighted)
             mine = shard_of(301, comm.rank, size)
             vector = shards.start(301)
             part = slice(mine.start, mine.stop)
-            shards.add(vector, mine.start, outputs[part], y[part])
+            shards.add(vector, mine.start, outputs[part], y[part], weights[part])
             summed = group.sum(tf.constant(vector), "metric").numpy()
             whole = shards.start(301)
-            shards.add(whole, 0, outputs, y)
-            found[f"{name} {kind} {size}"] = [shards.score(summed), shards.score(whole)]
+            shards.add(whole, 0, outputs, y, weights)
+            found[f"{name} {kind} {size} {weighted}"] = [shards.score(summed), shards.score(whole)]
     group.stop()
 everyone = world.gather(found)
 if world.rank == 0:

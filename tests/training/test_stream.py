@@ -97,8 +97,8 @@ def test_a_file_that_became_shorter_is_an_error(numbered):
 
 
 def test_large_tables_are_streamed_unless_asked_otherwise(numbered):
-    parts = [numbered(100), numbered(50)]
-    size = sum(array.nbytes for part in parts for array in part)
+    parts = [dict(zip("xy", numbered(number), strict=True)) for number in (100, 50)]
+    size = sum(array.nbytes for part in parts for array in part.values())
 
     def kinds(choice, memory):
         return {type(rows) for rows in open_rows(parts, choice, memory)}
