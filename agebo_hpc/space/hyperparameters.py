@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -340,3 +340,27 @@ def _dimension_from_dict(entry: Mapping[str, Any]) -> Dimension:
         return Categorical(entry["choices"], name=entry["name"])
     kind = Integer if entry["kind"] == "integer" else Real
     return kind(entry["low"], entry["high"], prior=entry["prior"], name=entry["name"])
+
+
+class DeferredSpace(HyperparameterSpace):
+    """A space that is made when it is first looked at.
+
+    Dimensions bring scikit-learn and SciPy, more than a second of imports: a rank that only trains
+    reads a problem file, and looks at no dimension.
+
+    Parameters
+    ----------
+    make
+        Returns the space.
+    """
+
+    def __init__(self, make: Callable[[], HyperparameterSpace]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        """Make the space; Python asks here for what is not there yet."""
+        make = self.__dict__.get("_make")
+        if make is None or name.startswith("__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.__dict__ = dict(vars(make()))
+        return getattr(self, name)

@@ -14,7 +14,7 @@ from typing import Any
 from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.by_rows import hyperparameters_by_rows, recipe_by_rows
-from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.space.hyperparameters import DeferredSpace, HyperparameterSpace
 from agebo_hpc.space.problem_data import fields_of_problem
 from agebo_hpc.space.recipe import LOSSES, OBJECTIVES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
 
@@ -60,7 +60,9 @@ class Problem:
 
     data: str | None = None
     architecture: ArchitectureSpace = field(default_factory=ArchitectureSpace)
-    hyperparameters: HyperparameterSpace = field(default_factory=lambda: v1_hyperparameters())
+    hyperparameters: HyperparameterSpace = field(
+        default_factory=lambda: DeferredSpace(v1_hyperparameters)
+    )
     recipe: Recipe = field(default_factory=Recipe)
     objective: str = "last"
     trainer: Callable[..., Any] | None = None

@@ -7,11 +7,8 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from skopt.space import Real
-
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Status
-from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
 from agebo_hpc.training.trainer import Outcome
 
@@ -103,6 +100,3 @@ all_but_one_fail = made_up(
 all_fail = made_up(fails_in_run=lambda evaluation, member: True)
 with_a_broken_slot = Problem(trainer=broken_on_one_rank)
 all_broken = Problem(trainer=broken)
-with_momentum = Problem(
-    hyperparameters=HyperparameterSpace([Real(0.0, 0.5, name="momentum")]),
-)

@@ -136,8 +136,19 @@ def test_a_problem_file_that_cannot_be_used_is_refused(refused, tmp_path, tiny_d
     refused(78, words, f"{name}.py")
 
 
-def test_a_hyperparameter_that_no_training_uses_is_refused(refused, tiny_dataset):
-    words = ["search", tiny_dataset, "--out", "run", "--problem", f"{MADE_UP}:with_momentum"]
+WITH_MOMENTUM = """
+from skopt.space import Real
+from agebo_hpc.space.hyperparameters import HyperparameterSpace
+from agebo_hpc.space.problem import Problem
+
+problem = Problem(hyperparameters=HyperparameterSpace([Real(0.0, 0.5, name="momentum")]))
+"""
+
+
+def test_a_hyperparameter_that_no_training_uses_is_refused(refused, tiny_dataset, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(WITH_MOMENTUM)
+    words = ["search", tiny_dataset, "--out", "run", "--problem", f"{path}:problem"]
     refused(78, words, "momentum", "learning_rate", "trainer")
 
 

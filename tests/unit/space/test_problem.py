@@ -1,13 +1,18 @@
 """Problems from files and presets, configurations and results as data."""
 
+import copy
 import json
 import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
-from agebo_hpc.space.problem import Problem, Recipe, load_problem, preset
+from agebo_hpc.space.problem import Problem, Recipe, load_problem, preset, v1_hyperparameters
 
 PROBLEM = """
 from agebo_hpc.space.problem import Problem, Recipe
@@ -39,6 +44,57 @@ def test_a_problem_file_gives_an_object_or_calls_a_function(problem_file):
 def test_what_is_no_problem_is_refused_by_name(problem_file, name, text):
     with pytest.raises(ConfigurationError, match=text):
         load_problem(f"{problem_file}:{name}")
+
+
+OWN_TRAINER = """
+import sys
+from agebo_hpc.training.own_trainer import make_trainer
+from agebo_hpc.training.trainer import Slot
+
+arguments = {"problem": sys.argv[1], "data": None, "recipe": {"epochs": 2}, "objective": "best"}
+trainer = make_trainer(arguments, Slot(), 0.0)
+print(trainer.num_epochs)
+heavy = {"skopt", "sklearn", "scipy", "pandas", "h5py", "tensorflow"}
+print(sorted(heavy & set(sys.modules)))
+"""
+OF_A_RANK = """
+from agebo_hpc.space.problem import Problem
+
+class Trainer:
+    def __init__(self, problem, slot):
+        self.num_epochs = problem.recipe.epochs
+
+problem = Problem(trainer=Trainer)
+"""
+
+
+def test_a_rank_that_only_trains_by_a_problem_file_loads_no_library_of_a_search(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(OF_A_RANK)
+    done = subprocess.run(
+        [sys.executable, "-c", OWN_TRAINER, f"{path}:problem"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:2] == ["2", "[]"]
+
+
+def test_the_space_that_a_problem_has_by_default_is_made_when_it_is_looked_at():
+    expected = v1_hyperparameters().to_dict()
+    for look in (
+        lambda space: space,
+        copy.copy,
+        copy.deepcopy,
+        lambda space: pickle.loads(pickle.dumps(space)),
+    ):
+        space = look(Problem().hyperparameters)
+        assert space.to_dict() == look(space).to_dict() == expected
+        assert space.names == ("batch_size", "learning_rate", "num_processes")
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
+        Problem().hyperparameters.colour  # noqa: B018
 
 
 def test_a_file_that_raises_is_refused_with_its_error(tmp_path):
