@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
-from agebo_hpc.training.data_parallel import GROUPS
+from agebo_hpc.training.preload import load_tensorflow
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def devices() -> list[str]:
     """Return the names of the devices that TensorFlow sees, such as ``CPU:0``."""
+    load_tensorflow(with_horovod=False)
+    import tensorflow as tf
+
     return [d.name.split("physical_device:")[-1] for d in tf.config.list_physical_devices()]
 
 
 def horovod_build() -> dict[str, bool]:
     """Return what Horovod was built with."""
+    load_tensorflow(with_horovod=True)
     import horovod.tensorflow as hvd
 
     questions = ("mpi_built", "gloo_built", "nccl_built", "cuda_built", "rocm_built")
@@ -25,6 +31,9 @@ def horovod_build() -> dict[str, bool]:
 
 def gradient_is_right() -> bool:
     """Return whether a compiled matrix product has the gradient that NumPy computes. Local."""
+    load_tensorflow(with_horovod=False)
+    import tensorflow as tf
+
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 8)).astype(np.float32)
     w = tf.constant(rng.normal(size=(8, 3)).astype(np.float32))
@@ -54,6 +63,10 @@ def sum_over(comm: Any, value: float, name: str, way: str) -> float:
     way
         One of `agebo_hpc.training.ways.WAYS`.
     """
+    import tensorflow as tf
+
+    from agebo_hpc.training.data_parallel import GROUPS
+
     group = GROUPS[way](comm)
     try:
         return float(group.sum(tf.constant([value]), name).numpy()[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -51,8 +52,12 @@ class TensorFlowTrainer:
             )
         from agebo_hpc.data.dataset import open_dataset
         from agebo_hpc.data.numbers import network_shape
+        from agebo_hpc.training.preload import load_tensorflow
         from agebo_hpc.training.runtime import configure_tensorflow
 
+        # Another thread may import what is left out meanwhile.
+        if threading.active_count() == 1:
+            load_tensorflow(slot.with_group and slot.data_parallel == "horovod")
         configure_tensorflow(slot)
         from agebo_hpc.training.programs import Programs
         from agebo_hpc.training.stream import open_rows
