@@ -1,14 +1,13 @@
 """Exported models compute in a process without agebo_hpc what the model itself computes."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from elsewhere import KERAS, ONNX, Elsewhere
 
 from agebo_hpc.data.codes import CodeColumn
 from agebo_hpc.data.encoders import OneHotEncoder
@@ -103,38 +102,20 @@ def columns_for_export(frame, model):
     return told
 
 
-ONNX = """
-import sys, pickle, onnxruntime
-columns = pickle.load(open(sys.argv[2], "rb"))
-outputs = onnxruntime.InferenceSession(sys.argv[1]).run(None, columns)
-pickle.dump(outputs, open(sys.argv[3], "wb"))
-assert not [name for name in sys.modules if name.startswith(("agebo_hpc", "tensorflow"))]
-"""
-KERAS = """
-import sys, pickle, keras, tensorflow
-columns = pickle.load(open(sys.argv[2], "rb"))
-inputs = {
-    name.replace("/", "_"): tensorflow.constant(values) for name, values in columns.items()
-}
-if sys.argv[1].endswith(".keras"):
-    outputs = keras.models.load_model(sys.argv[1])(inputs)
-else:
-    model = tensorflow.saved_model.load(sys.argv[1])  # its variables live as long as it
-    outputs = model.serve(inputs)
-pickle.dump([outputs[name].numpy() for name in sorted(outputs)], open(sys.argv[3], "wb"))
-assert not [name for name in sys.modules if name.startswith("agebo_hpc")]
-"""
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """Compute outputs in a process of its own: `elsewhere("onnx", file, columns, directory)`."""
+    processes = {}
 
+    def compute(kind, file, columns, place):
+        code = ONNX if kind == "onnx" else KERAS
+        if code not in processes or processes[code].process.poll() is not None:
+            processes[code] = Elsewhere(code, tmp_path_factory.mktemp("elsewhere"))
+        return processes[code].compute(file, columns, place)
 
-def run_elsewhere(code, file, columns, tmp_path):
-    """Compute outputs in a fresh process that knows nothing of agebo_hpc."""
-    pd.to_pickle(columns, tmp_path / "in.pkl")
-    done = subprocess.run(
-        [sys.executable, "-c", code, file, tmp_path / "in.pkl", tmp_path / "out.pkl"],
-        capture_output=True, text=True, timeout=240, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return pd.read_pickle(tmp_path / "out.pkl")
+    yield compute
+    for process in processes.values():
+        process.close()
 
 
 def new_rows():
@@ -150,16 +131,15 @@ def new_rows():
 
 
 @pytest.mark.parametrize("name", ["kind", "kind_ensemble", "price", "price_ensemble"])
-def test_onnx_runtime_gives_the_same_numbers(files, name, tmp_path):
+def test_onnx_runtime_gives_the_same_numbers(files, elsewhere, name, tmp_path):
     model, frame = load_model(files / name), new_rows()
     export_model(model, "onnx", tmp_path / "model.onnx")
     graph = onnx.load(tmp_path / "model.onnx").graph
     used = {name for node in graph.node for name in node.input}
     # ONNX Runtime warns of an unused one at each load.
     assert {constant.name for constant in graph.initializer} <= used
-    outputs = run_elsewhere(
-        ONNX, tmp_path / "model.onnx", columns_for_export(frame, model), tmp_path
-    )
+    columns = columns_for_export(frame, model)
+    outputs = elsewhere("onnx", tmp_path / "model.onnx", columns, tmp_path)
     expected = model.predict(frame)
     if model.class_labels is None:
         np.testing.assert_allclose(outputs[0], expected["prediction"], rtol=1e-5, atol=1e-3)
@@ -170,13 +150,13 @@ def test_onnx_runtime_gives_the_same_numbers(files, name, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["keras", "savedmodel"])
-def test_keras_and_tensorflow_give_the_same_numbers(files, kind, tmp_path):
+def test_keras_and_tensorflow_give_the_same_numbers(files, elsewhere, kind, tmp_path):
     frame = new_rows()
     for name in ("kind_ensemble", "price"):
         model = load_model(files / name)
         out = tmp_path / (f"{name}.keras" if kind == "keras" else name)
         export_model(model, kind, out)
-        (outputs,) = run_elsewhere(KERAS, out, columns_for_export(frame, model), tmp_path)
+        (outputs,) = elsewhere(kind, out, columns_for_export(frame, model), tmp_path)
         expected = model.predict(frame)
         if model.class_labels is None:
             np.testing.assert_allclose(outputs[:, 0], expected["prediction"], rtol=1e-5, atol=1e-3)
@@ -247,12 +227,11 @@ def odd_columns(frame, model, kind):
 
 
 @pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx"])
-def test_any_text_is_a_level_and_a_name(odd, kind, tmp_path):
+def test_any_text_is_a_level_and_a_name(odd, elsewhere, kind, tmp_path):
     model, frame = odd
     out = tmp_path / {"keras": "odd.keras", "savedmodel": "odd", "onnx": "odd.onnx"}[kind]
     export_model(model, kind, out)
-    code = ONNX if kind == "onnx" else KERAS
-    outputs = run_elsewhere(code, out, odd_columns(frame, model, kind), tmp_path)
+    outputs = elsewhere(kind, out, odd_columns(frame, model, kind), tmp_path)
     expected = model.predict(frame).drop(columns="prediction")
     np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=1e-5)
     assert outputs[0].std(axis=0).min() > 1e-4
@@ -269,7 +248,7 @@ WAYS = {
 @pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx"])
 @pytest.mark.parametrize("one_hot_levels", [16, 1])
 def test_an_exported_model_knows_levels_in_the_ways_that_programs_write_them(
-    odd, kind, one_hot_levels, tmp_path
+    odd, elsewhere, kind, one_hot_levels, tmp_path
 ):
     rng = np.random.default_rng(4)
     frame = pd.DataFrame({c: rng.choice(np.array([*ways]), 400) for c, ways in WAYS.items()})
@@ -289,7 +268,7 @@ def test_an_exported_model_knows_levels_in_the_ways_that_programs_write_them(
     out = tmp_path / {"keras": "m.keras", "savedmodel": "m", "onnx": "m.onnx"}[kind]
     export_model(model, kind, out)
     told = {export.input_names(kind, model)[c]: others[c].to_numpy(object)[:, None] for c in WAYS}
-    outputs = run_elsewhere(ONNX if kind == "onnx" else KERAS, out, told, tmp_path)
+    outputs = elsewhere(kind, out, told, tmp_path)
     expected = model.predict(others).drop(columns="prediction")
     np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=1e-5)
     assert len(expected.drop_duplicates()) >= 4
