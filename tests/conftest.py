@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from command_line import call, without_baselines
+from command_line import call, call_script, without_baselines
 from groups import KEY, arrange, scheduler
 from standing_ranks import StandingRanks
 from without_horovod import skip_without_horovod
@@ -272,6 +272,25 @@ def agebo() -> Callable[..., Finished]:
         if process:
             return run_limited([sys.executable, "-m", "agebo_hpc", *args], timeout, env, cwd)
         return call(args, timeout, child_environment(env), cwd)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[..., Finished]:
+    """Run a Python script of the project in this process: `script("top_configurations.py", run)`.
+
+    Takes `timeout` in seconds (180), `env` and `cwd` and returns returncode, stdout, stderr.
+    """
+
+    def run(
+        name: str,
+        *args: str | os.PathLike[str],
+        timeout: float = 180,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Finished:
+        return call_script(ROOT / "scripts" / name, args, timeout, child_environment(env), cwd)
 
     return run
 

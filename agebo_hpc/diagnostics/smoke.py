@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agebo_hpc.diagnostics.installation import probe
-from agebo_hpc.errors import EXIT_COMPLETE, EXIT_INTERNAL, EXIT_LAUNCH, LaunchError
+from agebo_hpc.errors import EXIT_COMPLETE, EXIT_INTERNAL, EXIT_LAUNCH, AgeboError, LaunchError
 from agebo_hpc.execution.mpi.start import start_mpi
 from agebo_hpc.job.launcher import announced_rank, announced_world, check_world
 from agebo_hpc.reporter import Reporter
@@ -118,7 +118,7 @@ def _run(
     with _Watch(each.name, limit, each.exit_code, reporter):
         try:
             problem = each.run()
-        except (RuntimeError, OSError, ImportError, ValueError) as error:
+        except (AgeboError, RuntimeError, OSError, ImportError, ValueError) as error:
             problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if comm is not None:
             where = f"rank {comm.Get_rank()} on {platform.node()}: "

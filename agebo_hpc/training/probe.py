@@ -63,6 +63,7 @@ def sum_over(comm: Any, value: float, name: str, way: str) -> float:
     way
         One of `agebo_hpc.training.ways.WAYS`.
     """
+    load_tensorflow(with_horovod=way == "horovod")
     import tensorflow as tf
 
     from agebo_hpc.training.data_parallel import GROUPS

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -66,18 +67,52 @@ def call(
     from agebo_hpc.__main__ import run
 
     arguments = [os.fspath(word) for word in words]
+    return _call(lambda: run(arguments), ["agebo-hpc", *arguments], timeout, env, cwd)
+
+
+def call_script(
+    script: Path,
+    words: Sequence[str | os.PathLike[str]],
+    timeout: float,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+) -> Finished:
+    """Run a Python script in this process, as `python SCRIPT` with these words would."""
+
+    def run() -> int:
+        try:
+            runpy.run_path(os.fspath(script), run_name="__main__")
+        except SystemExit as leave:
+            if isinstance(leave.code, str):
+                sys.stderr.write(f"{leave.code}\n")
+                return 1
+            return leave.code or 0
+        return 0
+
+    arguments = [os.fspath(script), *(os.fspath(word) for word in words)]
+    return _call(run, arguments, timeout, env, cwd)
+
+
+def _call(
+    run: Callable[[], int],
+    arguments: list[str],
+    timeout: float,
+    env: Mapping[str, str],
+    cwd: Path | None,
+) -> Finished:
+    """Run a program of this process with its command line; see `call`."""
     with ExitStack() as stack:
         stack.enter_context(_nothing_left_behind())
         stack.enter_context(_one_thread())
-        stack.enter_context(_environment(env, cwd, ["agebo-hpc", *arguments]))
+        stack.enter_context(_environment(env, cwd, arguments))
         out, err = stack.enter_context(captured())
-        code, is_late = _limited(lambda: run(arguments), timeout)
+        code, is_late = _limited(run, timeout)
         sys.stdout.flush()
         sys.stderr.flush()
         said = [file.seek(0) or file.read().decode(errors="replace") for file in (out, err)]
     if is_late:
         pytest.fail(
-            f"no end after {timeout:g} s: agebo-hpc {' '.join(arguments)}\n"
+            f"no end after {timeout:g} s: {' '.join(arguments)}\n"
             f"--- stdout\n{said[0][-4000:]}\n--- stderr\n{said[1][-9000:]}",
             pytrace=False,
         )

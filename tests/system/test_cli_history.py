@@ -210,17 +210,24 @@ def test_a_damaged_journal_is_said_and_ends_with_65_where_its_copy_is_damaged_to
     check_one_line(agebo("status", str(run)), 65, "Line 3 of")
 
 
-def test_the_scripts_draw_and_list_without_the_command_line(run: Path, tmp_path: Path) -> None:
-    def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(SCRIPTS / name), *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent)}
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=120, env=environment
-        )
-
+def test_a_script_is_a_program_of_its_own(run: Path, tmp_path: Path) -> None:
     figure = tmp_path / "f.pdf"
-    assert call("plot_trajectory.py", str(run), str(figure)).returncode == 0
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "plot_trajectory.py", run, figure],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS.parent)},
+    )
+    assert done.returncode == 0, done.stderr
     assert figure.read_bytes().startswith(b"%PDF")
+
+
+def test_the_scripts_draw_and_list_without_the_command_line(
+    script: Agebo, run: Path, tmp_path: Path
+) -> None:
+    call = script
+    figure = tmp_path / "f.pdf"
     best = csv.DictReader(io.StringIO(call("top_configurations.py", str(run), "2").stdout))
     assert [row["evaluation_id"] for row in best] == ["5", "4"]
     check_one_line(call("plot_trajectory.py", str(tmp_path / "no"), str(figure)), 1, "no")

@@ -240,13 +240,16 @@ def test_export_writes_each_format(agebo, retrained, kind, name, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_benchmark_against_boosting_ranks_all_on_the_same_test_rows(run, tiny_dataset):
-    bench = Path(__file__).parents[2] / "scripts" / "bench" / "bench_against_boosting.py"
-    done = subprocess.run(
-        [sys.executable, bench, tiny_dataset, "--run", run, "--size", "2", "--tune", "0.01"],
-        capture_output=True, text=True, timeout=480,
-        env={**os.environ, "PYTHONPATH": str(bench.parents[2])},
-    )  # fmt: skip
+def test_the_benchmark_against_boosting_ranks_all_on_the_same_test_rows(
+    agebo, script, run, tiny_dataset, monkeypatch
+):
+    def in_this_process(command, **_):
+        assert command[:3] == [sys.executable, "-m", "agebo_hpc"]
+        return agebo(*command[3:])
+
+    monkeypatch.setattr(subprocess, "run", in_this_process)
+    words = [tiny_dataset, "--run", run, "--size", "2", "--tune", "0.01"]
+    done = script("bench/bench_against_boosting.py", *words, timeout=480)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     names = [row["model"] for row in report["results"]]

@@ -20,6 +20,7 @@ from agebo_hpc.storage.reader import read_history
 from agebo_hpc.strategy.methods import METHODS
 
 MADE_UP = Path(__file__).parent.parent / "mpi" / "made_up.py"
+AGEBO = ["-m", "agebo_hpc"]
 TIMES = ["submitted", "started", "ended", "ranks", "host", "peak_memory", "curve"]
 
 
@@ -208,34 +209,41 @@ def test_a_signal_ends_it_within_an_epoch_with_the_code_to_run_it_again(
     assert found["counts"]["done"] == 0
 
 
+LONG = ["--preset", "v1-small", "--epochs", "60", "--fix", "batch_size=32", "--max-evals", "2"]
+
+
+@pytest.fixture(scope="module")
+def whole_long_run(agebo, tiny_dataset, tmp_path_factory):
+    """Return the run directory of a search of two long trainings that nobody broke."""
+    out = tmp_path_factory.mktemp("long") / "run"
+    assert agebo("search", tiny_dataset, "--out", out, *LONG).returncode == 0
+    return out
+
+
 @pytest.mark.parametrize("executor", ["serial", pytest.param("mpi", marks=pytest.mark.mpi)])
 def test_a_training_cut_by_a_signal_is_done_again_on_resume(
-    agebo, mpirun, tiny_dataset, tmp_path, in_background, executor
+    agebo, mpirun, tiny_dataset, whole_long_run, tmp_path, in_background, executor
 ):
-    def call(*words):
+    def search(out):
+        words = ["search", tiny_dataset, "--out", out, *LONG]
         if executor == "serial":
             return agebo(*words, process=True)
-        return mpirun(2, ["-m", "agebo_hpc", *words])
-
-    def search(out, limit):
-        recipe = ["--preset", "v1-small", "--epochs", "60", "--fix", "batch_size=32"]
-        return call("search", tiny_dataset, "--out", out, *recipe, "--max-evals", limit)
+        return mpirun(2, [*AGEBO, *words])
 
     out = tmp_path / "cut"
-    future, process = in_background(lambda: search(out, "3"), out)
+    future, process = in_background(lambda: search(out), out)
     wait_for_results(future, out, 1)
     process.send_signal(signal.SIGUSR2)
     done = future.result()
     assert done.returncode == 75, done.stderr
     assert "done" in set(read_history(out)["status"])
-    done = call("resume", out)
+    done = agebo("resume", out) if executor == "serial" else mpirun(2, [*AGEBO, "resume", out])
     assert done.returncode == 0, done.stderr
     assert status(out)["state"] == "complete"
     history = read_history(out)
     finished = history[history["status"] == "done"]
-    assert sorted(finished["evaluation_id"]) == [0, 1, 2]
-    assert search(tmp_path / "whole", "3").returncode == 0
-    whole = findings(tmp_path / "whole")
+    assert sorted(finished["evaluation_id"]) == [0, 1]
+    whole = findings(whole_long_run)
     again = findings(out)
     again = again[again["status"] == "done"].reset_index(drop=True)
     pd.testing.assert_frame_equal(again, whole)

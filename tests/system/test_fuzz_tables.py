@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "fuzz_tables.py"
 
 
 @pytest.mark.parametrize(
-    ("tables", "searches"), [(40, 0), pytest.param(3000, 60, marks=pytest.mark.long)]
+    ("tables", "searches"), [(20, 0), pytest.param(3000, 60, marks=pytest.mark.long)]
 )
 def test_tables_are_predicted_alike_from_both_formats_in_any_order(
     shell, tmp_path, tables, searches

@@ -12,8 +12,10 @@ pytestmark = pytest.mark.mpi
 COMMON = """
 import json, sys
 import numpy as np
+from agebo_hpc.training.preload import load_tensorflow
 from agebo_hpc.training.runtime import configure_tensorflow
 from agebo_hpc.training.trainer import Slot
+load_tensorflow(with_horovod=False)
 configure_tensorflow(Slot(1, 0, with_group=True))
 from functools import partial
 import tensorflow as tf

@@ -101,8 +101,10 @@ import mpi4py
 mpi4py.rc.thread_level = "multiple"
 from mpi4py import MPI
 import numpy as np
+from agebo_hpc.training.preload import load_tensorflow
 from agebo_hpc.training.runtime import configure_tensorflow
 from agebo_hpc.training.trainer import Slot
+load_tensorflow(with_horovod=False)
 configure_tensorflow(Slot(1, 0, with_group=True))
 from agebo_hpc.space.problem import preset
 from agebo_hpc.space.recipe import Recipe

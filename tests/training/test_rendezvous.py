@@ -37,7 +37,8 @@ import threading
 from pathlib import Path
 from agebo_hpc.execution.mpi.start import start_mpi
 MPI = start_mpi()
-import horovod.tensorflow
+from agebo_hpc.training.preload import load_tensorflow
+load_tensorflow(with_horovod=True)
 from agebo_hpc.training.rendezvous import start_horovod
 
 def slack(thread):

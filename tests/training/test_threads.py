@@ -8,6 +8,10 @@ import pytest
 
 SCRIPT = """
 import json, os, sys
+from agebo_hpc.training.environment import prepare_environment
+prepare_environment(int(sys.argv[1]))
+from agebo_hpc.training.preload import load_tensorflow
+load_tensorflow(with_horovod=False)
 from agebo_hpc.training.runtime import configure_tensorflow
 from agebo_hpc.training.trainer import Slot
 configure_tensorflow(Slot(int(sys.argv[1])))
