@@ -243,14 +243,19 @@ def test_export_writes_each_format(agebo, retrained, kind, name, tmp_path):
 def test_the_benchmark_against_boosting_ranks_all_on_the_same_test_rows(
     agebo, script, run, tiny_dataset, monkeypatch
 ):
-    def in_this_process(command, **_):
-        assert command[:3] == [sys.executable, "-m", "agebo_hpc"]
+    called, real = [], subprocess.run
+
+    def in_this_process(command, *more, **settings):
+        if command[:3] != [sys.executable, "-m", "agebo_hpc"]:
+            return real(command, *more, **settings)
+        called.append(command[3])
         return agebo(*command[3:])
 
     monkeypatch.setattr(subprocess, "run", in_this_process)
     words = [tiny_dataset, "--run", run, "--size", "2", "--tune", "0.01"]
     done = script("bench/bench_against_boosting.py", *words, timeout=480)
     assert done.returncode == 0, done.stderr
+    assert called == ["status", "retrain", "retrain", "ensemble"]
     report = json.loads(done.stdout.splitlines()[-1])
     names = [row["model"] for row in report["results"]]
     assert names == [
