@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -54,6 +54,13 @@ def print_optimism(description: ModelDescription) -> None:
     said = optimism_text(description)
     if said:
         click.echo(f"optimism    {said}")
+
+
+def print_folds(folds: Mapping[str, Any]) -> None:
+    """Print the scores of each fold, and their mean."""
+    for number, fold in enumerate(folds["each"], 1):
+        print_scores(f"fold {number}", fold["rows"], fold["scores"], fold["intervals"])
+    print_scores("mean", folds["rows"], folds["scores"], folds["intervals"])
 
 
 def print_scores(

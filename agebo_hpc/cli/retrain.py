@@ -14,6 +14,7 @@ from agebo_hpc.cli.model_output import (
     FORCE,
     JSON,
     THREADS,
+    print_folds,
     print_optimism,
     print_scores,
     remark,
@@ -54,7 +55,7 @@ _DATA = click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Directory to make.  [default: RUN/models/evaluation_<id>]",
+    help="Directory to make.  [default: evaluation_<id> in RUN/models, and _folds_<K>]",
 )
 @click.option(
     "--rank",
@@ -84,6 +85,14 @@ _DATA = click.option(
     "one that is best on the validation part (the first, with --include-validation). The scores "
     "of the others, on the test part too, are for comparison and choose nothing.",
 )
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    metavar="K",
+    help="Train K networks, each on the training and validation rows without those of one of K "
+    "folds, print the scores on the folds and their mean, and keep the mean of the networks. The "
+    "schedule is fixed, as with --include-validation.  [default: one network]",
+)
 @_DATA
 @THREADS
 @record_options([OPTIONS["data_parallel"]])
@@ -110,12 +119,12 @@ def retrain(
     changes["seeds"] = changes["seeds"] or ()
     options = RetrainOptions(**changes, versions=installed_versions())
     rank_group = join_rank_group()
+    name = "evaluation_{id}" + (f"_folds_{options.folds}" if options.folds else "")
     [chosen], place = rank_group.first(
-        lambda: _with_place([choose(run, options.rank)], out, "evaluation_{id}", force)
+        lambda: _with_place([choose(run, options.rank)], out, name, force)
     )
     dataset, options = _get_ready(rank_group, chosen, options, threads)
     from agebo_hpc.models.bundle import save_model
-    from agebo_hpc.models.retraining import make_model, train_seeds
 
     if not as_json and not rank_group.rank:
         click.echo(
@@ -125,12 +134,37 @@ def retrain(
         )
     _warn_of_choice(chosen, rank_group.rank)
     began = time.perf_counter()
-    trainings = train_seeds(chosen, dataset, options, rank_group.comm)
-    if rank_group.rank:
+    model = (_train_folds if options.folds else _train)(chosen, dataset, options, rank_group)
+    if model is None:
         return
-    model = make_model(chosen, dataset, options, trainings, rank_group.size)
     save_model(model, place, force)
     _report_training(model, place, time.perf_counter() - began, as_json, _baselines(chosen))
+
+
+def _train(
+    chosen: Chosen, dataset: DataSet, options: RetrainOptions, rank_group: RankGroup
+) -> Model | None:
+    """Return the model on the first rank, None on the others. Collective over the group."""
+    from agebo_hpc.models.retraining import make_model, train_seeds
+
+    trainings = train_seeds(chosen, dataset, options, rank_group.comm)
+    if rank_group.rank:
+        return None
+    return make_model(chosen, dataset, options, trainings, rank_group.size)
+
+
+def _train_folds(
+    chosen: Chosen, dataset: DataSet, options: RetrainOptions, rank_group: RankGroup
+) -> Model | None:
+    """Return the model of all folds as `_train` does. Collective over the group."""
+    from agebo_hpc.models.folds import make_folds, make_model_of_folds, train_folds
+
+    seed = chosen.seed if options.seed is None else options.seed
+    folds = rank_group.agree(lambda: make_folds(dataset, int(options.folds or 0), seed))
+    trainings = train_folds(chosen, folds, options, rank_group.comm)
+    if rank_group.rank:
+        return None
+    return make_model_of_folds(chosen, folds, options, trainings, rank_group.size)
 
 
 @click.command()
@@ -282,7 +316,10 @@ def _report_training(
         click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
         return
     speed, single = scores.pop("rows_per_second"), scores.pop("single", None)
-    intervals, _ = scores.pop("intervals", {}), scores.pop("optimism", None)
+    intervals, folds = scores.pop("intervals", {}), scores.pop("folds", None)
+    scores.pop("optimism", None)
+    if folds is not None:
+        print_folds(folds)
     for part, values in scores.items():
         print_scores(part, description.data["rows"][part], values, intervals[part])
     for line in _parts_without_score(description):

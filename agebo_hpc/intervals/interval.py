@@ -35,6 +35,18 @@ def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
     return f"{value:.{places}f} [{low:.{places}f}, {high:.{places}f}]"
 
 
+def interval_of_mean(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
+    """Return the interval of the mean of scores of different rows, from their own.
+
+    Zou and Donner (2008): the distances of its ends from the mean are the roots of the sums of
+    squares of those of the scores, divided by their number.
+    """
+    mean = math.fsum(values) / len(values)
+    below = math.hypot(*(v - low for v, (low, _) in zip(values, intervals, strict=True)))
+    above = math.hypot(*(high - v for v, (_, high) in zip(values, intervals, strict=True)))
+    return mean - below / len(values), mean + above / len(values)
+
+
 def plain(intervals: Mapping[str, Interval]) -> dict[str, list[float]]:
     """Return intervals by name as JSON writes them."""
     return {name: list(interval) for name, interval in intervals.items()}

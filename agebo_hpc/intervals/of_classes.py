@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agebo_hpc.intervals.interval import Interval
+from agebo_hpc.intervals.interval import Interval, interval_of_mean
 from agebo_hpc.intervals.proportion import share_interval
 from agebo_hpc.intervals.ranking import (
     Ranked,
@@ -78,25 +78,19 @@ def _accuracy(rows: ClassRows) -> Interval | None:
 def _balanced_accuracy(rows: ClassRows) -> Interval | None:
     """Return the interval of a mean of shares from those of the shares.
 
-    Zou and Donner (2008): the distances of the ends from the mean are the roots of the sums of
-    squares of those of the shares. Rows of a group may be of several classes: there the sums are
-    resampled.
+    Rows of a group may be of several classes: there the sums are resampled.
     """
     present = np.unique(rows.y)
     if rows.groups is not None or rows.weights is not None:
         return _resampled_recall(rows, present)
-    shares, lows, highs = [], [], []
+    shares, ends = [], []
     for label in present:
         hits = rows.hits[rows.y == label]
         found = share_interval(hits, Units(len(hits)))
         assert found is not None
-        shares.append(hits.mean())
-        lows.append(found[0])
-        highs.append(found[1])
-    middle, share = float(np.mean(shares)), np.array(shares)
-    below = np.sqrt(((share - lows) ** 2).sum()) / len(present)
-    above = np.sqrt(((share - highs) ** 2).sum()) / len(present)
-    return max(0.0, middle - float(below)), min(1.0, middle + float(above))
+        shares.append(float(hits.mean()))
+        ends.append(found)
+    return interval_of_mean(shares, ends)
 
 
 def _resampled_recall(rows: ClassRows, present: NDArray[Any]) -> Interval | None:

@@ -41,6 +41,9 @@ class RetrainOptions:
     seeds
         Train once with each of these instead, and keep the network that does best on the
         validation part; the first one where that part is trained on. Empty: `seed` alone.
+    folds
+        K: train on all training and validation rows but those of a fold, for each of K folds,
+        and keep the mean of the K networks. None: train once.
     data
         The prepared data set; None: where the search found it. It must be the same data.
     versions
@@ -56,6 +59,7 @@ class RetrainOptions:
     all_rows: bool = False
     seed: int | None = None
     seeds: tuple[int, ...] = ()
+    folds: int | None = None
     data: str | Path | None = None
     versions: Mapping[str, Any] | None = None
     data_parallel: str | None = None
@@ -74,6 +78,24 @@ class RetrainOptions:
         if self.seeds and self.all_rows:
             raise UsageError(
                 "--seeds compares networks by scores, and --all-rows leaves none; give --seed."
+            )
+
+        if self.folds is not None:
+            self._check_folds(self.folds)
+
+    def _check_folds(self, folds: int) -> None:
+        if folds < 2:
+            raise UsageError(f"--folds is {folds}; give 2 or more.")
+        others = {
+            "--include-validation": self.include_validation,
+            "--all-rows": self.all_rows,
+            "--seeds": bool(self.seeds),
+        }
+        given = [name for name, is_given in others.items() if is_given]
+        if given:
+            raise UsageError(
+                f"--folds and {given[0]} are both given; --folds trains on training and "
+                f"validation rows with one seed: leave {given[0]} out."
             )
 
     @property

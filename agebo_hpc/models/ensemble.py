@@ -8,7 +8,7 @@ of all prefixes is kept; how often a network is in it is its weight.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from agebo_hpc.metrics.record import kind_of
 from agebo_hpc.metrics.table import metric_for
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
+from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.evaluation import evaluate_model
 from agebo_hpc.models.networks import EnsembleMember, join_networks
 from agebo_hpc.models.retraining import make_model, train_seeds, with_optimism, with_scores
@@ -164,16 +165,11 @@ def make_ensemble(
     weights = dataset.validation.weights
     counts = select([outputs[number] for number in sound], y, task, weights=weights)
     kept = [(models[n], int(c)) for n, c in zip(sound, counts, strict=True) if c]
-    members = [
-        EnsembleMember(Graph.from_dict(dict(model.description.graph)), count / int(counts.sum()))
-        for model, count in kept
-    ]
-    network = join_networks(members, [model.network for model, _ in kept], task)
-    description = _describe(kept, members, models[0])
-    ensemble = with_optimism(with_scores(Model(network, description), dataset), objectives)
+    joined = join_models(kept, {"include_validation": False, "rounds": ROUNDS})
+    ensemble = with_optimism(with_scores(joined, dataset), objectives)
     single = with_scores(_best_single(models, dataset), dataset)
     scores = {**ensemble.description.scores, "single": single.description.scores}
-    return Model(network, replace(ensemble.description, scores=scores))
+    return Model(joined.network, replace(ensemble.description, scores=scores))
 
 
 def _best_single(models: Sequence[Model], dataset: DataSet) -> Model:
@@ -190,29 +186,47 @@ def _best_single(models: Sequence[Model], dataset: DataSet) -> Model:
     return max(models, key=standing)
 
 
+def join_models(kept: Sequence[tuple[Model, int]], noted: Mapping[str, Any]) -> Model:
+    """Return the weighted mean of some networks as one model without scores.
+
+    Parameters
+    ----------
+    kept
+        Models of one network each, and how often each counts.
+    noted
+        What is noted of the training besides that of the members.
+    """
+    total = sum(count for _, count in kept)
+    members = [
+        EnsembleMember(Graph.from_dict(dict(model.description.graph)), count / total)
+        for model, count in kept
+    ]
+    first = kept[0][0].description
+    network = join_networks(members, [model.network for model, _ in kept], first.task)
+    return Model(network, _describe(kept, [member.weight for member in members], noted))
+
+
 def _describe(
-    kept: Sequence[tuple[Model, int]], members: Sequence[EnsembleMember], first: Model
-) -> Any:
+    kept: Sequence[tuple[Model, int]], weights: Sequence[float], noted: Mapping[str, Any]
+) -> ModelDescription:
     told = [model.description for model, _ in kept]
-    weights = [member.weight for member in members]
     graphs = [
         {**description.graph, "weight": weight}
         for description, weight in zip(told, weights, strict=True)
     ]
     return replace(
-        first.description,
+        told[0],
         graph={"members": graphs},
         configuration={
             "members": [dict(description.configuration) for description in told],
             "num_parameters": sum(d.configuration["num_parameters"] for d in told),
         },
         training={
-            "include_validation": False,
+            **noted,
             "members": [dict(description.training) for description in told],
-            "rounds": ROUNDS,
         },
         provenance={
-            **first.description.provenance,
+            **told[0].provenance,
             "members": [
                 {
                     "evaluation_id": description.provenance["evaluation_id"],

@@ -141,10 +141,10 @@ def make_model(
     if "validation" not in options.trained_parts:
         best = max(trainings, key=_validation_metric)
     if not score:
-        return _unscored(chosen, dataset, options, best, num_ranks)
+        return unscored(chosen, dataset, options, best, num_ranks)
     scored = {
         training.plan.seed: with_scores(
-            _unscored(chosen, dataset, options, training, num_ranks), dataset
+            unscored(chosen, dataset, options, training, num_ranks), dataset
         )
         for training in [best, *(t for t in trainings if t is not best)]
     }
@@ -163,13 +163,14 @@ def _validation_metric(training: Training) -> float:
     return metric
 
 
-def _unscored(
+def unscored(
     chosen: Chosen,
     dataset: DataSet,
     options: RetrainOptions,
     training: Training,
     num_ranks: int,
 ) -> Model:
+    """Return the network of one training as a model without scores; see `make_model`."""
     plan, trained = training.plan, training.trained
     description = _describe(chosen, dataset, options, plan, trained.outcome)
     noted = {**description.training, "num_ranks": num_ranks}

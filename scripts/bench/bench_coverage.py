@@ -52,9 +52,9 @@ def draw_classes(
 def draw_numbers(
     generator: np.random.Generator, rows: int, groups: NDArray[np.int64] | None
 ) -> Drawn:
-    """Draw predictions, and targets with errors that grow with them and have heavy tails."""
+    """Draw predictions, and targets whose errors grow with them and have heavier tails."""
     signal = noise(generator, rows, groups)
-    errors = generator.standard_t(8, size=rows) * (0.3 + 0.2 * np.abs(signal))
+    errors = generator.standard_t(15, size=rows) * (0.4 + 0.1 * np.abs(signal))
     return signal[:, None] * 0.95, signal + errors
 
 

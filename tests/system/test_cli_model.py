@@ -155,6 +155,33 @@ def test_ranks_of_mpirun_train_one_model_together(agebo, run, mpirun, tmp_path):
     assert best["test"]["accuracy"] > 0.6
 
 
+def test_ranks_of_mpirun_train_the_networks_of_folds_and_keep_their_mean(
+    agebo, run, mpirun, tiny_table, tiny_dataset, tmp_path
+):
+    out = tmp_path / "model"
+    command = ["-m", "agebo_hpc", "retrain", run, "--folds", "3", "--out", out]
+    done = mpirun(2, command, timeout=300)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:6]] == [
+        *("fold 1", "fold 2", "fold 3"), "mean", "test"
+    ]  # fmt: skip
+    assert re.search(r" accuracy 0\.\d+ \[0\.\d+, [01]\.\d+\],", lines[4]), lines[4]
+    assert "validation  trained on, no score" in lines and "3 members" in done.stdout
+    told = json.loads((out / "model.json").read_text())
+    assert told["scores"]["folds"]["count"] == 3 and told["training"]["folds"] == 3
+    report = json.loads(agebo("evaluate", out, tiny_dataset, "--json").stdout)
+    assert report["scores"] == told["scores"]["test"]
+    for name, ends in told["scores"]["intervals"]["test"].items():
+        assert report["intervals"][name] == pytest.approx(ends)
+    assert agebo("predict", out, tiny_table, tmp_path / "out.csv").returncode == 0
+    exported = agebo("export", out, "--format", "keras", "--out", tmp_path / "model.keras")
+    assert exported.returncode == 0, exported.stderr
+    assert "--force to replace it" in error_of(agebo(*command[2:]), 2)
+    refused = agebo("retrain", run, "--folds", "3", "--seeds", "1,2")
+    assert "--folds and --seeds are both given" in error_of(refused, 2)
+
+
 def test_a_mistake_is_told_once_by_the_ranks_of_mpirun(run, mpirun, tmp_path):
     command = ["-m", "agebo_hpc", "retrain", run, "--rank", "9", "--out", tmp_path / "model"]
     done = mpirun(2, command)
