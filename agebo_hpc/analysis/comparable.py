@@ -39,7 +39,9 @@ def _name(metric: str, fingerprint: str, run: Run) -> str:
     if not fingerprint:
         return f"{metric or 'objective'} without a data set"
     data = Path(str(run.section("problem").get("data", "data"))).name
-    return f"{metric or 'objective'} on {data} ({fingerprint[:DIGITS]})"
+    split = run.section("data").get("split")
+    told = f"{fingerprint[:DIGITS]}, split {split}" if split else fingerprint[:DIGITS]
+    return f"{metric or 'objective'} on {data} ({told})"
 
 
 def why_not(groups: Mapping[str, Sequence[str]]) -> str:

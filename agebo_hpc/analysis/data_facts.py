@@ -30,6 +30,8 @@ class DataFacts:
         Part -> rows; empty: not known.
     num_columns, num_classes
         Columns that are used, and classes (0: a regression); None: not known.
+    split
+        How the rows were divided, in words; empty: not known.
     """
 
     name: str = ""
@@ -39,6 +41,7 @@ class DataFacts:
     rows: Mapping[str, int] = field(default_factory=dict)
     num_columns: int | None = None
     num_classes: int | None = None
+    split: str = ""
 
     @property
     def task_text(self) -> str:
@@ -87,6 +90,7 @@ def _of_model(model: ReportedModel) -> DataFacts:
         dict(data.get("rows", {})),
         len(schema.get("columns", ())) or None,
         len(labels or ()),
+        str(data.get("split_text", "")),
     )
 
 
@@ -99,6 +103,7 @@ def _of_config(stored: Mapping[str, Any], fingerprint: str) -> DataFacts:
         dict(stored.get("rows", {})),
         stored.get("num_columns"),
         stored.get("num_classes"),
+        str(stored.get("split", "")),
     )
 
 
@@ -122,6 +127,7 @@ def _of_file(place: str, fingerprint: str) -> DataFacts | None:
         dict(data.num_rows),
         len(data.preprocessing.columns),
         len(data.class_labels or ()),
+        data.split_text,
     )
 
 

@@ -23,6 +23,7 @@ from agebo_hpc.models.column_importance import (
     column_importance,
     inputs_of_columns,
 )
+from agebo_hpc.models.description import trained_parts
 from agebo_hpc.models.evaluation import score
 from agebo_hpc.models.fit import check_fits
 from agebo_hpc.models.quality import Quality, calibration_error
@@ -44,11 +45,10 @@ def unseen_part(model: Model, dataset: DataSet) -> str:
     DataError
         If there are none.
     """
-    training = model.description.training
-    if dataset.num_rows["test"] and not training.get("include_test"):
-        return "test"
-    if dataset.num_rows["validation"] and not training.get("include_validation"):
-        return "validation"
+    seen = trained_parts(model.description)
+    for part in ("test", "validation"):
+        if dataset.num_rows[part] and part not in seen:
+            return part
     raise DataError("The model was trained on all rows: none are left that could say how it does.")
 
 

@@ -213,6 +213,7 @@ def _data_told(problem: Problem) -> dict[str, Any] | None:
         "task": data.task,
         "target": data.target,
         "rows": dict(data.num_rows),
+        "split": data.split_text,
         "num_columns": len(data.preprocessing.columns),
         "num_classes": len(data.class_labels or ()),
     }

@@ -11,7 +11,7 @@ from agebo_hpc.analysis.report import write_analysis
 from agebo_hpc.analysis.runs import read_runs
 from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
-from agebo_hpc.errors import UsageError
+from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.models import run_report
 from agebo_hpc.models.bundle import Model, load_model, save_model
 from agebo_hpc.models.description import ModelDescription
@@ -158,6 +158,14 @@ def test_what_the_rows_do_not_allow_is_told_in_another_metric(tmp_path):
 def test_a_model_that_saw_the_validation_rows_is_explained_on_test_rows_alone(tmp_path):
     dataset = prepared(tmp_path, 2)
     assert explain(model_of(dataset, include_validation=True), dataset, "accuracy").part == "test"
+
+
+def test_a_model_of_all_rows_has_no_score_and_is_not_explained(tmp_path):
+    dataset = prepared(tmp_path, 2)
+    everything = model_of(dataset, include_validation=True, all_rows=True)
+    assert set(everything.description.scores) == {"rows_per_second"}
+    with pytest.raises(DataError, match="trained on all rows"):
+        explain(everything, dataset, "accuracy")
 
 
 def test_without_a_model_the_page_shows_the_best_network_of_the_search(tmp_path):

@@ -129,13 +129,21 @@ def _test(scores: ModelScores, metric: SearchMetric, model: ReportedModel | None
         return []
     name = f"test {metric.words}"
     if scores.test is None:
-        return [Fact(name, "none", "the model's file has no such score")]
+        return [Fact(name, "none", _why_no_test(model))]
     which = f"evaluation {model.evaluation_id}, retrained"
     if model.num_networks > 1:
         which = f"an ensemble of {model.num_networks} networks"
     told = "no interval is known" if scores.interval is None else sure(metric, scores.interval)
     rows = "" if scores.rows is None else f", on {scores.rows:,} rows that no choice has seen"
     return [Fact(name, metric.say(scores.test), f"{told}; {which}{rows}")]
+
+
+def _why_no_test(model: ReportedModel) -> str:
+    if model.part("training").get("all_rows"):
+        return "the network was trained on all rows: none are left to score it on"
+    if _table(model.part("data"), "rows").get("test") == 0:
+        return "the data were prepared without a test part: no rows are left that no choice saw"
+    return "the model's file has no such score"
 
 
 def _validation(
@@ -168,7 +176,8 @@ def _of_data(data: DataFacts, run: Run) -> list[Fact]:
     mark = f"fingerprint {data.fingerprint[:DIGITS]}" if data.fingerprint else simulated
     facts = [Fact("data", name, mark)]
     if data.rows:
-        facts.append(Fact("rows", data.rows_text, " / ".join(data.rows)))
+        split = f"; split {data.split}" if data.split else ""
+        facts.append(Fact("rows", data.rows_text, " / ".join(data.rows) + split))
     if data.task:
         target = f"of {data.target!r}" if data.target else ""
         columns = f", from {data.num_columns:,} columns" if data.num_columns else ""

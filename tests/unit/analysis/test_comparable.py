@@ -78,6 +78,17 @@ def test_the_same_data_elsewhere_and_simulations_go_together(made: Make) -> None
     assert why_not({"accuracy": ["a", "b"]}) == ""
 
 
+def test_a_split_is_named_where_runs_differ_in_it(made: Make, tmp_path: Path) -> None:
+    """Two splits of one table have two fingerprints; the line says which split is which."""
+    groups = {}
+    for name, split in (("chance", "0.42,0.25,0.33, seed 42"), ("time", "by time 'day'")):
+        run = made(name, 0.9, metric="accuracy", data_fingerprint=name, data="/a/t.h5")
+        run.config["data"] = {"split": split}
+        groups[name] = run
+    said = why_not(comparable(groups))
+    assert "split by time 'day'): time" in said and "split 0.42,0.25,0.33, seed 42): " in said
+
+
 def test_the_report_has_a_panel_for_each_group_and_says_why(made: Make, tmp_path: Path) -> None:
     accuracy = {"metric": "accuracy", "data_fingerprint": "f" * 64, "data": "/a/t.h5"}
     runs = [made(f"acc{i}", 0.8 + i / 100, **accuracy) for i in range(2)]
