@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agebo_hpc.cli.options import Duration, GroupedCommand, grouped, with_options
+from agebo_hpc.cli.options import GroupedCommand, grouped, with_options
 from agebo_hpc.errors import UsageError
 from agebo_hpc.files import write_file, writing
 
@@ -30,9 +32,9 @@ JOB_OPTIONS = (
     _of_job("--nodes", type=_POSITIVE, default=1, show_default=True, help="Nodes of the job."),
     _of_job(
         "--walltime",
-        type=Duration(),
         required=True,
-        help="Length of the job, such as 3h or 30m.",
+        help="Length of the job, such as 3h, 30m, 03:00:00, or as the site's scheduler reads it: "
+        "90, 90:00, 1-12 or 1-12:00:00 for Slurm.",
     ),
     _of_job(
         "--run",
@@ -48,6 +50,11 @@ JOB_OPTIONS = (
         "--queue",
         default="",
         help="Queue or partition; its limits are asked before a job is sent.  [default: none]",
+    ),
+    _of_machine(
+        "--memory",
+        help="Memory of a node that the job asks for, such as 64G."
+        "  [default: what the site gives]",
     ),
     _of_machine("--launcher", help="In place of the site's: srun, mpirun, hydra, …", usual=False),
     _of_machine("--cores-per-node", type=_POSITIVE, help="In place of the site's.", usual=False),
@@ -104,9 +111,15 @@ JOB_OPTIONS = (
     _of_search(
         "--eval-minutes",
         type=click.FloatRange(min=0, min_open=True),
-        default=10.0,
-        show_default=True,
-        help="Minutes of an evaluation by one process, for the estimate of evaluations.",
+        help="Minutes of an evaluation by one process, for the estimate of evaluations.  "
+        "[default: measured in the run directory, else estimated for the data set]",
+        usual=False,
+    ),
+    _of_search(
+        "--data-elsewhere",
+        "elsewhere",
+        is_flag=True,
+        help="DATA.h5 and problem file are on another machine: options alone are checked.",
         usual=False,
     ),
 )
@@ -124,17 +137,49 @@ def _made(
     launcher: str | None,
     cores_per_node: int | None,
     gpus_per_node: int | None,
-    eval_minutes: float,
+    eval_minutes: float | None,
+    walltime: str,
+    memory: str | None,
+    elsewhere: bool,
+    activate: str,
+    search: tuple[str, ...],
     **job: Any,
 ) -> tuple[Any, str, Any]:
-    """Return the site, the script and the job."""
-    from dataclasses import replace
-
+    """Return the site, the script and the job, all of it checked."""
     from agebo_hpc.launch import script as script_module
+    from agebo_hpc.launch.walltime import read_memory, read_walltime, walltime_note
+
+    record = _site(site, launcher, cores_per_node, gpus_per_node)
+    seconds = read_walltime(walltime, record.scheduler)
+    package = Path(script_module.__file__).parents[1]
+    has_checkout = (package.parent / "Makefile").is_file()
+    words = [_whole_path(word) for word in search]
+    asked = script_module.BatchJob(
+        run=str(Path(run_).resolve()),
+        home=str(package.parent) if has_checkout else "",
+        library=str(package / "launch" / "job.sh"),
+        activate=_activate(activate, has_checkout),
+        search=tuple(words),
+        walltime=seconds,
+        memory_gib=None if memory is None else read_memory(memory),
+        **job,
+    )
+    # What is wrong with the job itself is told before the search is looked at.
+    layout = script_module.job_layout(record, asked)
+    asked = _with_search(asked, layout, eval_minutes, elsewhere)
+    text = script_module.script_text(record, asked)
+    note = walltime_note(walltime, record.scheduler)
+    if note:
+        click.echo(note, err=True)
+    return record, text, asked
+
+
+def _site(name: str, launcher: str | None, cores: int | None, gpus: int | None) -> Any:
+    """Return a site's record with what is given in place of its own."""
     from agebo_hpc.launch.site import load_site
 
-    record = load_site(site)
-    changes = {"launcher": launcher, "cores": cores_per_node, "gpus": gpus_per_node}
+    record = load_site(name)
+    changes = {"launcher": launcher, "cores": cores, "gpus": gpus}
     given: dict[str, Any] = {name: v for name, v in changes.items() if v is not None}
     if "cores" in given or "gpus" in given:
         given["is_generic"] = False
@@ -142,33 +187,35 @@ def _made(
         # Of the site's order what is left with fewer devices; of more there is none.
         order = tuple(device for device in record.device_order if device < given["gpus"])
         given["device_order"] = order if len(order) == given["gpus"] else ()
-    record = replace(record, **given)
-    package = Path(script_module.__file__).parents[1]
-    has_checkout = (package.parent / "Makefile").is_file()
-    activate = job.pop("activate")
-    if activate:
-        activate = str(Path(activate).resolve())
-    elif not has_checkout:
-        # Installed without a checkout: the environment of this very program.
-        import sys
+    return replace(record, **given)
 
-        activate = str(Path(sys.executable).parent / "activate")
-    words = [_whole_path(word) for word in job.pop("search")]
-    out = next((word for word in words if word.split("=")[0] == "--out"), None)
+
+def _activate(given: str, has_checkout: bool) -> str:
+    """Return the file to source; without a checkout that of the environment of this program."""
+    if given:
+        return str(Path(given).resolve())
+    return "" if has_checkout else str(Path(sys.executable).parent / "activate")
+
+
+def _with_search(job: Any, layout: Any, minutes: float | None, elsewhere: bool) -> Any:
+    """Return the job with what its search and its data tell; the search is checked for that."""
+    from agebo_hpc.cli.launch_search import check_search
+    from agebo_hpc.launch.evaluation_time import EvaluationTime, estimated, measured
+
+    run = Path(job.run)
+    out = next((word for word in job.search if word.split("=")[0] == "--out"), None)
     if out is not None:
         raise UsageError(f"{out} is given; a job's run directory is named by --run.")
-    data = next((Path(word) for word in words if word.endswith(".h5")), None)
-    asked = script_module.BatchJob(
-        run=str(Path(run_).resolve()),
-        home=str(package.parent) if has_checkout else "",
-        library=str(package / "launch" / "job.sh"),
-        activate=activate,
-        search=tuple(words),
-        evaluation_minutes=eval_minutes,
-        data_bytes=data.stat().st_size if data is not None and data.is_file() else None,
-        **job,
-    )
-    return record, script_module.script_text(record, asked), asked
+    time = None if minutes is None else EvaluationTime(60 * minutes)
+    size = None
+    if job.search:
+        checked = check_search(job.search, run, layout.max_processes, elsewhere)
+        if checked.data is not None:
+            size = checked.data.stat().st_size
+        time = time or measured(run)
+        if time is None and checked.problem is not None:
+            time = estimated(checked.request, checked.problem, layout.threads)
+    return replace(job, evaluation=time or job.evaluation, data_bytes=size)
 
 
 def _whole_path(word: str) -> str:

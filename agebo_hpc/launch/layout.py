@@ -8,6 +8,7 @@ from agebo_hpc.errors import UsageError
 from agebo_hpc.job.clock import without_margin
 from agebo_hpc.job.launcher import STEP_LAUNCHERS
 from agebo_hpc.job.nodes import share_of_node
+from agebo_hpc.launch.evaluation_time import EvaluationTime
 from agebo_hpc.launch.site import Site
 
 RANK_GIB = 0.7
@@ -129,7 +130,7 @@ def make_layout(
 def layout_lines(
     layout: Layout,
     seconds: float,
-    evaluation_minutes: float,
+    evaluation: EvaluationTime,
     memory_gib: float,
     data_bytes: int | None,
 ) -> list[str]:
@@ -141,10 +142,10 @@ def layout_lines(
         Layout of the job.
     seconds
         Its wall time.
-    evaluation_minutes
-        Minutes of an evaluation by one process, > 0.
+    evaluation
+        How long an evaluation by one process takes.
     memory_gib
-        Memory of a node, GiB.
+        Memory of a node that the job has, GiB.
     data_bytes
         Size of the prepared data set; None: not known.
     """
@@ -154,7 +155,7 @@ def layout_lines(
     )
     core_words = f"{layout.slots} x {layout.threads} of {layout.cores} cores used"
     usable = max(0.0, without_margin(seconds) - START_SECONDS)
-    count = int(usable * layout.trainers * BUSY_SHARE / (60 * evaluation_minutes))
+    count = int(usable * layout.trainers * BUSY_SHARE / evaluation.seconds)
     per_node = layout.slots + (1 if layout.has_extra_manager else 0)
     memory = per_node * RANK_GIB + (data_bytes or 0) / 2**30
     data = "data set not known" if data_bytes is None else f"data {data_bytes / 2**30:.2f}, once"
@@ -165,7 +166,7 @@ def layout_lines(
         f"cores        {core_words} on each node, {layout.idle_cores} idle"
         + (f"; {layout.gpus} GPUs, one for each slot" if layout.gpus else ""),
         f"evaluations  about {count} in {seconds / 3600:.2f} h, if one takes one process "
-        f"{evaluation_minutes:g} min and slots are busy {BUSY_SHARE:.0%}",
+        f"{evaluation.text} and slots are busy {BUSY_SHARE:.0%}",
         f"memory       about {memory:.1f} of {memory_gib:g} GiB on a node "
         f"({RANK_GIB} a rank, {data})",
         f"disk         about {count * RECORD_KIB / 1024 + MODEL_MIB:.0f} MiB of run directory",

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.launch.evaluation_time import EvaluationTime
 from agebo_hpc.launch.layout import Layout, layout_lines, make_layout
 from agebo_hpc.launch.site import Site
+from agebo_hpc.launch.walltime import write_memory
 from agebo_hpc.text import one_line
 
 CONTINUATIONS = ("requeue", "chain", "none")
@@ -18,6 +20,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,62}")
 """A job's name that every scheduler takes and that can be a part of the output's path."""
 WORD = re.compile(r"[A-Za-z0-9_.,:@+/=%][A-Za-z0-9_.,:@+/=%-]*")
 """An account or queue: one word, and no option."""
+
+
+USUAL = EvaluationTime(600.0)
+"""Where neither a run nor a data set tells how long evaluations take."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,12 @@ class BatchJob:
         File to source for the environment; empty: `make setup` in ``home``.
     directives
         Further words for the scheduler.
-    evaluation_minutes
-        Minutes of an evaluation by one process, > 0, for the estimate.
+    evaluation
+        How long an evaluation by one process takes, for the estimate.
     data_bytes
         Size of the data set; None: not known.
+    memory_gib
+        Memory of a node that is asked for, GiB, > 0; None: what the site gives.
     """
 
     nodes: int
@@ -72,8 +80,9 @@ class BatchJob:
     continuation: str | None = None
     activate: str = ""
     directives: tuple[str, ...] = ()
-    evaluation_minutes: float = 10.0
+    evaluation: EvaluationTime = USUAL
     data_bytes: int | None = None
+    memory_gib: float | None = None
 
 
 def script_text(site: Site, job: BatchJob) -> str:
@@ -92,8 +101,8 @@ def script_text(site: Site, job: BatchJob) -> str:
             "letter or digit, then letters, digits, _ . + -, 63 at most."
         )
     _check_words(job)
-    asked = (job.slots, job.threads, job.max_processes, job.executor)
-    layout = make_layout(site, job.nodes, *asked)
+    layout = job_layout(site, job)
+    _check_memory(site, job)
     job = replace(job, continuation=job.continuation or _usual_continuation(site))
     if job.continuation == "requeue" and (site.scheduler != "slurm" or not site.can_requeue):
         raise UsageError(f"{site.name} cannot requeue a job by itself; use --continue chain.")
@@ -104,6 +113,37 @@ def script_text(site: Site, job: BatchJob) -> str:
     lines += ["", "# shellcheck source=/dev/null", f"source {shlex.quote(job.library)}"]
     lines.append(shlex.join(["agebo_job", *job.search]))
     return "\n".join(lines) + "\n"
+
+
+def job_layout(site: Site, job: BatchJob) -> Layout:
+    """Return how a job's ranks lie on the nodes of a site.
+
+    Raises
+    ------
+    UsageError
+        If the numbers do not fit together.
+    """
+    asked = (job.slots, job.threads, job.max_processes, job.executor)
+    return make_layout(site, job.nodes, *asked)
+
+
+def _check_memory(site: Site, job: BatchJob) -> None:
+    """Refuse memory that cannot be asked for, or that no node has."""
+    if job.memory_gib is None:
+        return
+    if site.scheduler not in ("slurm", "pbs"):
+        raise UsageError(
+            f"--memory is {job.memory_gib:g} GiB, but a job on {site.name} has its nodes whole; "
+            "leave it out."
+        )
+    asks = next((words for words in job.directives if "select=" in words), None)
+    if asks is not None:
+        raise UsageError(f"--memory and --directive {asks!r} are both given; give one of them.")
+    if not site.is_generic and job.memory_gib > site.memory_gib:
+        raise UsageError(
+            f"--memory is {job.memory_gib:g} GiB but a node of {site.name} has "
+            f"{site.memory_gib:g} GiB; give less."
+        )
 
 
 def _check_words(job: BatchJob) -> None:
@@ -145,7 +185,11 @@ def _remarks(site: Site, job: BatchJob, layout: Layout) -> list[str]:
     remarks = [
         f"site         {site.name}: {site.description}",
         *layout_lines(
-            layout, job.walltime, job.evaluation_minutes, site.memory_gib, job.data_bytes
+            layout,
+            job.walltime,
+            job.evaluation,
+            job.memory_gib or site.memory_gib,
+            job.data_bytes,
         ),
     ]
     if site.is_generic:
@@ -160,12 +204,22 @@ def _slurm(site: Site, job: BatchJob) -> list[str]:
     words = [f"--job-name={job.name}", f"--nodes={job.nodes}", "--exclusive"]
     if site.gpus:
         words.append(f"--gres=gpu:{site.gpus}")
+    words += _slurm_tasks(site, job)
     words += [f"--time={clock(job.walltime)}", f"--signal=B:USR2@{SIGNAL_SECONDS}"]
     words += ["--requeue" if site.can_requeue else "--no-requeue"]
     words += ["--output=%x-%j.out", "--open-mode=append"]
     words += [f"--account={job.account}"] if job.account else []
     words += [f"--partition={job.queue}"] if job.queue else []
     return [f"#SBATCH {word}" for word in (*words, *_further(site, job))]
+
+
+def _slurm_tasks(site: Site, job: BatchJob) -> list[str]:
+    """Return tasks, cores and memory of a node, as far as they are known before the job runs."""
+    layout = job_layout(site, job)
+    known = not site.is_generic
+    words = [f"--ntasks-per-node={layout.slots}"] if known or job.slots else []
+    words += [f"--cpus-per-task={layout.threads}"] if known or job.threads else []
+    return words + ([f"--mem={write_memory(job.memory_gib)}"] if job.memory_gib else [])
 
 
 def _pbs(site: Site, job: BatchJob) -> list[str]:
@@ -177,7 +231,9 @@ def _pbs(site: Site, job: BatchJob) -> list[str]:
         words += [f"-l select={job.nodes}:ncpus={site.cores}{gpus}", "-l place=scatter"]
     words += [f"-A {job.account}"] if job.account else []
     words += [f"-q {job.queue}"] if job.queue else []
-    return [f"#PBS {word}" for word in (*words, *further)]
+    memory = f":mem={write_memory(job.memory_gib).lower()}b" if job.memory_gib else ""
+    lines = [f"{word}{memory}" if "select=" in word else word for word in (*words, *further)]
+    return [f"#PBS {line}" for line in lines]
 
 
 def _cobalt(site: Site, job: BatchJob) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 import agebo_hpc
 from agebo_hpc.errors import UsageError
 from agebo_hpc.job.clock import MARGIN_SECONDS, MARGIN_SHARE
+from agebo_hpc.launch.evaluation_time import EvaluationTime
 from agebo_hpc.launch.layout import layout_lines, make_layout
 from agebo_hpc.launch.site import load_site, site_of
 from agebo_hpc.run.deadline import Deadline, seconds_left
@@ -71,7 +72,7 @@ def test_the_estimate_scales_with_slots_and_time():
     def evaluations(seconds, minutes):
         [line] = [
             text
-            for text in layout_lines(layout, seconds, minutes, 128, None)
+            for text in layout_lines(layout, seconds, EvaluationTime(60 * minutes), 128, None)
             if text.startswith("evaluations")
         ]
         return int(line.split()[2])
@@ -93,13 +94,13 @@ def test_the_estimate_leaves_the_margin_that_the_search_leaves(seconds):
 def test_steps_have_a_slot_in_every_ranks_place_and_a_manager_besides():
     layout = make_layout(load_site("polaris"), nodes=2, executor="steps")
     assert (layout.trainers, layout.groups) == (8, [4, 4])
-    line = layout_lines(layout, 3600, 10, 512, None)[0]
+    line = layout_lines(layout, 3600, EvaluationTime(600), 512, None)[0]
     assert "no rank lives on" in line and "steps of at most 4 processes on 8 slots" in line
 
 
 def test_too_little_memory_is_said():
     layout = make_layout(site(), nodes=1)
-    lines = layout_lines(layout, 3600, 10, memory_gib=4, data_bytes=2**31)
+    lines = layout_lines(layout, 3600, EvaluationTime(600), memory_gib=4, data_bytes=2**31)
     assert any(line.startswith("warning") and "memory" in line for line in lines)
     assert any("data 2.00, once" in line for line in lines)
 
