@@ -63,23 +63,21 @@ def verdict(
     if other is None:
         other, where = boosting, "the validation rows"
     assert other is not None
-    scores = (
-        f"{metric.words} {metric.say(test)} against {metric.say(other)} (boosting, on {where})"
-    )
+    against = f"against boosting's {metric.say(other)} on {where}"
     if interval is None:
         word = "better than" if test > other else "not better than"
         return Verdict(
             "open",
-            f"The network's test score is {word} boosting's, without an "
-            f"interval that says how sure that is: {scores}.",
+            f"The test score is {word} boosting's, without an interval that says how sure that "
+            f"is: {metric.words} {metric.say(test)} {against}.",
         )
     low, high = interval
-    told = f"{scores}, {sure(metric, interval)}"
+    told = f"{metric.words} {metric.say(test)} ({sure(metric, interval)}) {against}"
     if low > other:
         return Verdict("yes", f"Yes: {told}.")
     if high < other:
         return Verdict("no", f"No: {told}.")
-    return Verdict("noise", f"Within noise: {told}, which holds boosting's score.")
+    return Verdict("noise", f"Within noise: {told}, which lies in the interval.")
 
 
 def sure(metric: SearchMetric, interval: Sequence[float]) -> str:

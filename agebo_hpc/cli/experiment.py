@@ -15,6 +15,7 @@ from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
 from agebo_hpc.experiments.shared_options import OWN_SETTINGS, PASSED_ON
 from agebo_hpc.run.option import Option, OptionGroup
 from agebo_hpc.run.options import OPTIONS
+from agebo_hpc.strategy.settings import SearchSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,8 @@ OWN: dict[str, dict[str, Any]] = {
         "default": None,
         "unset": "exclusive for tables, else packed",
     },
+    "population": {"default": SearchSettings.population_size, "unset": ""},
+    "sample_size": {"default": SearchSettings.sample_size, "unset": ""},
     "metric": {"usual": False},
     "threads_per_slot": {"usual": False},
     "data_parallel": {"default": None, "unset": "auto"},

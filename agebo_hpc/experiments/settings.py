@@ -16,6 +16,7 @@ from agebo_hpc.experiments.shared_options import OF_MACHINE as SHARED_OF_MACHINE
 from agebo_hpc.experiments.shared_options import PASSED_ON
 from agebo_hpc.run.notation import write_value
 from agebo_hpc.run.options import ALLOCATIONS, OPTIONS
+from agebo_hpc.strategy.settings import SearchSettings
 
 SETTINGS_NAME = "settings.json"
 
@@ -65,8 +66,8 @@ class Settings:
     walltime: float | None = None
     max_evals: int | None = None
     epochs: int | None = None
-    population: int = OPTIONS["population"].default
-    sample_size: int = OPTIONS["sample_size"].default
+    population: int = SearchSettings.population_size
+    sample_size: int = SearchSettings.sample_size
     fixed: Mapping[str, Any] = field(default_factory=dict)
     launch: str = "mpirun -n {ranks}"
     data_parallel: str | None = None

@@ -25,6 +25,7 @@ from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.execution.limits import Limits, check_success
 from agebo_hpc.execution.proposals import InlineProposals, Proposals, ThreadedProposals
 from agebo_hpc.execution.stop_file import StopFile
+from agebo_hpc.reporter import tell
 from agebo_hpc.run.advice import advice_on_constants
 from agebo_hpc.run.baselines import SearchBaselines
 from agebo_hpc.run.configuration import (
@@ -34,6 +35,12 @@ from agebo_hpc.run.configuration import (
     run_configuration,
 )
 from agebo_hpc.run.machine_speed import products_per_second
+from agebo_hpc.run.population import (
+    LARGEST,
+    default_population,
+    default_sample_size,
+    expected_evaluations,
+)
 from agebo_hpc.run.progress import ProgressLine
 from agebo_hpc.run.restoring import restore
 from agebo_hpc.run.resumption import changed_configuration
@@ -76,6 +83,7 @@ class Manager:
         self._has_new_limit = session.has_new_limit
         self._is_stopping = False
         self._why = ""
+        self._notes: list[str] = []
         self._executor = executor
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
@@ -86,7 +94,8 @@ class Manager:
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
         speed = self._speed(session, problem)
         architectures = proposed_architectures(session.request, problem, speed)
-        settings = session.request.search_settings(_initial_points(session, num_at_once))
+        usual = self._usual_population(session, problem, speed)
+        settings = session.request.search_settings(_initial_points(session, num_at_once), usual)
         config = run_configuration(session.request, problem, space, settings, num_at_once, speed)
         if session.run is None:
             self._run = RunDirectory.create(session.request.out, config)
@@ -115,6 +124,23 @@ class Manager:
             return float(stored["products_per_second"])
         is_real = problem.data is not None and problem.trainer is None
         return products_per_second() if is_real else 0.0
+
+    def _usual_population(
+        self, session: Session, problem: Problem, speed: float
+    ) -> tuple[int, int]:
+        """Return population and sample size where nobody says them; a resume keeps the run's."""
+        if session.run is not None:
+            stored = session.run.config["search"]
+            return int(stored.get("population_size", LARGEST)), int(stored.get("sample_size", 10))
+        cores = self._executor.num_cores or self._executor.num_slots
+        expected = expected_evaluations(session.request, problem, speed, cores)
+        size = default_population(expected)
+        if size < LARGEST and session.request.population is None:
+            self._notes.append(
+                f"population {size}, a quarter of the {expected} evaluations that are expected; "
+                "--population says another"
+            )
+        return size, default_sample_size(size)
 
     def run(self, interrupt: Interrupt) -> int:
         """Run the search to one of its limits and return the exit code."""
@@ -283,8 +309,10 @@ class Manager:
             self._executor.num_slots,
             f", {found} evaluations of earlier sessions" if found else "",
         )
-        for remark in self._executor.remarks:
+        for remark in (*self._executor.remarks, *self._notes):
             logger.info("%s", remark)
+        if not self._executor.is_simulated:
+            tell(self._reporter, self._notes)
         for name, (before, now) in self._changes.items():
             logger.warning("from here on %s is %s; it was %s", name, now, before)
 

@@ -84,21 +84,24 @@ class SearchOptions(SimulationOptions, TrainingOptions):
     seed: int = option(
         SearchSettings.seed, "Seed of every random draw.", SEARCH, NEVER, least=0, usual=True
     )
-    population: int = option(
-        SearchSettings.population_size,
-        "Networks in the population of aging evolution.",
+    population: int | None = option(
+        None,
+        "Networks in the population of aging evolution. Until it is full, networks are random.",
         SEARCH,
         FORCE,
         least=1,
         unit="networks",
+        unset="a quarter of the evaluations that are expected, at most the "
+        f"papers' {SearchSettings.population_size}",
     )
-    sample_size: int = option(
-        SearchSettings.sample_size,
+    sample_size: int | None = option(
+        None,
         "Networks that are drawn to take a parent from; at most all.",
         SEARCH,
         FORCE,
         least=1,
         unit="networks",
+        unset="10, at most half of a smaller population",
     )
     mutation: str = option(
         SearchSettings.mutation,

@@ -103,15 +103,29 @@ class SearchRequest(SearchOptions):
                     "--executor simulated only."
                 )
 
-    def search_settings(self, num_initial: int) -> SearchSettings:
-        """Return the search's settings with ``num_initial`` random points at the start."""
+    def search_settings(
+        self, num_initial: int, usual: tuple[int, int] | None = None
+    ) -> SearchSettings:
+        """Return the search's settings.
+
+        Parameters
+        ----------
+        num_initial
+            Random points at the start.
+        usual
+            Population and sample size where the request does not say them; None: the papers'.
+        """
         from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
 
+        population, sample = usual or (SearchSettings.population_size, SearchSettings.sample_size)
+        population = self.population or population
+        if self.sample_size or self.population:
+            sample = self.sample_size or SearchSettings.sample_size
         return SearchSettings(
             seed=self.seed,
             num_initial=num_initial,
-            population_size=self.population,
-            sample_size=min(self.sample_size, self.population),
+            population_size=population,
+            sample_size=min(sample, population),
             mutation=self.mutation,  # type: ignore[arg-type]
             bayesian=BayesianSettings(self.kappa, self.lie, self.trees, surrogate=self.surrogate),
         )

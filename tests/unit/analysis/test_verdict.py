@@ -11,7 +11,7 @@ ACCURACY = SearchMetric("accuracy")
 @pytest.mark.parametrize(
     ("interval", "answer", "begin"),
     [
-        ((0.71, 0.75), "yes", "Yes: accuracy 0.73 against 0.7"),
+        ((0.71, 0.75), "yes", "Yes: accuracy 0.73 (95 % interval"),
         ((0.69, 0.75), "noise", "Within noise"),
         ((0.70, 0.75), "noise", "Within noise"),
         ((0.60, 0.69), "no", "No"),
@@ -51,7 +51,7 @@ def test_a_loss_is_told_as_a_user_knows_it_and_smaller_is_better():
     ends = metric.interval_of({"rmse": [2.5, 3.5]})
     found = verdict(metric, -4.0, -2.0, test, ends)
     assert found.answer == "yes"
-    assert "root mean squared error 3 against 4" in found.text and "2.5 to 3.5" in found.text
+    assert "error 3 (95 % interval 2.5 to 3.5) against boosting's 4" in found.text
     assert verdict(metric, -2.0, -1.0, test, ends).answer == "no"
 
 
