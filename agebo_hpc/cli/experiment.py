@@ -12,10 +12,9 @@ import click
 
 from agebo_hpc.cli.options import GroupedCommand, given, grouped, record_options
 from agebo_hpc.errors import EXIT_AGAIN, EXIT_COMPLETE, UsageError
-from agebo_hpc.experiments.shared_options import OWN_SETTINGS, PASSED_ON
+from agebo_hpc.experiments.shared_options import OF_THE_PAPERS, OWN_SETTINGS, PASSED_ON
 from agebo_hpc.run.option import Option, OptionGroup
 from agebo_hpc.run.options import OPTIONS
-from agebo_hpc.strategy.settings import SearchSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +62,6 @@ OWN: dict[str, dict[str, Any]] = {
         "default": None,
         "unset": "exclusive for tables, else packed",
     },
-    "population": {"default": SearchSettings.population_size, "unset": ""},
-    "sample_size": {"default": SearchSettings.sample_size, "unset": ""},
     "metric": {"usual": False},
     "threads_per_slot": {"usual": False},
     "data_parallel": {"default": None, "unset": "auto"},
@@ -78,7 +75,9 @@ EXPERIMENT = "Experiment"
 
 def _records() -> list[Option]:
     """Return the options that an experiment shares with a search, as they are here."""
-    return [replace(OPTIONS[name], **OWN.get(name, {})) for name in (*OWN_SETTINGS, *PASSED_ON)]
+    fixed = {name: {"default": value, "unset": ""} for name, value in OF_THE_PAPERS.items()}
+    own = {**OWN, **fixed}
+    return [replace(OPTIONS[name], **own.get(name, {})) for name in (*OWN_SETTINGS, *PASSED_ON)]
 
 
 @click.command(cls=GroupedCommand)

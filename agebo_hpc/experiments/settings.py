@@ -13,10 +13,9 @@ from typing import Any
 from agebo_hpc.analysis.csv_text import write_text
 from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.experiments.shared_options import OF_MACHINE as SHARED_OF_MACHINE
-from agebo_hpc.experiments.shared_options import PASSED_ON
+from agebo_hpc.experiments.shared_options import OF_THE_PAPERS, PASSED_ON
 from agebo_hpc.run.notation import write_value
 from agebo_hpc.run.options import ALLOCATIONS, OPTIONS
-from agebo_hpc.strategy.settings import SearchSettings
 
 SETTINGS_NAME = "settings.json"
 
@@ -66,8 +65,8 @@ class Settings:
     walltime: float | None = None
     max_evals: int | None = None
     epochs: int | None = None
-    population: int = SearchSettings.population_size
-    sample_size: int = SearchSettings.sample_size
+    population: int = OF_THE_PAPERS["population"]
+    sample_size: int = OF_THE_PAPERS["sample_size"]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     launch: str = "mpirun -n {ranks}"
     data_parallel: str | None = None

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from agebo_hpc.run.option import OptionGroup
 from agebo_hpc.run.options import OPTIONS
+from agebo_hpc.strategy.settings import SearchSettings
 
 OWN_SETTINGS = (
     *("executor", "max_processes", "allocation", "walltime", "max_evals", "epochs"),
     *("preset", "population", "sample_size", "fixed", "data_parallel"),
 )
 """Those that the experiment itself must know."""
+
+OF_THE_PAPERS = {
+    "population": SearchSettings.population_size,
+    "sample_size": SearchSettings.sample_size,
+}
+"""Options that a search chooses by its length, and that are the papers' in every experiment."""
 
 SET_FOR_EACH = (
     *("data", "out", "problem", "method", "seed", "processes", "simulate"),

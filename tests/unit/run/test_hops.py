@@ -73,9 +73,11 @@ def test_the_defaults_of_the_records_are_what_a_search_stores_and_uses(tmp_path)
         if name not in given and record.is_kept and record.kind is not dict:
             assert config["request"].get(name) == record.default, name
     used = {**config["search"], **config["search"]["bayesian"]}
-    names = {"population": "population_size", "trees": "num_trees"}
-    for name in ("population", "sample_size", "mutation", "seed", "kappa", "lie", "trees"):
+    names = {"trees": "num_trees"}
+    for name in ("mutation", "seed", "kappa", "lie", "trees"):
         assert used[names.get(name, name)] == OPTIONS[name].default
+    # These follow from the three evaluations that were asked for.
+    assert (used["population_size"], used["sample_size"]) == (5, 2)
     for field, record in RECIPE_OPTIONS.items():
         # Trainings that are made up have one epoch, without a warm-up, unless it is asked for.
         if field not in ("epochs", "warmup_epochs"):

@@ -139,10 +139,12 @@ def test_what_is_changed_for_good_is_stored_and_the_rest_is_not(run, record):
 
 
 def test_the_request_of_the_first_version_still_opens(run):
-    whole = run.config["request"]
+    # It always stored these two.
+    evolution = {"population": 100, "sample_size": 10}
+    whole = {**run.config["request"], **evolution}
     old = {name: whole[name] for name in (*OF_FIRST_VERSION, "data", "out")}
     run.config["request"] = old
-    assert stored_request(run) == SearchRequest(data="d.h5", out=str(run.path))
+    assert stored_request(run) == SearchRequest(data="d.h5", out=str(run.path), **evolution)
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(SearchRequest)])
