@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,6 +83,11 @@ class HyperparameterSpace:
                     f"The default of {dimension.name} is {default}; allowed is "
                     f"{_describe_dimension(dimension)}."
                 )
+
+    @property
+    def all_names(self) -> frozenset[str]:
+        """Names of all hyperparameters, tuned and fixed."""
+        return frozenset((*self.names, *self.fixed))
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -352,9 +357,14 @@ class DeferredSpace(HyperparameterSpace):
     ----------
     make
         Returns the space.
+    all_names
+        Names of all its hyperparameters, known before it is made.
     """
 
-    def __init__(self, make: Callable[[], HyperparameterSpace]) -> None:
+    all_names: frozenset[str] = frozenset()
+
+    def __init__(self, make: Callable[[], HyperparameterSpace], all_names: Iterable[str]) -> None:
+        self.all_names = frozenset(all_names)
         self._make = make
 
     def __getattr__(self, name: str) -> Any:
@@ -362,5 +372,5 @@ class DeferredSpace(HyperparameterSpace):
         make = self.__dict__.get("_make")
         if make is None or name.startswith("__"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.__dict__ = dict(vars(make()))
+        self.__dict__ = {**vars(make()), "all_names": self.all_names}
         return getattr(self, name)

@@ -14,7 +14,7 @@ from typing import Any
 from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.by_rows import hyperparameters_by_rows, recipe_by_rows
-from agebo_hpc.space.hyperparameters import DeferredSpace, HyperparameterSpace
+from agebo_hpc.space.hyperparameters import REQUIRED, DeferredSpace, HyperparameterSpace
 from agebo_hpc.space.problem_data import fields_of_problem
 from agebo_hpc.space.recipe import LOSSES, OBJECTIVES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
 
@@ -61,7 +61,7 @@ class Problem:
     data: str | None = None
     architecture: ArchitectureSpace = field(default_factory=ArchitectureSpace)
     hyperparameters: HyperparameterSpace = field(
-        default_factory=lambda: DeferredSpace(v1_hyperparameters)
+        default_factory=lambda: DeferredSpace(v1_hyperparameters, REQUIRED)
     )
     recipe: Recipe = field(default_factory=Recipe)
     objective: str = "last"
@@ -82,6 +82,8 @@ class Problem:
     def _recipes(self) -> list[dict[str, Any]]:
         """Return what single hyperparameters can make of the recipe: each choice and bound."""
         space = self.hyperparameters
+        if space.all_names.isdisjoint(OF_A_CONFIGURATION):
+            return []
         fixed = [{name: v} for name, v in space.fixed.items()]
         tuned = [
             {d.name: choice}
@@ -132,7 +134,7 @@ class Problem:
         self.recipe.metric_of(task, len(labels or ()))
         self.recipe.weights_of(labels, None if labels is None else [1] * len(labels))
         for changed in ({}, *self._recipes()):
-            if "loss" in changed or "loss" not in self.hyperparameters.defaults:
+            if "loss" in changed or "loss" not in self.hyperparameters.all_names:
                 self.recipe.of_configuration(changed).loss_of(task)
 
 

@@ -44,7 +44,7 @@ class TensorFlowTrainer:
         from agebo_hpc.space.recipe import OF_A_CONFIGURATION
 
         known = (*REQUIRED, *OF_A_CONFIGURATION)
-        unused = sorted(set(problem.hyperparameters.defaults) - set(known))
+        unused = sorted(problem.hyperparameters.all_names - set(known))
         if unused:
             raise ConfigurationError(
                 f"The hyperparameters {', '.join(unused)} are not used by the TensorFlow trainer, "

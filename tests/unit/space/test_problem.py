@@ -62,6 +62,7 @@ from agebo_hpc.space.problem import Problem
 
 class Trainer:
     def __init__(self, problem, slot):
+        problem.check_data("classification", (3,), ["no", "yes"])
         self.num_epochs = problem.recipe.epochs
 
 problem = Problem(trainer=Trainer)
@@ -91,6 +92,7 @@ def test_the_space_that_a_problem_has_by_default_is_made_when_it_is_looked_at():
         lambda space: pickle.loads(pickle.dumps(space)),
     ):
         space = look(Problem().hyperparameters)
+        assert space.all_names == set(v1_hyperparameters().defaults)
         assert space.to_dict() == look(space).to_dict() == expected
         assert space.names == ("batch_size", "learning_rate", "num_processes")
     with pytest.raises(AttributeError, match="no attribute 'colour'"):
