@@ -21,15 +21,27 @@ def load_libraries(with_horovod: bool) -> None:
     LaunchError
         If Horovod cannot be imported.
     """
-    if with_horovod:
-        load_horovod()
+    load_tensorflow(with_horovod)
     import agebo_hpc.data.dataset
     import agebo_hpc.training.data_parallel
     import agebo_hpc.training.engine
     import agebo_hpc.training.rows
     import agebo_hpc.training.runtime  # noqa: F401
 
-    # What was loaded need not be looked through in each child.
+    _keep()
+
+
+def load_keras() -> None:
+    """Import Keras, and what it looks for, for trainers of users. Local."""
+    from tensorflow import keras
+
+    # It is imported when it is looked at.
+    assert keras.__version__
+    _keep()
+
+
+def _keep() -> None:
+    """Let what was loaded not be looked through in each child."""
     gc.collect()
     gc.freeze()
 

@@ -29,9 +29,12 @@ from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.processes.parent_death import die_with_parent
 from agebo_hpc.space.configuration import Evaluation
 from agebo_hpc.training.environment import prepare_environment
-from agebo_hpc.training.preload import load_libraries
+from agebo_hpc.training.preload import load_keras, load_libraries
 from agebo_hpc.training.rendezvous import check_meeting
 from agebo_hpc.training.trainer import Slot
+
+OF_USERS = "agebo_hpc.training.own_trainer:"
+"""How the factories of trainers begin that a problem file brings."""
 
 LONGEST_REQUEST = 1 << 16
 """Bytes of a request, at most."""
@@ -92,6 +95,8 @@ def main() -> None:
     except EOFError:
         # The search does not begin.
         return
+    if spec.factory.startswith(OF_USERS):
+        load_keras()
     with socket.socket(fileno=int(sys.argv[1])) as control, suppress(ConnectionError):
         # A rank that is gone before this process is ready, or meanwhile, wants nothing more.
         control.send(b"ready")
