@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from agebo_hpc.baselines.sample import stratified
 from agebo_hpc.metrics.predictions import Classes, Numbers
 from agebo_hpc.metrics.table import find
+from agebo_hpc.space.recipe import Recipe
 
 MOST_ROWS = 100_000
 MOST_CELLS = 5_000_000
@@ -43,7 +45,7 @@ class Table:
     seed
         Seed of every random draw, >= 0.
     decode
-        From the standardised target to the user's unit; None: there is none.
+        From targets to the user's unit or labels; None: there are none.
     weights, validation_weights
         What each row counts, shape (rows,); None: all count alike.
     """
@@ -55,7 +57,7 @@ class Table:
     num_classes: int
     metric: str
     seed: int
-    decode: Callable[[Any], NDArray[np.float64]] | None = None
+    decode: Callable[[Any], NDArray[Any]] | None = None
     weights: NDArray[np.float32] | None = None
     validation_weights: NDArray[np.float32] | None = None
 
@@ -64,11 +66,21 @@ Fitted = tuple[Any, str]
 """A model with scikit-learn's methods, and a remark on what was bounded."""
 
 
+def _quantile(table: Table) -> float:
+    """Return the quantile that is asked of the target by its metric; 0: the mean is."""
+    loss = Recipe(metric=table.metric).loss_of("regression") if not table.num_classes else ""
+    if loss == "mae":
+        return 0.5
+    return float(loss.partition(":")[2] or 0)
+
+
 def constant(table: Table) -> Fitted:
     """Return what predicts the same for every row."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
-    model = DummyClassifier(strategy="prior") if table.num_classes else DummyRegressor()
+    q = _quantile(table)
+    number = DummyRegressor(strategy="quantile", quantile=q) if q else DummyRegressor()
+    model = DummyClassifier(strategy="prior") if table.num_classes else number
     return model.fit(table.x, table.y, sample_weight=table.weights), ""
 
 
@@ -96,15 +108,19 @@ def boosting(table: Table) -> Fitted:
     from sklearn import ensemble
 
     kind = "Classifier" if table.num_classes else "Regressor"
-    make = getattr(ensemble, f"HistGradientBoosting{kind}")
+    q = _quantile(table)
+    options = {"loss": "quantile", "quantile": q} if q else {}
+    make = partial(
+        getattr(ensemble, f"HistGradientBoosting{kind}"), random_state=table.seed, **options
+    )
     began = time.process_time()
-    pilot = make(random_state=table.seed, max_iter=PILOT)
+    pilot = make(max_iter=PILOT)
     pilot.fit(table.x, table.y, table.weights)
     seconds = max(time.process_time() - began, 1e-6)
     rounds = min(TREES, int(PILOT * BOOSTING_SECONDS / seconds))
     if rounds <= PILOT:
         return pilot, f"{PILOT} of {TREES} rounds"
-    model = make(random_state=table.seed, max_iter=rounds)
+    model = make(max_iter=rounds)
     model.fit(table.x, table.y, table.weights)
     return model, f"{rounds} of {TREES} rounds" if rounds < TREES else ""
 
@@ -134,4 +150,4 @@ def score(model: Any, table: Table) -> float | None:
         return metric.score(Numbers(decode(model.predict(x)), decode(y), weights, centre))
     shares = np.zeros((len(y), table.num_classes))
     shares[:, model.classes_] = model.predict_proba(x)
-    return metric.score(Classes(shares, y, weights))
+    return metric.score(Classes(shares, y, weights, decode=table.decode))

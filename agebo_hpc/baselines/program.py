@@ -98,7 +98,7 @@ def table_of(dataset: DataSet, metric: str, seed: int) -> tuple[Table, str]:
     classes = dataset.num_outputs if dataset.task == "classification" else 0
     (x, y, weights), (x_validation, y_validation, weights_validation) = train, validation
     table = Table(
-        *(x, y, x_validation, y_validation, classes, metric, seed, dataset.decode_numbers),
+        *(x, y, x_validation, y_validation, classes, metric, seed, dataset.decode),
         *(weights, weights_validation),
     )
     return table, ", ".join(filter(None, [of_train, of_validation]))

@@ -21,7 +21,7 @@ from agebo_hpc.data.integrity import Extent, check_array
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.data.splits import PARTS, Split
 from agebo_hpc.data.splitting.record import SplitRecord
-from agebo_hpc.data.target import ClassCoding, RealCoding, Task
+from agebo_hpc.data.target import ClassCoding, Task
 from agebo_hpc.errors import DataError
 
 NO_TEST = (
@@ -176,10 +176,9 @@ class DataSet:
         return bool(self.schema.get("weight"))
 
     @property
-    def decode_numbers(self) -> Callable[[ArrayLike], NDArray[np.float64]] | None:
-        """What makes numbers in the target's own unit of ``y``; None for a classification."""
-        coding = self.preprocessing.target
-        return coding.decode if isinstance(coding, RealCoding) else None
+    def decode(self) -> Callable[[ArrayLike], NDArray[Any]]:
+        """What makes labels of class indices, or numbers in the target's own unit of ``y``."""
+        return self.preprocessing.target.decode
 
     @property
     def feature_names(self) -> tuple[str, ...]:

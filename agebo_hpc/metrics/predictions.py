@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +30,8 @@ class Classes:
         without the rounding to 1; None: the probability.
     chosen
         Predicted class of each row; None: the most probable.
+    decode
+        From class indices to labels; None: they are their own.
     """
 
     probabilities: Floats
@@ -36,6 +39,7 @@ class Classes:
     weights: Floats | None = None
     margin: Floats | None = None
     chosen: NDArray[Any] | None = None
+    decode: Callable[[NDArray[Any]], NDArray[Any]] | None = None
 
     @classmethod
     def of_logits(
@@ -64,10 +68,6 @@ class Classes:
         if self.num_classes != 2:
             return self.probabilities
         return self.probabilities[:, 1:] if self.margin is None else self.margin[:, None]
-
-    def with_predicted(self, chosen: NDArray[Any]) -> Classes:
-        """Return the same probabilities with other decisions, shape (rows,)."""
-        return replace(self, chosen=chosen)
 
 
 @dataclass(frozen=True, eq=False)

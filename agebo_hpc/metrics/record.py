@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -102,8 +102,10 @@ class Metric:
 
     @property
     def shown_name(self) -> str:
-        """The name of what `shown` returns."""
-        return self.name.removeprefix(NEGATED)
+        """The name of what `shown` returns; of a function of a file its own name."""
+        if self.is_loss:
+            return self.name.removeprefix(NEGATED)
+        return self.name.rpartition(".py:")[2]
 
     def shown(self, score: float) -> float:
         """Return a score as a user knows it: a loss is positive."""
@@ -128,14 +130,14 @@ class Shards:
     num_outputs
         Outputs of a network: classes, or 1.
     decode
-        From what a network is trained for to the user's unit; for numbers only.
+        From what a network is trained for to what users know: numbers in their unit, or labels.
     is_weighted
         Whether rows count differently.
     """
 
     metric: Metric
     num_outputs: int
-    decode: Callable[[NDArray[Any]], Floats] | None = None
+    decode: Callable[[NDArray[Any]], NDArray[Any]] | None = None
     is_weighted: bool = False
 
     def start(self, num_rows: int) -> Floats:
@@ -226,10 +228,11 @@ class Shards:
         labels = y.astype(np.int32)
         if self._is_decision:
             none = np.empty((len(y), self.num_outputs))
-            return Classes(none, labels, weights, chosen=seen[:, 0].astype(np.int32))
+            chosen = seen[:, 0].astype(np.int32)
+            return Classes(none, labels, weights, chosen=chosen, decode=self.decode)
         if self.num_outputs == 2:
             seen = np.concatenate([np.zeros_like(seen), seen], axis=1)
-        return Classes.of_logits(seen, labels, weights)
+        return replace(Classes.of_logits(seen, labels, weights), decode=self.decode)
 
     def _predictions(
         self, outputs: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None

@@ -8,6 +8,7 @@ from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.metrics import of_classes, of_numbers
 from agebo_hpc.metrics.of_classes import of_confusion
 from agebo_hpc.metrics.of_numbers import mean_of
+from agebo_hpc.metrics.own import is_own, own_metric
 from agebo_hpc.metrics.ranking import average_precision, roc_auc
 from agebo_hpc.metrics.record import (
     BINARY,
@@ -228,13 +229,16 @@ def find(name: str) -> Metric:
     ----------
     name
         scikit-learn's name of a score, the name of a loss without ``neg_``, or an alias;
-        ``pinball:Q`` with a quantile Q between 0 and 1.
+        ``pinball:Q`` with a quantile Q between 0 and 1; or ``FILE.py:NAME``, see
+        `agebo_hpc.metrics.own`.
 
     Raises
     ------
     ConfigurationError
         If there is none; the message lists all.
     """
+    if is_own(name):
+        return own_metric(name)
     plain = name.strip().lower().replace("-", "_")
     if plain in _BY_NAME:
         return _BY_NAME[plain]
@@ -341,6 +345,8 @@ def shown(name: str, score: float) -> tuple[str, float]:
     score
         The score, the larger the better.
     """
+    if is_own(name):
+        return name.rpartition(":")[2], score
     try:
         metric = find(name)
     except ConfigurationError:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.errors import AgeboError, UsageError
+from agebo_hpc.metrics.of_numbers import RowLoss, absolute, pinball, squared
+from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.record import kind_of
 from agebo_hpc.metrics.table import metric_for
 from agebo_hpc.models.bundle import Model
@@ -27,6 +29,7 @@ from agebo_hpc.models.evaluation import evaluate_model
 from agebo_hpc.models.networks import EnsembleMember, join_networks
 from agebo_hpc.models.retraining import make_model, train_seeds, with_optimism, with_scores
 from agebo_hpc.space.graph import Graph
+from agebo_hpc.space.recipe import QUANTILE, Recipe
 
 ROUNDS = 50
 """Additions of the greedy selection."""
@@ -38,6 +41,7 @@ def select(
     task: str,
     rounds: int = ROUNDS,
     weights: NDArray[np.float32] | None = None,
+    of_numbers: RowLoss = squared,
 ) -> NDArray[np.int64]:
     """Choose members with replacement.
 
@@ -49,12 +53,14 @@ def select(
     y
         Class indices or standardised targets, shape (rows,).
     task
-        ``"classification"``: the mean cross-entropy is made small; ``"regression"``: the mean
-        squared error.
+        ``"classification"``: the mean cross-entropy is made small; ``"regression"``: the mean of
+        `of_numbers`.
     rounds
         Additions, >= 1.
     weights
         What each row counts, shape (rows,); None: all count alike.
+    of_numbers
+        Losses of rows of a regression.
 
     Returns
     -------
@@ -66,7 +72,9 @@ def select(
     counts = np.zeros(len(outputs), np.int64)
     best, least = counts, np.inf
     for taken in range(1, rounds + 1):
-        losses = [_loss((total + output) / taken, y, task, weights) for output in outputs]
+        losses = [
+            _loss((total + output) / taken, y, task, weights, of_numbers) for output in outputs
+        ]
         chosen = int(np.argmin(losses))
         total += outputs[chosen]
         counts[chosen] += 1
@@ -76,12 +84,16 @@ def select(
 
 
 def _loss(
-    mean: NDArray[np.float64], y: NDArray[Any], task: str, weights: NDArray[np.float32] | None
+    mean: NDArray[np.float64],
+    y: NDArray[Any],
+    task: str,
+    weights: NDArray[np.float32] | None,
+    of_numbers: RowLoss,
 ) -> float:
     if task == "classification":
         own = mean[np.arange(len(y)), y]
         return float(np.average(-np.log(np.maximum(own, 1e-30)), weights=weights))
-    return float(np.average((mean[:, 0] - y) ** 2, weights=weights))
+    return float(np.average(of_numbers(np.asarray(y, np.float64), mean[:, 0]), weights=weights))
 
 
 def train_candidates(
@@ -163,7 +175,8 @@ def make_ensemble(
         raise AgeboError("No network gives finite numbers on the validation part; retrain more.")
     task = dataset.task
     weights = dataset.validation.weights
-    counts = select([outputs[number] for number in sound], y, task, weights=weights)
+    own = _losses_of(models[0])
+    counts = select([outputs[n] for n in sound], y, task, weights=weights, of_numbers=own)
     kept = [(models[n], int(c)) for n, c in zip(sound, counts, strict=True) if c]
     joined = join_models(kept, {"include_validation": False, "rounds": ROUNDS})
     ensemble = with_optimism(with_scores(joined, dataset), objectives)
@@ -172,9 +185,22 @@ def make_ensemble(
     return Model(joined.network, replace(ensemble.description, scores=scores))
 
 
+def _losses_of(model: Model) -> RowLoss:
+    """Return the squared errors, or the losses of the quantile that a model was trained for."""
+    recipe = model.description.training.get("recipe", {})
+    chosen = {name: recipe[name] for name in ("loss", "metric") if name in recipe}
+    if model.description.task != "regression" or is_own(chosen.get("metric", "")):
+        return squared
+    name, _, quantile = Recipe(**chosen).loss_of("regression").partition(":")
+    if name == QUANTILE:
+        return pinball(float(quantile))
+    return absolute if name == "mae" else squared
+
+
 def _best_single(models: Sequence[Model], dataset: DataSet) -> Model:
     kind = kind_of(dataset.task, dataset.num_outputs)
-    metric = metric_for(models[0].description.metric, kind)
+    own = models[0].description.metric
+    metric = metric_for("auto" if is_own(own) else own, kind)
     sign = -1.0 if metric.is_loss else 1.0
 
     def standing(model: Model) -> float:

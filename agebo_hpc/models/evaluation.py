@@ -15,6 +15,7 @@ from agebo_hpc.data.splits import PARTS
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.intervals.interval import Interval
+from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.record import Metric, kind_of
 from agebo_hpc.metrics.table import metric_for
 from agebo_hpc.models.bundle import BATCH_ROWS, Model, Outputs
@@ -126,7 +127,8 @@ def metrics_of(
     kind = kind_of(description.task, len(description.class_labels or ()))
     further = [metric_for(name, kind, weighted) for name in names]
     own = description.metric
-    if own == "auto":
+    # A model runs no code of a file that it only names.
+    if own == "auto" or is_own(own):
         return further
     return [metric_for(own, kind), *further]
 
@@ -161,7 +163,7 @@ def score(
             outputs.raw[:, 0], y.astype(np.float32), coding.mean, coding.scale, metrics, wide
         )
     return classification_scores(
-        outputs.raw, outputs.probabilities, y.astype(np.int32), metrics, wide
+        outputs.raw, outputs.probabilities, y.astype(np.int32), metrics, wide, coding.decode
     )
 
 

@@ -235,7 +235,7 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
         seed=chosen.seed if options.seed is None else options.seed,
         evaluation_id=chosen.result.id,
         class_weights=recipe.weights_of(dataset.class_labels, dataset.class_counts("train")),
-        decode=dataset.decode_numbers,
+        decode=dataset.decode,
         is_weighted=dataset.is_weighted,
     )
 

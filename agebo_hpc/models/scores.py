@@ -6,7 +6,9 @@ class, the R^2 of a single row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ def classification_scores(
     y: NDArray[np.int32],
     metrics: Sequence[Metric] = (),
     weights: NDArray[np.float64] | None = None,
+    decode: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
 ) -> Scores:
     """Score class predictions.
 
@@ -40,6 +43,8 @@ def classification_scores(
         Further ones.
     weights
         What each row counts, shape (rows,); None: all count alike.
+    decode
+        From class indices to labels, which functions of a user's own get; None: they are the same.
 
     Returns
     -------
@@ -53,7 +58,7 @@ def classification_scores(
     wide = logits.astype(np.float64)
     losses = logsumexp(wide, axis=1) - wide[np.arange(len(y)), y]
     predicted = logits.argmax(axis=1)
-    given = Classes.of_logits(logits, y, weights)
+    given = replace(Classes.of_logits(logits, y, weights), decode=decode)
     scores: Scores = {
         "loss": float(np.average(losses, weights=weights)),
         "accuracy": find("accuracy").score(given),

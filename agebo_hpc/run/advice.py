@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from agebo_hpc.space.recipe import Recipe
 
 
@@ -22,6 +25,35 @@ def advice_on_constants(constant: int, known: int, kind: str, recipe: Recipe) ->
     return (
         f"{constant} of {known} networks predict one {kind} for every row: they have "
         f"learnt nothing from the inputs. Try {_cures(kind, recipe)}."
+    )
+
+
+LARGEST_SHARE = 0.9
+"""Of one class: beyond it a network that predicts this class alone looks good."""
+
+
+def advice_on_metric(
+    labels: Sequence[Any] | None, counts: Sequence[int] | None, metric: str
+) -> str:
+    """Return which metric to take where almost all rows are of one class; else nothing.
+
+    Parameters
+    ----------
+    labels, counts
+        Labels and training rows of the classes; None: it is a regression.
+    metric
+        Name of the search's metric, or ``"auto"``.
+    """
+    if labels is None or counts is None or metric not in ("auto", "accuracy", "f1_micro"):
+        return ""
+    share = max(counts) / max(1, sum(counts))
+    if share <= LARGEST_SHARE:
+        return ""
+    label = labels[list(counts).index(max(counts))]
+    better = "average_precision" if len(labels) == 2 else "f1_macro"
+    return (
+        f"{share:.1%} of the training rows are {label!r}, which is the accuracy of predicting "
+        f"nothing else; --metric {better}, balanced_accuracy or log_loss tells networks apart."
     )
 
 

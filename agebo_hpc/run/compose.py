@@ -363,12 +363,15 @@ def _check_data(request: SearchRequest, problem: Problem, reporter: Reporter) ->
     if not _is_trained_on(request, problem):
         return
     from agebo_hpc.data.dataset import constant_target, open_dataset
+    from agebo_hpc.run.advice import advice_on_metric
 
     dataset = open_dataset(str(problem.data))
     reason = constant_target(dataset, "validation")
     if reason:
         raise DataError(reason)
-    tell(reporter, (f"note: {line}" for line in dataset.remarks))
+    counts = dataset.class_counts("train")
+    advice = advice_on_metric(dataset.class_labels, counts, problem.recipe.metric_name)
+    tell(reporter, (f"note: {line}" for line in [*dataset.remarks, *filter(None, [advice])]))
 
 
 def _is_trained_on(request: SearchRequest, problem: Problem) -> bool:

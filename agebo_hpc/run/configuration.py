@@ -6,9 +6,14 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.metrics.own import is_own
+from agebo_hpc.metrics.predictions import Classes, Numbers
+from agebo_hpc.metrics.record import Metric
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.simulation.registry import with_whole_path
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
@@ -20,6 +25,9 @@ from agebo_hpc.space.problem import Problem
 from agebo_hpc.strategy.affordable import affordable
 from agebo_hpc.strategy.settings import SearchSettings
 from agebo_hpc.versions import installed_versions
+
+if TYPE_CHECKING:
+    from agebo_hpc.data.dataset import DataSet
 
 LEAST_INITIAL_POINTS = 5
 """Least number of random points: with fewer, some searches stay where nothing trains."""
@@ -41,7 +49,23 @@ def data_identity(problem: Problem) -> dict[str, str]:
     if problem.trainer is None:
         problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
     metric = problem.recipe.metric_of(dataset.task, dataset.num_outputs, dataset.is_weighted)
+    if is_own(metric.name):
+        _try(metric, dataset)
     return {"data_fingerprint": dataset.fingerprint, "metric": metric.name}
+
+
+def _try(metric: Metric, dataset: DataSet) -> None:
+    """Call a user's own metric with one prediction for all validation rows, as a trial."""
+    y, weights = np.asarray(dataset.target_of("validation")), None
+    if dataset.is_weighted:
+        weights = np.asarray(dataset.validation.weights, np.float64)
+    if dataset.task == "regression":
+        numbers = dataset.decode(y)
+        metric.score(Numbers(np.full(len(y), numbers.mean()), numbers, weights))
+        return
+    shares = np.bincount(y, minlength=dataset.num_outputs) / len(y)
+    same = np.tile(shares, (len(y), 1))
+    metric.score(Classes(same, y, weights, decode=dataset.decode))
 
 
 def parameter_counter(problem: Problem) -> Callable[[Configuration], int]:

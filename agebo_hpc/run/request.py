@@ -8,7 +8,7 @@ from dataclasses import InitVar, asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import ConfigurationError, LaunchError, UsageError
-from agebo_hpc.metrics.table import find
+from agebo_hpc.metrics.own import is_own
 from agebo_hpc.run.notation import read_class_weights
 from agebo_hpc.run.options import OPTIONS, RECIPE_OPTIONS, SearchOptions
 from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
@@ -38,7 +38,7 @@ class SearchRequest(SearchOptions):
             return
         for name, record in OPTIONS.items():
             record.check(getattr(self, name))
-        self._check_metric()
+        self._check_metric_and_loss()
         self._check_processes()
         self._check_simulation()
         if self.synchronous and self.ahead:
@@ -48,11 +48,12 @@ class SearchRequest(SearchOptions):
             )
         refuse_bounds_of(self.method, self.bounds(0.0))
 
-    def _check_metric(self) -> None:
-        if self.metric in (None, "auto"):
-            return
+    def _check_metric_and_loss(self) -> None:
+        from agebo_hpc.space.recipe import Recipe
+
+        metric = "auto" if self.metric is None or is_own(self.metric) else self.metric
         try:
-            find(str(self.metric))
+            Recipe(metric=metric, loss=self.loss or "auto")
         except ConfigurationError as error:
             raise UsageError(f"--{error}") from None
 

@@ -54,7 +54,10 @@ class TrainingOptions:
         "optimizer",
     )
     loss: str | None = _of_recipe(
-        "What training makes small; auto: cross_entropy for classes, mse for numbers.", "loss"
+        "What training makes small: mse, mae, huber, log_cosh, mape, msle or quantile:Q for "
+        "numbers; auto: cross_entropy for classes, for numbers what matches the metric, else mse.",
+        "loss",
+        metavar="NAME",
     )
     metric: str | None = _of_recipe(
         "scikit-learn's name of what the search makes large on the validation part, or of a loss "

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 from agebo_hpc.errors import ConfigurationError, InputMissingError
+from agebo_hpc.python_file import run_file
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.by_rows import hyperparameters_by_rows, recipe_by_rows
 from agebo_hpc.space.hyperparameters import REQUIRED, DeferredSpace, HyperparameterSpace
@@ -285,18 +284,6 @@ def preset(name: str) -> Problem:
     return PRESETS[name]()
 
 
-class _AsItIs(SourceFileLoader):
-    """Loads a file as it is now.
-
-    Python takes what it compiled before where size and second of the last change are the same: a
-    digit changed at once after a run would not be seen. And nothing is written beside the file.
-    """
-
-    def get_code(self, fullname: str) -> types.CodeType:
-        code: types.CodeType = self.source_to_code(self.get_data(self.path), self.path)
-        return code
-
-
 def load_problem(reference: str) -> Problem:
     """Load a problem from ``FILE.py:NAME``; NAME is a `Problem` or a function that returns one.
 
@@ -318,12 +305,8 @@ def load_problem(reference: str) -> Problem:
         return _read_problem(path, name)
     if Path(path).suffix != ".py":
         raise ConfigurationError(f"{path!r} is not a Python file; give one that ends in .py.")
-    loader = _AsItIs(Path(path).stem, path)
-    module = types.ModuleType(loader.name)
-    module.__file__ = path
     try:
-        loader.exec_module(module)
-        found = getattr(module, name)
+        found = getattr(run_file(path), name)
         problem = found() if callable(found) else found
     except AttributeError as error:
         raise ConfigurationError(f"{path!r} does not define {name!r}: {error}.") from error

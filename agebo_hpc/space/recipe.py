@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.metrics.own import is_own, reference_of
 from agebo_hpc.metrics.record import Metric, kind_of
-from agebo_hpc.metrics.table import find, metric_for
+from agebo_hpc.metrics.table import PINBALL, find, metric_for, quantile_of
 
 OPTIMIZERS = (
     *("sgd", "rmsprop", "adagrad", "adam", "adadelta", "adamax", "nadam"),
@@ -20,6 +21,15 @@ LOSSES = {
     "regression": ("mse", "mae", "huber", "log_cosh", "mape", "msle"),
 }
 """What is made small in training, by the task of the data set; the first is the default."""
+QUANTILE = "quantile"
+"""Beginning of the name of a loss that ends with a quantile."""
+OF_METRIC = {
+    "neg_mean_absolute_error": "mae",
+    "neg_median_absolute_error": "mae",
+    "neg_mean_absolute_percentage_error": "mae",
+    "d2_absolute_error_score": "mae",
+}
+"""Losses that are the default for a metric; that of a pinball loss is its quantile's."""
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("plateau", "cosine")
 XLA_CHOICES = ("auto", "on", "off")
@@ -29,7 +39,6 @@ OBJECTIVES = ("last", "best")
 
 RECIPE_CHOICES = {
     "optimizer": OPTIMIZERS,
-    "loss": ("auto", *LOSSES["classification"], *LOSSES["regression"]),
     "precision": PRECISIONS,
     "schedule": SCHEDULES,
     "xla": XLA_CHOICES,
@@ -67,11 +76,13 @@ class Recipe:
     optimizer
         One of `OPTIMIZERS`; LARS and LAMB give each kernel and bias a rate of its own.
     loss
-        One of `LOSSES` of the task; ``"auto"``: the first of them. A regression's are those of
-        the standardised target.
+        One of `LOSSES` of the task, or ``"quantile:Q"`` with a quantile Q between 0 and 1 for a
+        regression; ``"auto"``: what matches the metric, see `OF_METRIC`, else the first of them. A
+        regression's are those of the standardised target.
     metric
         Name of one of `agebo_hpc.metrics.table.METRICS` that fits the task: what the search makes
-        large; ``"auto"``: accuracy for classes, R^2 for numbers.
+        large; ``"auto"``: accuracy for classes, R^2 for numbers. A function of the user's own is
+        kept as ``FILE.py:NAME``, see `agebo_hpc.metrics.own.own_metric`.
     class_weights
         ``"none"``; ``"balanced"``: rows divided by classes and by the rows of the class; or a
         number > 0 for each class by its label as text. What the losses of a class's rows are
@@ -112,7 +123,7 @@ class Recipe:
     xla: str = "auto"
     input: str = "auto"
     loss: str = "auto"
-    metric: str = "auto"
+    metric: str | Callable[..., float] = "auto"
     class_weights: str | Mapping[str, float] = "none"
     dropout: float = 0.0
     sigma: float = 0.3
@@ -148,11 +159,30 @@ class Recipe:
                     f"{name} is {getattr(self, name)}; give a number of 0 or more."
                 )
         self._check_metric()
+        self._check_loss()
         self._check_class_weights()
 
     def _check_metric(self) -> None:
-        if self.metric != "auto":
-            find(self.metric)
+        if callable(self.metric):
+            object.__setattr__(self, "metric", reference_of(self.metric))
+        # A file that makes this recipe must not be run for it again.
+        if self.metric != "auto" and not is_own(self.metric_name):
+            find(self.metric_name)
+
+    @property
+    def metric_name(self) -> str:
+        """Name of the metric, or ``"auto"``."""
+        return str(self.metric)
+
+    def _check_loss(self) -> None:
+        names = ("auto", *LOSSES["classification"], *LOSSES["regression"])
+        start, _, quantile = self.loss.partition(":")
+        if start == QUANTILE:
+            quantile_of("loss", self.loss, quantile)
+        elif self.loss not in names:
+            raise ConfigurationError(
+                f"loss is {self.loss!r}; choose among {', '.join(names)}, {QUANTILE}:Q."
+            )
 
     def _check_class_weights(self) -> None:
         given = self.class_weights
@@ -187,7 +217,22 @@ class Recipe:
                 f"label_smoothing is {self.label_smoothing}, but the data set is a regression; "
                 "leave it out."
             )
+        if task == "regression":
+            if self.loss.startswith(f"{QUANTILE}:"):
+                return self.loss
+            if self.loss == "auto":
+                return self._loss_of_metric()
         return _of_task("loss", self.loss, LOSSES, task)
+
+    def _loss_of_metric(self) -> str:
+        """Return what a regression makes small so that its metric becomes good."""
+        usual = LOSSES["regression"][0]
+        if self.metric == "auto" or is_own(self.metric_name):
+            return usual
+        name = find(self.metric_name).name
+        if name.startswith(f"{PINBALL}:"):
+            return f"{QUANTILE}:{name.partition(':')[2]}"
+        return OF_METRIC.get(name, usual)
 
     def metric_of(self, task: str, num_classes: int = 2, weighted: bool = False) -> Metric:
         """Return the metric for a task.
@@ -206,7 +251,7 @@ class Recipe:
         ConfigurationError
             If it does not fit; the message lists what does.
         """
-        return metric_for(self.metric, kind_of(task, num_classes), weighted)
+        return metric_for(self.metric_name, kind_of(task, num_classes), weighted)
 
     def weights_of(
         self, labels: Sequence[Any] | None, counts: Sequence[int] | None

@@ -69,7 +69,7 @@ class TrainingPlan:
     class_weights
         Weights in the training loss, by class index; empty: all rows count alike.
     decode
-        From the standardised target to the user's unit, which metrics are in; None: there is none.
+        From targets to the user's unit or labels, which metrics are in; None: there are none.
     is_weighted
         Whether the rows count differently: their sources have weights.
     """

@@ -65,6 +65,22 @@ ROW_LOSSES: dict[str, RowLosses] = {
 """The function of each loss in `agebo_hpc.space.recipe.LOSSES`, by its name."""
 
 
+def quantile_loss(quantile: float) -> RowLosses:
+    """Return the pinball losses of a quantile, between 0 and 1."""
+
+    def of_rows(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        error = targets - outputs[:, 0]
+        return tf.maximum(quantile * error, (quantile - 1.0) * error)
+
+    return of_rows
+
+
+def row_losses(name: str) -> RowLosses:
+    """Return the losses that a recipe names: one of `ROW_LOSSES`, or ``quantile:Q``."""
+    start, colon, quantile = name.partition(":")
+    return quantile_loss(float(quantile)) if colon else ROW_LOSSES[start]
+
+
 def of_members(losses: RowLosses) -> RowLosses:
     """Return losses that also take the outputs of a network's members: the mean over these.
 

@@ -19,18 +19,18 @@ from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.metrics.record import REGRESSION, Metric, Shards
 from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.training.losses import (
-    ROW_LOSSES,
     RowLosses,
     of_members,
     of_weighted_rows,
+    row_losses,
     smoothed,
     squared_error,
     weighted,
 )
 from agebo_hpc.training.rows import Targets
 
-Decode = Callable[[NDArray[Any]], NDArray[np.float64]]
-"""From the standardised target to the user's unit."""
+Decode = Callable[[NDArray[Any]], NDArray[Any]]
+"""From the standardised target to the user's unit, or from class indices to labels."""
 
 TargetLosses = Callable[[tf.Tensor, Targets], tf.Tensor]
 Decision = Callable[[tf.Tensor], tf.Tensor]
@@ -126,7 +126,7 @@ def make_task(
     class_weights
         Weights by class index; empty: all rows count alike.
     decode
-        Gives metrics of numbers the user's unit; None: it is that of the standardised target.
+        Gives metrics the user's unit or labels; None: they are those of the targets.
     is_weighted
         Whether rows count differently: targets come with weights then.
 
@@ -136,7 +136,7 @@ def make_task(
         If loss or metric are not of this kind of target.
     """
     recipe = recipe or Recipe()
-    losses = ROW_LOSSES[recipe.loss_of(kind)]
+    losses = row_losses(recipe.loss_of(kind))
     metric = recipe.metric_of(kind, num_outputs, is_weighted)
     smoothing = recipe.label_smoothing
     in_training = smoothed(losses, smoothing) if smoothing else losses

@@ -75,7 +75,7 @@ class TensorFlowTrainer:
         self._class_weights = problem.recipe.weights_of(
             dataset.class_labels, dataset.class_counts("train")
         )
-        self._decode = dataset.decode_numbers
+        self._decode = dataset.decode
         self._is_weighted = dataset.is_weighted
         with_codes = bool(self._shape[-1])
         parts = [part.arrays(with_codes) for part in (dataset.train, dataset.validation)]

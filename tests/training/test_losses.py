@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import mean_pinball_loss
 
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.recipe import LOSSES, Recipe
@@ -119,3 +120,46 @@ def test_so_it_is_for_numbers(name):
     losses = make_task("regression", 1, Recipe(loss=name)).losses
     each = [losses(outputs[:, member], y).numpy() for member in range(2)]
     np.testing.assert_allclose(losses(outputs, y).numpy(), np.mean(each, axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("quantile", [0.05, 0.5, 0.9])
+def test_quantile_losses_are_pinball_losses_and_have_the_quantile_as_their_least(quantile):
+    outputs, y = real_rows()
+    task = make_task("regression", 1, Recipe(loss=f"quantile:{quantile}"))
+    expected = mean_pinball_loss(y.numpy(), outputs[:, 0].numpy(), alpha=quantile)
+    assert float(tf.reduce_mean(task.losses(outputs, y))) == pytest.approx(expected, rel=1e-5)
+    numbers = tf.constant(np.linspace(-3, 3, 601, dtype=np.float32))
+    means = [float(tf.reduce_mean(task.losses(tf.fill((60, 1), n), y))) for n in numbers]
+    least = float(numbers[int(np.argmin(means))])
+    assert np.mean(y.numpy() <= least + 0.01) == pytest.approx(quantile, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("metric", "loss"),
+    [
+        ("auto", "mse"),
+        ("r2", "mse"),
+        ("rmse", "mse"),
+        ("mae", "mae"),
+        ("neg_median_absolute_error", "mae"),
+        ("mape", "mae"),
+        ("pinball:0.9", "quantile:0.9"),
+        ("neg_pinball:.05", "quantile:0.05"),
+    ],
+)
+def test_the_loss_matches_the_metric_unless_it_is_given(metric, loss):
+    assert Recipe(metric=metric).loss_of("regression") == loss
+    assert Recipe(metric=metric, loss="huber").loss_of("regression") == "huber"
+
+
+@pytest.mark.parametrize(
+    "loss", ["quantile", "quantile:0", "quantile:1.0", "quantile:x", "hubert"]
+)
+def test_a_loss_that_does_not_exist_is_refused(loss):
+    with pytest.raises(ConfigurationError, match=f"loss is '{loss}'"):
+        Recipe(loss=loss)
+
+
+def test_classes_have_no_quantiles():
+    with pytest.raises(ConfigurationError, match="loss is 'quantile:0.5', but .* classification"):
+        Recipe(loss="quantile:0.5").loss_of("classification")

@@ -30,7 +30,7 @@ COLUMNS = (
     {"intervals", "job", "processes", "random_state", "versions", "directories"},
     {"files", "reporter"},
     {"streams"},
-    {"errors", "leftovers", "patient_file", "text", "__init__"},
+    {"errors", "leftovers", "patient_file", "python_file", "text", "__init__"},
 )
 SIDE_BY_SIDE = {"execution/mpi", "execution/steps", "execution/isolated"}
 """Executors that can each be read alone."""

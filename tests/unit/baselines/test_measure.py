@@ -29,12 +29,12 @@ from agebo_hpc.storage.seal import seal
 
 METRICS = {
     "classification": ("accuracy", "roc_auc", "average_precision", "neg_log_loss"),
-    "regression": ("r2", "neg_mean_absolute_error"),
+    "regression": ("r2", "neg_mean_squared_error"),
 }
 
 
-def negative_absolute(truth, predicted):
-    return -np.abs(truth - predicted).mean()
+def negative_squares(truth, predicted):
+    return -((truth - predicted) ** 2).mean()
 
 
 def score_of(metric, model, data):
@@ -42,7 +42,7 @@ def score_of(metric, model, data):
     if data.task == "regression":
         decode = data.preprocessing.target.decode
         truth, predicted = decode(y), decode(model.predict(x))
-        by_metric = {"r2": r2_score, "neg_mean_absolute_error": negative_absolute}
+        by_metric = {"r2": r2_score, "neg_mean_squared_error": negative_squares}
         return by_metric[metric](truth, predicted)
     if metric == "accuracy":
         return accuracy_score(y, model.predict(x))
@@ -198,3 +198,19 @@ def test_a_loss_is_told_as_a_positive_number():
     found = Baselines("data", "neg_log_loss", known)
     assert found.text == "constant 0.7, linear 0.5"
     assert found.above(-0.6) == "linear (0.5)" and found.shown_metric == "log_loss"
+
+
+@pytest.mark.parametrize(("metric", "quantile"), [("mae", 0.5), ("pinball:0.9", 0.9)])
+def test_a_quantile_is_asked_of_the_baselines_where_the_metric_asks_for_one(metric, quantile):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 3)).astype(np.float32)
+    y = (x[:, 0] + rng.exponential(size=600)).astype(np.float32)
+    table = Table(x[:400], y[:400], x[400:], y[400:], 0, metric, 0)
+    predicted = {
+        name: MODELS[name](table)[0].predict(x[:400]) for name in ("constant", "boosting")
+    }
+    assert predicted["constant"][0] == pytest.approx(np.quantile(y[:400], quantile), abs=0.01)
+    assert np.mean(y[:400] <= predicted["boosting"]) == pytest.approx(quantile, abs=0.05)
+    usual = Table(x[:400], y[:400], x[400:], y[400:], 0, "r2", 0)
+    means = models.score(MODELS["constant"](usual)[0], table)
+    assert models.score(MODELS["constant"](table)[0], table) > means

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agebo_hpc.run.advice import advice_on_constants
+from agebo_hpc.run.advice import advice_on_constants, advice_on_metric
 from agebo_hpc.space.recipe import Recipe
 
 
@@ -27,3 +27,22 @@ def test_what_was_changed_already_is_not_advised_again():
 def test_numbers_have_neither_classes_nor_their_metrics():
     said = advice_on_constants(8, 8, "number", Recipe())
     assert "one number" in said and "class" not in said and "--metric" not in said
+
+
+def test_another_metric_is_advised_where_almost_all_rows_are_of_one_class():
+    said = advice_on_metric(("no", "yes"), (950, 50), "auto")
+    assert "95.0% of the training rows are 'no'" in said and "--metric average_precision" in said
+    assert "--metric f1_macro" in advice_on_metric(("a", "b", "c"), (5, 990, 5), "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "metric"),
+    [
+        (None, None, "auto"),
+        (("no", "yes"), (900, 100), "auto"),
+        (("no", "yes"), (990, 10), "roc_auc"),
+        (("no", "yes"), (990, 10), "neg_log_loss"),
+    ],
+)
+def test_no_other_metric_is_advised_where_none_is_needed(labels, counts, metric):
+    assert advice_on_metric(labels, counts, metric) == ""
