@@ -4,6 +4,7 @@ Importing the package loads neither MPI nor TensorFlow nor h5py.
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -12,7 +13,7 @@ _HOMES = {
     "AgEBOClassifier": "interface.estimators",
     "AgEBORegressor": "interface.estimators",
     "ArchitectureSpace": "space.architecture",
-    "BayesianSettings": "strategy.settings",
+    "BayesianSettings": "search.settings",
     "CodeInput": "space.embedding",
     "Configuration": "space.configuration",
     "DataSet": "data.dataset",
@@ -32,12 +33,12 @@ _HOMES = {
     "PrepareOptions": "data.preparation",
     "PreparedTraining": "training.trainer",
     "Problem": "space.problem",
-    "Proposer": "strategy.proposers",
+    "Proposer": "search.proposers",
     "Recipe": "space.recipe",
     "Result": "space.configuration",
     "Run": "interface.run",
-    "Search": "strategy.search",
-    "SearchSettings": "strategy.settings",
+    "Search": "search.search",
+    "SearchSettings": "search.settings",
     "Slot": "training.trainer",
     "SplitArrays": "data.splitting.arrays",
     "Status": "space.configuration",
@@ -47,7 +48,7 @@ _HOMES = {
     "Variable": "space.architecture",
     "load_model": "models.bundle",
     "load_problem": "space.problem",
-    "make_search": "strategy.methods",
+    "make_search": "search.methods",
     "open_dataset": "data.dataset",
     "open_run": "interface.run",
     "prepare_dataset": "data.preparation",
@@ -73,3 +74,27 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
+
+
+class _RoomAndFunction(ModuleType):
+    # The package `agebo_hpc.search`, which is called, and described, as the function of that name.
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self._function()(*args, **options)
+
+    @property
+    def __signature__(self) -> Any:
+        return import_module("inspect").signature(self._function())
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        return self._function().__doc__
+
+    @staticmethod
+    def _function() -> Any:
+        return import_module(f"agebo_hpc.{_HOMES['search']}").search
+
+
+# An import of anything in the package makes it an attribute here, so it has to be callable from
+# the start.
+import_module("agebo_hpc.search").__class__ = _RoomAndFunction

@@ -8,8 +8,8 @@ import pandas as pd
 from agebo_hpc.analysis.best_share import TOP_SHARE, best_share
 from agebo_hpc.analysis.features import features
 from agebo_hpc.analysis.tables import scored
+from agebo_hpc.search.surrogates.objectives import finite_objectives
 from agebo_hpc.space.architecture import ArchitectureSpace
-from agebo_hpc.strategy.surrogates.objectives import finite_objectives
 
 MIN_EVALUATIONS = 30
 MAX_EVALUATIONS = 2000

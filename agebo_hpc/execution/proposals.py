@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
-from agebo_hpc.strategy.search import Search
 
 
 class Recorder(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agebo_hpc.run.option import OptionGroup
 from agebo_hpc.run.options import OPTIONS
-from agebo_hpc.strategy.settings import SearchSettings
+from agebo_hpc.search.settings import SearchSettings
 
 OWN_SETTINGS = (
     *("executor", "max_processes", "allocation", "walltime", "max_evals", "epochs"),

@@ -22,7 +22,7 @@ class Variant:
     name
         Name in tables and figures; ``{n}`` stands for the largest n.
     method
-        A key of `agebo_hpc.strategy.methods.METHODS`.
+        A key of `agebo_hpc.search.methods.METHODS`.
     processes
         ``all`` choices of n, the ``largest`` alone, or one number.
     tuned

@@ -239,7 +239,7 @@ def _begin(world: World, session: Session) -> tuple[Problem, HyperparameterSpace
 def _load_search(request: SearchRequest) -> None:
     """Load what only the manager needs, while the trainer ranks load what they need."""
     from agebo_hpc.run.manager import Manager  # noqa: F401
-    from agebo_hpc.strategy.methods import load_libraries
+    from agebo_hpc.search.methods import load_libraries
 
     load_libraries(request.method, request.surrogate)
 

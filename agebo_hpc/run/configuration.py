@@ -15,6 +15,8 @@ from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.predictions import Classes, Numbers
 from agebo_hpc.metrics.record import Metric
 from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.search.affordable import affordable
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.simulation.registry import with_whole_path
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
@@ -22,8 +24,6 @@ from agebo_hpc.space.cost import tell_shape
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
-from agebo_hpc.strategy.affordable import affordable
-from agebo_hpc.strategy.settings import SearchSettings
 from agebo_hpc.versions import installed_versions
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, cleandoc
 from textwrap import fill
 from typing import Any, TypeVar
 
@@ -101,17 +101,17 @@ def parameters_of(records: Mapping[str, Option]) -> list[Parameter]:
 
 
 def described(records: Mapping[str, Option]) -> str:
-    """Return what a docstring says of options, in numpydoc's form, indented by four."""
+    """Return what a docstring says of options, in numpydoc's form."""
     spellings = {record.spelling: name for name, record in records.items()}
     lines = []
     for name, record in records.items():
-        lines += [f"    {name}", fill(_sentence(record, spellings), 95, **INDENT)]
+        lines += [name, fill(_sentence(record, spellings), 91, **INDENT)]
     return "\n".join(lines)
 
 
 INDENT: dict[str, Any] = {
-    "initial_indent": " " * 8,
-    "subsequent_indent": " " * 8,
+    "initial_indent": " " * 4,
+    "subsequent_indent": " " * 4,
     "break_on_hyphens": False,
     "break_long_words": False,
 }
@@ -157,4 +157,5 @@ def with_options(
 def describe(owner: Any, records: Mapping[str, Option]) -> None:
     """Put what is said of options in the place of the line ``<options>`` of a docstring."""
     if owner.__doc__:
-        owner.__doc__ = owner.__doc__.replace("    <options>", described(records))
+        # Without the source's indentation, which is deeper for a method than for a function.
+        owner.__doc__ = cleandoc(owner.__doc__).replace("<options>", described(records))

@@ -55,13 +55,13 @@ from agebo_hpc.run.session import Session
 from agebo_hpc.run.session_budget import session_budget
 from agebo_hpc.run.tally import Tally
 from agebo_hpc.scheduling.fifo import Fifo
+from agebo_hpc.search.affordable import affordable_first
+from agebo_hpc.search.methods import make_search
 from agebo_hpc.space.configuration import Result
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.run_directory import RunDirectory
-from agebo_hpc.strategy.affordable import affordable_first
-from agebo_hpc.strategy.methods import make_search
 from agebo_hpc.versions import installed_versions
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from typing import Any
 from agebo_hpc.run.option import OnResume, Option, OptionGroup, option, options_of, required
 from agebo_hpc.run.simulation_options import SimulationOptions
 from agebo_hpc.run.training_options import TrainingOptions
+from agebo_hpc.search.settings import SURROGATES, BayesianSettings, SearchSettings
+from agebo_hpc.search.surrogates.objectives import LIES
 from agebo_hpc.space.architecture import MUTATION_KINDS
-from agebo_hpc.strategy.settings import SURROGATES, BayesianSettings, SearchSettings
-from agebo_hpc.strategy.surrogates.objectives import LIES
 from agebo_hpc.training.ways import CHOICES as DATA_PARALLEL
 
 EXECUTORS = ("auto", "serial", "mpi", "steps", "simulated")
@@ -24,7 +24,7 @@ START, GOAL, FORCE, NEVER = OnResume.START, OnResume.GOAL, OnResume.FORCE, OnRes
 
 
 def _methods() -> Sequence[str]:
-    from agebo_hpc.strategy.methods import METHODS
+    from agebo_hpc.search.methods import METHODS
 
     return tuple(METHODS)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.cost import work
 from agebo_hpc.space.problem import Problem
-from agebo_hpc.strategy.settings import SearchSettings
 
 LARGEST = SearchSettings.population_size
 """Size of the papers' population, and the default of long searches."""

@@ -16,9 +16,9 @@ from agebo_hpc.space.cost import CostBounds, refuse_bounds_of
 
 if TYPE_CHECKING:
     # Every rank reads a request; few of the others load these.
+    from agebo_hpc.search.settings import SearchSettings
     from agebo_hpc.space.hyperparameters import HyperparameterSpace
     from agebo_hpc.space.problem import Problem, Recipe
-    from agebo_hpc.strategy.settings import SearchSettings
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class SearchRequest(SearchOptions):
         usual
             Population and sample size where the request does not say them; None: the papers'.
         """
-        from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
+        from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 
         population, sample = usual or (SearchSettings.population_size, SearchSettings.sample_size)
         population = self.population or population

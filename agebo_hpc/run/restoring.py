@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from agebo_hpc.errors import DataError
+from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.later_events import Missing
-from agebo_hpc.strategy.search import Search
 
 
 def restore(search: Search, history: History) -> list[tuple[Evaluation, int]]:

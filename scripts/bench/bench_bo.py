@@ -23,10 +23,10 @@ import numpy as np
 from skopt import Optimizer
 from skopt.utils import cook_estimator
 
+from agebo_hpc.search.settings import BayesianSettings
+from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
+from agebo_hpc.search.surrogates.points import HyperparameterPoints
 from agebo_hpc.space.problem import v1_hyperparameters
-from agebo_hpc.strategy.settings import BayesianSettings
-from agebo_hpc.strategy.surrogates.bayesian import BayesianOptimizer
-from agebo_hpc.strategy.surrogates.points import HyperparameterPoints
 
 SPACE = v1_hyperparameters()
 Figures = dict[str, float]

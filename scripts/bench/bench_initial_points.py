@@ -24,13 +24,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.search import Search
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.simulation.registry import parse_simulation
 from agebo_hpc.simulation.simulation import Simulation
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import Problem
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.search import Search
-from agebo_hpc.strategy.settings import SearchSettings
 
 FCNET = (
     "naval_propulsion",

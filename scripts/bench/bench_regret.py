@@ -37,11 +37,11 @@ from skopt.space import Integer, Real
 from skopt.space.space import Dimension
 from skopt.utils import cook_estimator
 
-from agebo_hpc.strategy.proposers import Proposer, RandomHyperparameters
-from agebo_hpc.strategy.settings import BayesianSettings
-from agebo_hpc.strategy.surrogates.bayesian import BayesianOptimizer
-from agebo_hpc.strategy.surrogates.points import HyperparameterPoints
-from agebo_hpc.strategy.surrogates.refit import RefittingOptimizer
+from agebo_hpc.search.proposers import Proposer, RandomHyperparameters
+from agebo_hpc.search.settings import BayesianSettings
+from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
+from agebo_hpc.search.surrogates.points import HyperparameterPoints
+from agebo_hpc.search.surrogates.refit import RefittingOptimizer
 
 METHODS = "ours,ours-ahead-1,ours-ahead-2,ours-ahead-4,refit,skopt-10,skopt-100,random"
 Point = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from search_contract import SearchContract
 
-from agebo_hpc.strategy.methods import METHODS
+from agebo_hpc.search.methods import METHODS
 
 
 class TestAgEBO(SearchContract):

@@ -142,7 +142,7 @@ def test_whatever_the_command_line_can_is_a_parameter():
         parameter = OF_SCIKIT_LEARN.get(name, name)
         decided = name in OF_FIT or record.for_simulation
         assert decided or parameter in parameters, name
-        assert decided or f"    {parameter}\n" in AgEBOClassifier.__doc__, name
+        assert decided or f"\n{parameter}\n" in AgEBOClassifier.__doc__, name
     changed = clone(AgEBORegressor(kappa=2.0, metric="r2", problem=SMALL))
     assert changed.kappa == 2.0 and "kappa=2.0" in repr(changed)
     assert changed.problem.architecture == SMALL.architecture

@@ -45,14 +45,14 @@ def test_every_option_of_the_command_is_a_keyword(data):
     signature = inspect.signature(agebo_hpc.search)
     assert set(signature.parameters) >= set(OPTIONS) | {"resume", "force", "trust"}
     for name in set(OPTIONS) - {"data", "out"}:
-        assert f"\n    {name}\n" in agebo_hpc.search.__doc__, name
+        assert f"\n{name}\n" in agebo_hpc.search.__doc__, name
     assert not re.search(r"--\w", agebo_hpc.search.__doc__)
 
 
-def test_the_function_keeps_its_name_whatever_is_imported():
-    import agebo_hpc.strategy.search
+def test_the_package_of_the_same_name_is_there_as_well():
+    import agebo_hpc.search.search
 
-    assert inspect.isfunction(agebo_hpc.search) and agebo_hpc.strategy.search
+    assert callable(agebo_hpc.search) and inspect.isclass(agebo_hpc.search.search.Search)
 
 
 def test_a_run_tells_what_was_found(run):

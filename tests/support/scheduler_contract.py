@@ -9,11 +9,11 @@ from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.settings import SearchSettings
 from agebo_hpc.training.trainer import Outcome
 
 EPOCHS = 9

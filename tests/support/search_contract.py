@@ -5,11 +5,11 @@ import json
 import pytest
 
 from agebo_hpc.errors import LaunchError
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
 
 SPACE = ArchitectureSpace(num_nodes=3)
 HYPERPARAMETERS = v1_hyperparameters()

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from agebo_hpc.errors import AgeboError
+from agebo_hpc.search.methods import METHODS
 from agebo_hpc.storage.reader import read_history
-from agebo_hpc.strategy.methods import METHODS
 
 MADE_UP = Path(__file__).parent.parent / "mpi" / "made_up.py"
 AGEBO = ["-m", "agebo_hpc"]

@@ -24,7 +24,7 @@ COLUMNS = (
     {"simulation", "baselines"},
     {"execution"},
     {"training", "scheduling", "storage"},
-    {"strategy", "data"},
+    {"search", "data"},
     {"space"},
     {"metrics"},
     {"intervals", "job", "processes", "random_state", "versions", "directories"},
@@ -172,7 +172,7 @@ def test_mpi_tensorflow_and_hdf5_stay_behind_their_doors(module):
 @pytest.mark.parametrize("module", MODULES, ids=identifier)
 def test_spaces_and_searches_know_no_files(module):
     # A problem may be a user's Python file, and that one module reads it.
-    if room(module) in {"space", "strategy"} and identifier(module) != "space/problem.py":
+    if room(module) in {"space", "search"} and identifier(module) != "space/problem.py":
         known = {name.split(".")[0] for name in imports(module)} & FILES
         assert not known, f"{identifier(module)} must not import {known}"
 
@@ -215,7 +215,7 @@ def test_a_module_of_commands_loads_neither_mpi_nor_tensorflow(name):
     assert not loaded & {"mpi4py", "tensorflow", "keras", "horovod"}
 
 
-@pytest.mark.parametrize("name", ["analysis", "strategy", "space"])
+@pytest.mark.parametrize("name", ["analysis", "search", "space"])
 def test_rooms_for_the_laptop_load_neither_mpi_nor_tensorflow(name):
     modules = [m for m in MODULES if room(m) == name]
     names = ", ".join(

@@ -63,3 +63,13 @@ def test_public_names_are_loaded_without_tensorflow_mpi_and_hdf5_where_they_need
 @pytest.mark.parametrize("name", sorted({*WITH_HDF5, "read_history"}))
 def test_data_and_histories_are_there(name):
     assert getattr(agebo_hpc, name).__doc__
+
+
+def test_the_function_search_is_there_whatever_was_imported_first():
+    code = (
+        "import inspect, agebo_hpc.search.methods\n"
+        "from agebo_hpc import search\n"
+        "print(callable(search), 'out' in inspect.signature(search).parameters)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr

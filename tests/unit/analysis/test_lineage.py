@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from agebo_hpc.analysis.lineage import Evolution, ancestors, lineage, population
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import preset
 from agebo_hpc.storage.rows import columns_of, frame_of
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.settings import SearchSettings
 
 POPULATION, SAMPLE = 8, 3
 

@@ -13,14 +13,14 @@ from agebo_hpc.execution.proposals import InlineProposals, ThreadedProposals
 from agebo_hpc.execution.serial import SerialExecutor
 from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
 from agebo_hpc.simulation.lognormal import Lognormal
 from agebo_hpc.simulation.virtual_clock import VirtualClock
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 from agebo_hpc.space.problem import v1_hyperparameters
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.settings import SearchSettings
 from agebo_hpc.training.trainer import Outcome
 
 

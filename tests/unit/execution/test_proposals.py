@@ -13,11 +13,11 @@ from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals, ThreadedProposals
 from agebo_hpc.scheduling.fifo import Fifo
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.settings import SearchSettings
 
 SECONDS = 60.0
 KINDS = {"inline": InlineProposals, "threaded": ThreadedProposals}

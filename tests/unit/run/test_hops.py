@@ -43,14 +43,14 @@ def test_kappa_takes_five_hops_from_the_command_line_to_its_use():
     way = [
         ("run/options.py", "SearchOptions"),  # the record: command line, checks, what is stored
         ("run/request.py", "search_settings"),
-        ("strategy/settings.py", "BayesianSettings"),
-        ("strategy/surrogates/bayesian.py", "propose"),
-        ("strategy/surrogates/pool.py", "bound"),
+        ("search/settings.py", "BayesianSettings"),
+        ("search/surrogates/bayesian.py", "propose"),
+        ("search/surrogates/pool.py", "bound"),
     ]
     others = {
-        ("strategy/settings.py", "__post_init__"),
-        ("strategy/surrogates/pool.py", "_bound"),
-        ("strategy/surrogates/refit.py", "propose"),  # the other forest, in place of the last two
+        ("search/settings.py", "__post_init__"),
+        ("search/surrogates/pool.py", "_bound"),
+        ("search/surrogates/refit.py", "propose"),  # the other forest, in place of the last two
         ("metrics/table.py", ""),  # Cohen's, another one
     }
     assert named_in("kappa") == {*way, *others}

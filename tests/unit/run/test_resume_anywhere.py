@@ -12,14 +12,14 @@ from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals
 from agebo_hpc.run.restoring import restore
 from agebo_hpc.scheduling.fifo import Fifo
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.run_directory import RunDirectory
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.settings import SearchSettings
 
 SLOTS, AHEAD, EVALS = 4, 2, 14
 

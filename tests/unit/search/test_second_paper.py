@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from agebo_hpc.search.methods import METHODS, make_search
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import preset
-from agebo_hpc.strategy.methods import METHODS, make_search
-from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
 
 PROBLEM = preset("combo-like")
 SPACES = (PROBLEM.architecture, PROBLEM.hyperparameters)

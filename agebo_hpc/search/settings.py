@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.search.surrogates.objectives import LIES
 from agebo_hpc.space.architecture import MUTATION_KINDS, MutationKind
-from agebo_hpc.strategy.surrogates.objectives import LIES
 
 SURROGATES = ("forest", "scikit-optimize")
 """``forest`` is kept up to date; ``scikit-optimize`` is a new forest for each proposal."""

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from agebo_hpc.random_state import Stream, generator
-from agebo_hpc.strategy.surrogates.objectives import LIES, Standing
-from agebo_hpc.strategy.surrogates.observations import Observations
-from agebo_hpc.strategy.surrogates.pool import Pool
-from agebo_hpc.strategy.surrogates.tree import Tree
+from agebo_hpc.search.surrogates.objectives import LIES, Standing
+from agebo_hpc.search.surrogates.observations import Observations
+from agebo_hpc.search.surrogates.pool import Pool
+from agebo_hpc.search.surrogates.tree import Tree
 
 MAX_ROWS = 4000
 """A tree grows from so many observations at most, drawn with replacement: its cost is bounded."""

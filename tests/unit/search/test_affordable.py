@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from agebo_hpc.errors import ConfigurationError, UsageError
+from agebo_hpc.search.affordable import affordable, affordable_first
+from agebo_hpc.search.first import MOST_CHANGES, NEAR
+from agebo_hpc.search.methods import METHODS, make_search
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.cost import CostBounds, refuse_bounds_of, work
 from agebo_hpc.space.embedding import CodeInput
 from agebo_hpc.space.problem import preset
-from agebo_hpc.strategy.affordable import affordable, affordable_first
-from agebo_hpc.strategy.first import MOST_CHANGES, NEAR
-from agebo_hpc.strategy.methods import METHODS, make_search
-from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
 
 PROBLEM = preset("tabular")
 SPACE = PROBLEM.architecture

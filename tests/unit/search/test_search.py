@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.search.aging_evolution import AgingEvolution
+from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
+from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
+from agebo_hpc.search.surrogates.objectives import finite_objectives
+from agebo_hpc.search.surrogates.points import ConfigurationPoints, HyperparameterPoints
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import NO_PARENT, Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
-from agebo_hpc.strategy.aging_evolution import AgingEvolution
-from agebo_hpc.strategy.genomes import ArchitectureGenome, ConfigurationGenome
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
-from agebo_hpc.strategy.surrogates.bayesian import BayesianOptimizer
-from agebo_hpc.strategy.surrogates.objectives import finite_objectives
-from agebo_hpc.strategy.surrogates.points import ConfigurationPoints, HyperparameterPoints
 
 SPACE = ArchitectureSpace(num_nodes=3)
 HYPERPARAMETERS = v1_hyperparameters()
@@ -229,8 +229,8 @@ def test_settings_out_of_range_are_refused_by_name(kind, settings, text):
 LOADED = """
 import sys
 from search_contract import HYPERPARAMETERS, SPACE
-from agebo_hpc.strategy.methods import load_libraries, make_search
-from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
+from agebo_hpc.search.methods import load_libraries, make_search
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 method, surrogate = sys.argv[1:]
 before = set(sys.modules)
 load_libraries(method, surrogate)

@@ -6,13 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
-from agebo_hpc.space.configuration import Configuration
-from agebo_hpc.space.hyperparameters import HyperparameterSpace
-from agebo_hpc.strategy.aging_evolution import AgingEvolution
-from agebo_hpc.strategy.first import FirstByHand
-from agebo_hpc.strategy.genomes import ArchitectureGenome, ConfigurationGenome, Genome
-from agebo_hpc.strategy.proposers import (
+from agebo_hpc.search.aging_evolution import AgingEvolution
+from agebo_hpc.search.first import FirstByHand
+from agebo_hpc.search.genomes import ArchitectureGenome, ConfigurationGenome, Genome
+from agebo_hpc.search.proposers import (
     DefaultHyperparameters,
     Pair,
     Proposer,
@@ -20,13 +17,16 @@ from agebo_hpc.strategy.proposers import (
     RandomHyperparameters,
     Value,
 )
-from agebo_hpc.strategy.search import Search
-from agebo_hpc.strategy.settings import SearchSettings
-from agebo_hpc.strategy.surrogates.points import (
+from agebo_hpc.search.search import Search
+from agebo_hpc.search.settings import SearchSettings
+from agebo_hpc.search.surrogates.points import (
     ConfigurationPoints,
     HyperparameterPoints,
     PointSpace,
 )
+from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
+from agebo_hpc.space.configuration import Configuration
+from agebo_hpc.space.hyperparameters import HyperparameterSpace
 
 Builder = Callable[
     [ArchitectureSpace, HyperparameterSpace, SearchSettings], Proposer[Configuration]
@@ -88,10 +88,10 @@ def _bayesian(points: PointSpace[Value], s: SearchSettings) -> Proposer[Value]:
 def _optimizer_with(surrogate: str) -> Any:
     """Return the class; its libraries take long to load, and trainers need none of them."""
     if surrogate == "forest":
-        from agebo_hpc.strategy.surrogates.bayesian import BayesianOptimizer
+        from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
 
         return BayesianOptimizer
-    from agebo_hpc.strategy.surrogates.refit import RefittingOptimizer
+    from agebo_hpc.search.surrogates.refit import RefittingOptimizer
 
     return RefittingOptimizer
 
@@ -137,7 +137,7 @@ def make_search(
     settings
         What the method needs besides.
     first
-        Architectures that the search begins with, see `agebo_hpc.strategy.first`; not of random
+        Architectures that the search begins with, see `agebo_hpc.search.first`; not of random
         search, which is to be compared with. Empty: all begin at random.
 
     Raises

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from agebo_hpc.strategy.surrogates.observations import row_keys
-from agebo_hpc.strategy.surrogates.points import Columns
-from agebo_hpc.strategy.surrogates.tree import Tree
+from agebo_hpc.search.surrogates.observations import row_keys
+from agebo_hpc.search.surrogates.points import Columns
+from agebo_hpc.search.surrogates.tree import Tree
 
 
 class _Leaves:

@@ -14,10 +14,10 @@ from skopt.acquisition import gaussian_lcb
 from skopt.learning import RandomForestRegressor
 
 from agebo_hpc.random_state import Stream, generator
-from agebo_hpc.strategy.proposers import Proposer, Value
-from agebo_hpc.strategy.settings import BayesianSettings
-from agebo_hpc.strategy.surrogates.objectives import LIES, Standing, finite_objectives
-from agebo_hpc.strategy.surrogates.points import PointSpace
+from agebo_hpc.search.proposers import Proposer, Value
+from agebo_hpc.search.settings import BayesianSettings
+from agebo_hpc.search.surrogates.objectives import LIES, Standing, finite_objectives
+from agebo_hpc.search.surrogates.points import PointSpace
 
 
 class RefittingOptimizer(Proposer[Value]):

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from agebo_hpc.random_state import Stream, generator
+from agebo_hpc.search.proposers import DefaultHyperparameters, Proposer
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import Configuration
-from agebo_hpc.strategy.proposers import DefaultHyperparameters, Proposer
 
 NEAR = 20
 """First evaluations whose architectures are those by hand, changed in a few decisions."""

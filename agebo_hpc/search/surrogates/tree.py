@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
-from agebo_hpc.strategy.surrogates.growing_array import GrowingArray
+from agebo_hpc.search.surrogates.growing_array import GrowingArray
 
 JITTER = 1e-4
 """Lies told for a growing tree differ by this part of the objectives' spread, so that equal

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple
 
 from agebo_hpc.random_state import Stream, generator
+from agebo_hpc.search.genomes import Genome
+from agebo_hpc.search.proposers import Proposer, Value
 from agebo_hpc.space.configuration import NO_PARENT
-from agebo_hpc.strategy.genomes import Genome
-from agebo_hpc.strategy.proposers import Proposer, Value
 
 
 class Member(NamedTuple, Generic[Value]):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agebo_hpc.search.proposers import Proposer
+from agebo_hpc.search.view import View
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result
-from agebo_hpc.strategy.proposers import Proposer
-from agebo_hpc.strategy.view import View
 
 
 class Search:

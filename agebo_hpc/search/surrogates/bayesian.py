@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from agebo_hpc.random_state import Stream, generator
-from agebo_hpc.strategy.proposers import Proposer, Value
-from agebo_hpc.strategy.settings import BayesianSettings
-from agebo_hpc.strategy.surrogates.forest import PENDING_WEIGHT, Forest
-from agebo_hpc.strategy.surrogates.observations import Observations
-from agebo_hpc.strategy.surrogates.points import PointSpace
-from agebo_hpc.strategy.surrogates.pool import Pool
+from agebo_hpc.search.proposers import Proposer, Value
+from agebo_hpc.search.settings import BayesianSettings
+from agebo_hpc.search.surrogates.forest import PENDING_WEIGHT, Forest
+from agebo_hpc.search.surrogates.observations import Observations
+from agebo_hpc.search.surrogates.points import PointSpace
+from agebo_hpc.search.surrogates.pool import Pool
 
 ASKS_PER_POOL = 50
 """Largest number of proposals that share candidates, unless thousands are pending."""

@@ -9,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skopt.space import Categorical, Integer, Real
 
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
+from agebo_hpc.search.surrogates.bayesian import ASKS_PER_POOL, BayesianOptimizer
+from agebo_hpc.search.surrogates.forest import FRESH, MAX_ROWS, num_births
+from agebo_hpc.search.surrogates.growing_array import GrowingArray
+from agebo_hpc.search.surrogates.objectives import Standing, finite_objectives
+from agebo_hpc.search.surrogates.observations import row_keys
+from agebo_hpc.search.surrogates.points import ConfigurationPoints, HyperparameterPoints
+from agebo_hpc.search.surrogates.pool import Pool
+from agebo_hpc.search.surrogates.tree import Tree
 from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import v1_hyperparameters
-from agebo_hpc.strategy.methods import make_search
-from agebo_hpc.strategy.settings import BayesianSettings, SearchSettings
-from agebo_hpc.strategy.surrogates.bayesian import ASKS_PER_POOL, BayesianOptimizer
-from agebo_hpc.strategy.surrogates.forest import FRESH, MAX_ROWS, num_births
-from agebo_hpc.strategy.surrogates.growing_array import GrowingArray
-from agebo_hpc.strategy.surrogates.objectives import Standing, finite_objectives
-from agebo_hpc.strategy.surrogates.observations import row_keys
-from agebo_hpc.strategy.surrogates.points import ConfigurationPoints, HyperparameterPoints
-from agebo_hpc.strategy.surrogates.pool import Pool
-from agebo_hpc.strategy.surrogates.tree import Tree
 
 FEW = BayesianSettings(num_candidates=300, num_trees=4)
 ARCHITECTURES = ArchitectureSpace(num_nodes=2)
@@ -378,7 +378,7 @@ def test_a_proposal_costs_no_more_after_a_hundred_times_as_many_observations():
     for number, point in enumerate(points):
         bayesian.learn(number, point, float(rng.random()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agebo_hpc.strategy.surrogates.forest.Tree", Counting)
+        patch.setattr("agebo_hpc.search.surrogates.forest.Tree", Counting)
         pending = {}
         for number in range(20_000, 20_200):
             pending[number] = bayesian.propose(number, pending)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from agebo_hpc.random_state import Stream, generator
+from agebo_hpc.search.view import View
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
 from agebo_hpc.space.configuration import NO_PARENT, Configuration
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
-from agebo_hpc.strategy.view import View
 
 Value = TypeVar("Value")
 

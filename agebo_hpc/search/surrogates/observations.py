@@ -8,8 +8,8 @@ from typing import Any, Generic
 
 import numpy as np
 
-from agebo_hpc.strategy.surrogates.growing_array import GrowingArray
-from agebo_hpc.strategy.surrogates.points import Point, PointSpace
+from agebo_hpc.search.surrogates.growing_array import GrowingArray
+from agebo_hpc.search.surrogates.points import Point, PointSpace
 
 
 class Observations(Generic[Point]):
