@@ -24,6 +24,8 @@ from agebo_hpc.data.splitting.record import SplitRecord
 from agebo_hpc.data.target import ClassCoding, Task
 from agebo_hpc.errors import DataError
 
+SHARES_APART = 0.1
+"""How much another share of the rows than was asked for a part may have, and nothing is said."""
 NO_TEST = (
     "There is no test part: no score can be given on rows that no choice has seen; those on the "
     "validation rows flatter the networks that they chose."
@@ -263,8 +265,20 @@ class DataSet:
             )
         if not self.has_test:
             lines.append(NO_TEST)
-        lines += self._lacking_classes()
+        lines += self._lacking_classes() + self._other_shares()
         return lines + [reason for reason in [constant_target(self, "validation")] if reason]
+
+    def _other_shares(self) -> list[str]:
+        """Tell where whole groups, or times, made parts of other sizes than asked for."""
+        found = [self.num_rows[part] / sum(self.num_rows.values()) for part in PARTS]
+        apart = max(abs(one - other) for one, other in zip(found, self.shares, strict=True))
+        if self.split.by not in ("time", "group") or apart <= SHARES_APART:
+            return []
+        shown = ", ".join(f"{part} {share:.0%}" for part, share in zip(PARTS, found, strict=True))
+        return [
+            f"The parts have other shares than {','.join(f'{s:g}' for s in self.shares)}: {shown} "
+            f"of the rows; what belongs together is not divided."
+        ]
 
     def _lacking_classes(self) -> list[str]:
         """Tell which classes a part of a split that is not by chance has no rows of."""

@@ -88,11 +88,11 @@ def make_folds(dataset: DataSet, count: int, seed: int) -> Folds:
     DataError
         If there are too few rows or groups.
     """
-    if dataset.split.time:
+    if dataset.split.first:
+        column = f" (column {dataset.split.time!r})" if dataset.split.time else ""
         raise UsageError(
-            f"--folds is {count}, but {dataset.path} is split by time (column "
-            f"{dataset.split.time!r}): each fold would be predicted from newer rows. Use --seeds, "
-            f"or prepare the data set without --time."
+            f"--folds is {count}, but {dataset.path} is split by time{column}: each fold would be "
+            f"predicted from newer rows. Use --seeds, or prepare the data set without --time."
         )
     parts = [getattr(dataset, name) for name in DIVIDED]
     classes = classes_of(np.concatenate([part.y for part in parts]))

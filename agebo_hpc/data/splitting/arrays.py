@@ -32,7 +32,7 @@ class SplitArrays:
     groups
         Group of each row, shape (rows,), int64 from 0: no group is on two sides.
     times
-        Time of each row, shape (rows,), float64 or datetime64: older rows train, newer ones test.
+        Time of each row, shape (rows,), numbers or datetime64: older rows train, newer ones test.
     parts
         Part -> its rows, int64. `groups` and `times` then decide no part, but are held against
         the parts, and say which rows the target means of a training row may come from.
@@ -216,13 +216,19 @@ def group_codes(column: pd.Series, named: str, reading: Reading = LEVEL) -> NDAr
 
 
 def time_values(column: pd.Series, named: str, wish: Wish | None = None) -> NDArray[Any]:
-    """Return the time of each row, shape (rows,), float64 or datetime64.
+    """Return the time of each row, shape (rows,), int64, float64 or datetime64.
 
     Raises
     ------
     DataError
         If a cell is missing, or they are neither dates nor numbers.
     """
+    column = normal(column)
+    is_plain = wish is None or not (wish.form or wish.missing)
+    if is_plain and pd.api.types.is_integer_dtype(column.dtype) and not column.hasnans:
+        # Nanoseconds since 1970 are more than float64 holds exactly.
+        numbers: NDArray[Any] = column.to_numpy(np.int64)
+        return numbers
     decided = decide(column, wish)
     if decided.kind == "category":
         raise DataError(

@@ -1,8 +1,8 @@
 """Whole groups of rows to parts, with the shares of the classes kept close.
 
-Groups of the same composition (so many rows of each class) are divided by the shares at once,
-which settles most of many small groups. What is left goes one group after the other, those with
-the largest part of a class first, each to where it is missed most.
+Groups go to where they are missed most, those with the largest part of a class first. Groups of
+the same composition (so many rows of each class) are divided at once by what the parts still lack,
+which settles most of many small groups.
 """
 
 from __future__ import annotations
@@ -61,9 +61,8 @@ def divide_groups(
     if first_gets_every_class:
         for group in counted.first_with_a_class(order):
             missing.give(group, 0, parts)
-    _divide_alike(counted, order, parts, missing, shares)
-    for group in order[parts[order] < 0]:
-        missing.give(group, missing.most(group), parts)
+    for alike in counted.alike(order[parts[order] < 0]):
+        missing.divide(alike, parts)
     return parts
 
 
@@ -109,14 +108,20 @@ class _Compositions:
         found: NDArray[np.int64] = order[np.unique(first[:-1][first[:-1] < len(order)])]
         return found
 
-    def signatures(self) -> NDArray[np.uint64]:
-        """Return a number for each group, the same for those that are composed alike."""
+    def alike(self, order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Divide groups into those that are composed alike, in the order of the first of each."""
+        if not len(order):
+            return []
         generator = np.random.default_rng(0)
         keys = self.classes * (self.counts.max() + 1) + self.counts
         distinct, place = np.unique(keys, return_inverse=True)
         numbers = generator.integers(0, 2**64, len(distinct), np.uint64)
-        signatures: NDArray[np.uint64] = np.add.reduceat(numbers[place], self.start[:-1])
-        return signatures
+        # The sum of a random number for each entry is the same only for the same entries.
+        signatures = np.add.reduceat(numbers[place], self.start[:-1])[order]
+        _, first, kind = np.unique(signatures, return_index=True, return_inverse=True)
+        together = np.argsort(first[kind], kind="stable")
+        begins = np.flatnonzero(np.diff(first[kind][together])) + 1
+        return np.split(order[together], begins)
 
 
 class _Missing:
@@ -133,12 +138,19 @@ class _Missing:
         kinds, share = self._of(group)
         self._has[part, kinds] += share
 
-    def give_alike(self, alike: NDArray[np.int64], part: int, parts: NDArray[np.int64]) -> None:
-        """Give groups that are composed alike to a part, at once."""
-        if len(alike):
-            parts[alike] = part
+    def divide(self, alike: NDArray[np.int64], parts: NDArray[np.int64]) -> None:
+        """Give groups that are composed alike to the parts, most of them at once."""
+        done = 0
+        if len(alike) > len(self._shares):
             kinds, share = self._of(alike[0])
-            self._has[part, kinds] += share * len(alike)
+            wanted = np.maximum(self._shares[:, None] - self._has[:, kinds], 0).mean(axis=1)
+            for part, count in enumerate(np.floor(wanted / max(wanted.sum(), 1e-9) * len(alike))):
+                some = alike[done : done + int(count)]
+                parts[some] = part
+                self._has[part, kinds] += share * len(some)
+                done += len(some)
+        for group in alike[done:]:
+            self.give(group, self.most(group), parts)
 
     def most(self, group: int) -> int:
         """Return the part whose distance from its shares a group makes least."""
@@ -151,23 +163,3 @@ class _Missing:
         some = slice(self._counted.start[group], self._counted.start[group + 1])
         kinds = self._counted.classes[some]
         return kinds, self._counted.counts[some] / self._totals[kinds]
-
-
-def _divide_alike(
-    counted: _Compositions,
-    order: NDArray[np.int64],
-    parts: NDArray[np.int64],
-    missing: _Missing,
-    shares: Sequence[float],
-) -> None:
-    """Divide groups that are composed alike by the shares, whole numbers of them."""
-    left = order[parts[order] < 0]
-    signatures = counted.signatures()[left]
-    by_kind = left[np.argsort(signatures, kind="stable")]
-    _, sizes = np.unique(signatures, return_counts=True)
-    for alike in np.split(by_kind, np.cumsum(sizes)[:-1]):
-        done = 0
-        for part, share in enumerate(shares):
-            some = alike[done : done + int(share * len(alike))]
-            done += len(some)
-            missing.give_alike(some, part, parts)

@@ -22,7 +22,8 @@ def divide_times(
         Time of each row, shape (rows,): numbers or datetime64, none missing.
     shares
         Share of the rows that each part should have, oldest part first, all positive, sum 1. A
-        border lies between the two different times that come closest to the shares.
+        border lies between the two different times that come closest to the shares of the parts
+        that it divides.
     named
         What the times are called in a message.
 
@@ -46,9 +47,11 @@ def divide_times(
         )
     parts = np.empty(len(times), np.int64)
     start, used = 0, 0
-    for part, wanted in enumerate(np.cumsum(shares)[:-1] * len(times)):
+    for part in range(len(shares) - 1):
         # As many borders are left as parts come after the next one.
         possible = borders[used : len(borders) - (len(shares) - 2 - part)]
+        # The parts that are left share what many rows of one time may have left.
+        wanted = start + shares[part] / sum(shares[part:]) * (len(times) - start)
         chosen = int(np.abs(possible - wanted).argmin())
         used += chosen + 1
         parts[order[start : possible[chosen]]] = part

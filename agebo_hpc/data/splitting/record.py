@@ -142,7 +142,7 @@ class SplitRecord:
 def _shown(time: Any) -> str:
     if isinstance(time, np.datetime64):
         return level_of_time(time)
-    return f"{float(time):.15g}"
+    return f"{time}" if isinstance(time, np.integer) else f"{float(time):.15g}"
 
 
 def way_of(arrays: SplitArrays) -> By:

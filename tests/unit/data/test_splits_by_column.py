@@ -1,5 +1,6 @@
 """Splits by time, group, fold and files of their own: what is where, and what is refused."""
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from agebo_hpc.data.splits import PARTS, SPLIT
 from agebo_hpc.data.splitting.arrays import SplitArrays, divide_rows
 from agebo_hpc.data.splitting.by_group import divide_groups
 from agebo_hpc.data.splitting.by_time import divide_times
+from agebo_hpc.data.splitting.record import SplitRecord
 from agebo_hpc.errors import DataError, UsageError
 
 
@@ -108,6 +110,14 @@ def test_missing_times_are_counted(counted, tmp_path):
     counted.loc[:6, "day"] = pd.NaT
     with pytest.raises(DataError, match=r"'day' of --time is missing in 7 of 600 rows"):
         prepared(counted, tmp_path, time="day")
+
+
+def test_nanoseconds_are_told_apart_and_whole(counted, tmp_path):
+    clock = 1_700_000_000_000_000_000 + np.random.default_rng(0).permutation(600)
+    data = prepared(counted.assign(clock=clock), tmp_path, time="clock")
+    spans = [clock[rows_of(data, counted, part)] for part in PARTS]
+    assert spans[0].max() < spans[1].min() and spans[1].max() < spans[2].min()
+    assert data.split.last["test"] == "1700000000000000599"
 
 
 def test_text_is_no_time_and_one_time_cannot_be_split(counted, tmp_path):
@@ -517,6 +527,38 @@ def test_what_contradicts_is_refused(counted, tmp_path, options, said):
     with pytest.raises(UsageError, match=said) as caught:
         prepared(counted, tmp_path, **options)
     assert "\n" not in str(caught.value) and not (tmp_path / "d.h5").exists()
+
+
+def test_parts_of_other_shares_than_asked_for_are_told(counted, tmp_path):
+    sizes = np.where(np.arange(600) < 450, 0, np.arange(600))
+    for way in ({"group": "many"}, {"time": "many"}):
+        data = prepared(counted.assign(many=sizes), tmp_path, **way)
+        assert any("other shares than 0.42,0.25,0.33: train 75%" in r for r in data.remarks)
+    assert not prepared(counted, tmp_path, group="person").remarks
+
+
+def test_a_damaged_group_is_noticed(counted, tmp_path):
+    data = prepared(counted, tmp_path, group="person")
+    with h5py.File(data.path, "r+") as file:
+        file["test/group"][3] += 1
+    with pytest.raises(DataError, match="test/group has the checksum"):
+        open_dataset(data.path).verify()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"by": "luck"},
+        {"by": "group", "groups": {"train": "many"}},
+        {"by": "group", "groups": {"other": 3}},
+        {"by": "time", "first": {"train": "a"}},
+        {"by": "time", "time": 3},
+        {"by": "time", "more": 3},
+    ],
+)
+def test_nonsense_about_a_split_is_refused(told):
+    with pytest.raises((ValueError, TypeError)):
+        SplitRecord.from_dict(told)
 
 
 def test_a_column_that_decides_may_be_dropped_too(counted, tmp_path):
