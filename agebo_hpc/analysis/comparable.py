@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from agebo_hpc.analysis.runs import Run
+from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.metrics.table import find
 
 DIGITS = 8
 """How many of a fingerprint's digits are shown."""
 
 
+@dataclass(frozen=True)
+class Ground:
+    """What two objectives must have in common to mean the same.
+
+    Attributes
+    ----------
+    metric
+        Name of the metric; empty: not known.
+    fingerprint
+        Of the prepared data set: of its rows, its target, its task and its split.
+    trained_by
+        What trains, and where no data set says it, on what: a table of trainings with its
+        options, or a problem file.
+    """
+
+    metric: str
+    fingerprint: str
+    trained_by: str
+
+    @classmethod
+    def of(cls, run: Run) -> Ground:
+        """Return that of a run."""
+        problem, asked = run.section("problem"), run.section("request")
+        trainer = str(problem.get("trainer", "tensorflow"))
+        source = {"simulated": "simulate", "of the problem file": "problem"}.get(trainer, "")
+        return cls(
+            _canonical(str(problem.get("metric", ""))),
+            str(problem.get("data_fingerprint", "")),
+            str(asked.get(source) or ""),
+        )
+
+
+WORDS = {"metric": "metric", "fingerprint": "data set or split", "trained_by": "what trains them"}
+"""What runs differ in, by the field of `Ground`."""
+
+
 def comparable(runs: Mapping[str, Run]) -> dict[str, list[str]]:
     """Group runs whose objectives mean the same.
-
-    The fingerprint of a prepared data set covers its rows, its target, its task and its split.
 
     Parameters
     ----------
@@ -24,38 +61,71 @@ def comparable(runs: Mapping[str, Run]) -> dict[str, list[str]]:
     Returns
     -------
     dict
-        Labels of the runs of each group, by what they have in common, in words. Runs without a
-        data set, as simulations, are a group by themselves.
+        Labels of the runs of each group, by what they have in common, in words. A run that does
+        not say its data set or metric, as earlier versions wrote, is with its like alone.
     """
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[Ground, list[str]] = {}
     for label, run in runs.items():
-        problem = run.section("problem")
-        key = str(problem.get("metric", "")), str(problem.get("data_fingerprint", ""))
-        groups.setdefault(key, []).append(label)
-    return {_name(*key, runs[labels[0]]): labels for key, labels in groups.items()}
+        groups.setdefault(Ground.of(run), []).append(label)
+    named: dict[str, list[str]] = {}
+    for ground, labels in groups.items():
+        name = _name(ground, runs[labels[0]])
+        # Two groups may look alike in few words.
+        number = sum(other == name or other.startswith(f"{name}, no. ") for other in named)
+        named[f"{name}, no. {number + 1}" if number else name] = labels
+    return named
 
 
-def _name(metric: str, fingerprint: str, run: Run) -> str:
-    if not fingerprint:
-        return f"{metric or 'objective'} without a data set"
-    data = Path(str(run.section("problem").get("data", "data"))).name
-    split = run.section("data").get("split")
-    told = f"{fingerprint[:DIGITS]}, split {split}" if split else fingerprint[:DIGITS]
-    return f"{metric or 'objective'} on {data} ({told})"
+def file_of_group(path: str | Path, number: int, groups: int) -> Path:
+    """Return the file for one of some groups, from 1: one of several has a name of its own."""
+    path = Path(path)
+    return path if groups == 1 else path.with_stem(f"{path.stem}_{number}")
 
 
-def why_not(groups: Mapping[str, Sequence[str]]) -> str:
-    """Return why runs are not ranked together; empty where they are.
+def why_not(groups: Mapping[str, Sequence[str]], runs: Mapping[str, Run] | None = None) -> str:
+    """Return in a line why runs are not ranked together; empty where they are.
 
     Parameters
     ----------
     groups
         What `comparable` gives.
+    runs
+        The runs, so that it is said in what they differ; None: in what they may.
     """
     if len(groups) < 2:
         return ""
+    differ = list(WORDS.values()) if runs is None else _differences(list(runs.values()))
     told = "; ".join(f"{name}: {', '.join(labels)}" for name, labels in groups.items())
     return (
-        "The runs differ in data set, split or metric, so that their objectives cannot be "
-        f"compared; each group is shown by itself. {told}."
+        f"The runs differ in {_listed(differ)}, so that their objectives cannot be compared; each "
+        f"group is shown by itself. {told}."
     )
+
+
+def _differences(runs: Sequence[Run]) -> list[str]:
+    grounds = [Ground.of(run) for run in runs]
+    names = [field.name for field in fields(Ground)]
+    return [WORDS[n] for n in names if len({getattr(ground, n) for ground in grounds}) > 1]
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _canonical(metric: str) -> str:
+    """Return a metric's own name, whatever alias was stored."""
+    try:
+        return find(metric).name if metric else ""
+    except ConfigurationError:
+        return metric
+
+
+def _name(ground: Ground, run: Run) -> str:
+    metric = ground.metric or "objective"
+    by = f", {Path(ground.trained_by).name}" if ground.trained_by else ""
+    if not ground.fingerprint:
+        return f"{metric} without a data set{by}"
+    data = Path(str(run.section("problem").get("data", "data"))).name
+    split = run.section("data").get("split")
+    told = ground.fingerprint[:DIGITS] + (f", split {split}" if split else "")
+    return f"{metric} on {data} ({told}){by}"

@@ -46,7 +46,11 @@ def _method(run: Run) -> str:
 def _settings(run: Run) -> dict[str, Any]:
     """Return what a search was asked to do as one flat table."""
     tables = {name: run.section(name) for name in ("search", "problem")}
-    return {name: value for name, value in _flatten(tables, "") if name not in _APART}
+    apart = set(_APART)
+    if tables["problem"].get("data_fingerprint"):
+        # The same data set may lie elsewhere.
+        apart.add("problem.data")
+    return {name: value for name, value in _flatten(tables, "") if name not in apart}
 
 
 def _flatten(value: Any, path: str) -> list[tuple[str, Any]]:

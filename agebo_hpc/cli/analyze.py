@@ -100,7 +100,7 @@ def analyze(
         click.echo(f"model: {found.path}")
         if found.missing:
             click.echo(f"note: {found.path} could not be run: {found.missing}", err=True)
-    apart = why_not(comparable(with_scores))
+    apart = why_not(comparable(with_scores), with_scores)
     if apart:
         click.echo(f"note: {apart}", err=True)
     if tensorboard is not None:

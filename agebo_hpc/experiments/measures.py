@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from agebo_hpc.analysis.comparable import comparable, why_not
 from agebo_hpc.analysis.comparison import best_at
 from agebo_hpc.analysis.high_performers import high_performers, high_threshold
 from agebo_hpc.analysis.occupation import utilisation
@@ -56,9 +57,24 @@ def read_searches(planned: Sequence[Planned]) -> list[Searched]:
     Raises
     ------
     DataError
-        If one is damaged or has no evaluation that is done.
+        If one is damaged or has no evaluation that is done, or if searches of one problem had
+        other data or another metric, as after it was prepared anew.
     """
-    return [_read(search) for search in planned]
+    searches = [_read(search) for search in planned]
+    check_comparable(searches)
+    return searches
+
+
+def check_comparable(searches: Sequence[Searched]) -> None:
+    """Raise DataError if searches of one problem cannot be held against each other."""
+    for problem in dict.fromkeys(search.planned.problem for search in searches):
+        runs = {s.label: s.run for s in searches if s.planned.problem == problem}
+        why = why_not(comparable(runs), runs)
+        if why:
+            raise DataError(
+                f"{problem}: {why} Give another --out, or remove the searches of one group and "
+                "repeat the command."
+            )
 
 
 def _read(planned: Planned) -> Searched:

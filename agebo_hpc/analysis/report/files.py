@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from agebo_hpc import __version__
+from agebo_hpc.analysis.comparable import comparable
 from agebo_hpc.analysis.csv_text import write_text
 from agebo_hpc.analysis.figures.style import save_figure
 from agebo_hpc.analysis.methods import by_method
@@ -140,9 +141,16 @@ def _page(
 
 
 def best_of_methods(runs: Mapping[str, Run]) -> list[str]:
-    """Return the label of the run with the best evaluation of each method."""
+    """Return the label of the run with the best evaluation of each method.
+
+    Runs that cannot be compared are searches of several methods.
+    """
     best = {label: float(scored(run.history)["objective"].max()) for label, run in runs.items()}
-    return [max(labels, key=best.__getitem__) for labels in by_method(runs).values()]
+    return [
+        max(labels, key=best.__getitem__)
+        for group in comparable(runs).values()
+        for labels in by_method({label: runs[label] for label in group}).values()
+    ]
 
 
 def _write(exhibit: Exhibit, out: Path, formats: Sequence[str], new: NewFiles) -> list[Path]:

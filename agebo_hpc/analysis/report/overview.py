@@ -41,7 +41,7 @@ def panels(runs: Mapping[str, Run], num_top: int) -> list[Exhibit]:
         See `overview`.
     """
     groups = comparable(runs)
-    why = why_not(groups)
+    why = why_not(groups, runs)
     if not why:
         return overview(runs, num_top)
     title = "Runs that cannot be compared"
