@@ -77,7 +77,7 @@ def _of_recipe(problem: Problem) -> list[tuple[str, str]]:
         "epochs": epochs,
         "schedule": recipe.schedule,
         "optimizer": recipe.optimizer,
-        "metric": "accuracy, or r2 of numbers" if recipe.metric == "auto" else recipe.metric,
+        "metric": "accuracy, or r2 of numbers" if recipe.metric == "auto" else str(recipe.metric),
     }
     return [(name, value) for name, value in fields.items() if name not in tuned]
 
