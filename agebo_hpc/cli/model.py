@@ -136,6 +136,7 @@ def predict(
     """
     if not is_first(sys.argv[1:]):
         return
+    from agebo_hpc.data.unfamiliar import Unfamiliar
     from agebo_hpc.models.description import read_description
     from agebo_hpc.models.prediction import check_prediction, predict_file
 
@@ -147,10 +148,13 @@ def predict(
 
     loaded = load_model(model)
     began = time.perf_counter()
-    rows = predict_file(loaded, source, out, keep, force)
+    unfamiliar = Unfamiliar()
+    rows = predict_file(loaded, source, out, keep, force, unfamiliar)
     speed = rows / (time.perf_counter() - began)
     told = f"{rows:,} rows written to {out} ({speed:,.0f} rows per second, files included)"
     click.echo(told, err=is_stream(out))
+    if unfamiliar.text:
+        click.echo(f"note: {unfamiliar.text}", err=True)
 
 
 @click.command()

@@ -6,7 +6,7 @@ a pickle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,8 @@ from agebo_hpc.data.training_column import TrainingColumn
 from agebo_hpc.errors import DataError
 
 ONE_HOT_LEVELS = 16
+Notice = Callable[[Encoder, Any], None]
+"""Takes an encoder and what it has read of its column."""
 BY_CHANCE = CrossFitting()
 
 
@@ -153,9 +155,14 @@ class Preprocessing:
         return self.encode(frame, crossfitted)[0]
 
     def encode(
-        self, frame: pd.DataFrame, crossfitted: Mapping[str, Features] | None = None
+        self,
+        frame: pd.DataFrame,
+        crossfitted: Mapping[str, Features] | None = None,
+        notice: Notice | None = None,
     ) -> tuple[Features, Codes]:
         """Turn rows of a table into features, as `transform` does, and codes.
+
+        What is read of each column is given to `notice`.
 
         Returns
         -------
@@ -180,15 +187,17 @@ class Preprocessing:
             name = encoder.column
             if name not in given or name in places:
                 read: Any = encoder.read(frame[name])
+                if notice is not None:
+                    notice(encoder, read)
                 for place in places.get(name, ()):
                     codes[:, place] = self.codes[place].of_read(read)
             x[:, start:stop] = given[name] if name in given else encoder.of_read(read)
             start = stop
         return x, codes
 
-    def network_input(self, frame: pd.DataFrame) -> Features:
+    def network_input(self, frame: pd.DataFrame, notice: Notice | None = None) -> Features:
         """Return what a network takes: the features, and the codes after them as numbers."""
-        x, codes = self.encode(frame)
+        x, codes = self.encode(frame, notice=notice)
         return np.concatenate([x, codes.astype(np.float32)], axis=1) if self.codes else x
 
     def encode_target(self, column: pd.Series) -> NDArray[np.int32] | NDArray[np.float32]:

@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agebo_hpc.data.encoders import Encoder
-from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.data.preprocessing import Notice, Preprocessing
+from agebo_hpc.data.unfamiliar import Unfamiliar
 from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.files import is_stream
 from agebo_hpc.models.description import ModelDescription
@@ -34,6 +35,7 @@ def predict_file(
     out: str | Path,
     keep: Sequence[str] = (),
     force: bool = False,
+    unfamiliar: Unfamiliar | None = None,
 ) -> int:
     """Predict the rows of a table file and write them as CSV or Parquet, in the same order.
 
@@ -51,6 +53,8 @@ def predict_file(
         Columns of `source` that are copied.
     force
         Whether an existing file is replaced.
+    unfamiliar
+        Counts the cells that are unlike those of the training rows.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def predict_file(
     keep = list(dict.fromkeys(keep))
     with new_table(Path(out), {name: table.types.get(name) for name in keep}) as write:
         rows = 0
-        for predicted in predict_chunks(model, table, keep):
+        for predicted in predict_chunks(model, table, keep, unfamiliar):
             write(predicted)
             rows += len(predicted)
         if not rows:
@@ -105,7 +109,10 @@ def check_prediction(
 
 
 def predict_chunks(
-    model: Model, table: TableFile, keep: Sequence[str] = ()
+    model: Model,
+    table: TableFile,
+    keep: Sequence[str] = (),
+    unfamiliar: Unfamiliar | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Predict a table chunk by chunk; see `predict_file`."""
     preprocessing = model.preprocessing
@@ -114,17 +121,22 @@ def predict_chunks(
     first = 1
     for chunk in table.chunks(text, min(65_536, max(1024, size))):
         if len(chunk):
-            features = _features(preprocessing, chunk, f"{table.path}", first)
+            notice = None if unfamiliar is None else unfamiliar.note
+            features = _features(preprocessing, chunk, f"{table.path}", first, notice)
             predicted = model.tabulate(model.outputs(features), chunk.index)
             yield pd.concat([chunk[list(keep)], predicted], axis=1)
         first += len(chunk)
 
 
 def _features(
-    preprocessing: Preprocessing, chunk: pd.DataFrame, path: str, first: int
+    preprocessing: Preprocessing,
+    chunk: pd.DataFrame,
+    path: str,
+    first: int,
+    notice: Notice | None = None,
 ) -> NDArray[np.float32]:
     try:
-        return preprocessing.network_input(chunk)
+        return preprocessing.network_input(chunk, notice)
     except DataError as error:
         located = _first_wrong_cell(preprocessing, chunk)
         if located is None:
