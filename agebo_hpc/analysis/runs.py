@@ -14,9 +14,10 @@ from agebo_hpc.analysis.tables import Interval, decisions_text, scored, status_c
 from agebo_hpc.baselines.record import Baselines, baselines_of
 from agebo_hpc.errors import ConfigurationError, DataError
 from agebo_hpc.space.architecture import ArchitectureSpace
-from agebo_hpc.space.configuration import Evaluation
+from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.storage.past_session import PastSession
 from agebo_hpc.storage.reader import read_replay
+from agebo_hpc.storage.replay import Replay
 from agebo_hpc.storage.rows import columns_of, frame_of
 from agebo_hpc.storage.run_directory import RunDirectory
 
@@ -47,6 +48,10 @@ class Run:
         Names in the configuration that a later session changed.
     baselines
         What simple models reach; None: not measured for this data set and metric.
+    pieces
+        Where evaluations are trained piece by piece, one row for each piece that has ended.
+    paused
+        Ids of those that were trained for a part of their epochs and do not train now.
     """
 
     path: Path
@@ -60,6 +65,8 @@ class Run:
     parents: dict[int, int] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     baselines: Baselines | None = None
+    pieces: pd.DataFrame | None = None
+    paused: frozenset[int] = frozenset()
 
     @property
     def intervals(self) -> list[Interval] | None:
@@ -144,6 +151,8 @@ def read_run(path: str | Path) -> Run:
         parents=replay.parents,
         changed=replay.changed,
         baselines=baselines_of(directory.path, problem),
+        pieces=_pieces(replay),
+        paused=frozenset(replay.paused),
     )
 
 
@@ -163,6 +172,11 @@ def read_runs(paths: Sequence[str | Path]) -> dict[str, Run]:
             raise DataError(f"{str(run.path)!r} has no evaluation that is done{_instead(run)}.")
     labels = [run.label for run in runs]
     return {run.label if labels.count(run.label) == 1 else str(run.path): run for run in runs}
+
+
+def _pieces(replay: Replay) -> pd.DataFrame | None:
+    ended = [event for event in replay.past if isinstance(event, Result)]
+    return frame_of(columns_of(ended)) if replay.past else None
 
 
 def read_scored_runs(paths: Sequence[str | Path]) -> dict[str, Run]:

@@ -43,13 +43,14 @@ def standing(run: Run) -> dict[str, Any]:
         ``state`` ("not started", "running", "stopping", "complete", "stopped", "failed" or "no
         sign of life"), ``last_sign`` (UTC), ``why`` it ended, ``data`` (see
         `agebo_hpc.analysis.data_facts.DataFacts`), ``counts`` by status, ``finished``,
-        ``pending``, ``max_evals``, ``best`` (``evaluation_id``, ``objective``,
-        ``hyperparameters``, ``architecture``, ``decisions``, ``predicts_one``), ``metric`` (what
-        the objective is; None: not known), ``constant`` (networks that predict the same for every
-        row) of ``known`` (those of which this is known), ``baselines`` (score by name) with
-        ``baseline_remarks``, ``num_slots``, ``busy_share``, ``evaluations_per_hour``, ``seconds``
-        searched over all sessions, ``seconds_left``, ``lives``, ``data_parallel`` (of the latest
-        session), ``exit_code``.
+        ``pending``, ``paused``, ``rungs`` (how many evaluations came to each number of epochs;
+        None where all are trained in full), ``max_evals``, ``best`` (``evaluation_id``,
+        ``objective``, ``hyperparameters``, ``architecture``, ``decisions``, ``predicts_one``),
+        ``metric`` (what the objective is; None: not known), ``constant`` (networks that predict
+        the same for every row) of ``known`` (those of which this is known), ``baselines`` (score
+        by name) with ``baseline_remarks``, ``num_slots``, ``busy_share``,
+        ``evaluations_per_hour``, ``seconds`` searched over all sessions, ``seconds_left``,
+        ``lives``, ``data_parallel`` (of the latest session), ``exit_code``.
     """
     seconds = sum(session.seconds for session in run.sessions)
     state, sign = _state(run)
@@ -57,7 +58,8 @@ def standing(run: Run) -> dict[str, Any]:
     if state == "complete" and finished and not any(counts.get(name) for name in SCORED):
         # Earlier versions called it so.
         state = "failed"
-    share = busy_share(run.history, 1, _weighted(run)) if finished else float("nan")
+    worked = run.history if run.pieces is None else run.pieces
+    share = busy_share(worked, 1, _weighted(run)) if len(worked) else float("nan")
     return {
         "run": str(run.path),
         "state": state,
@@ -66,7 +68,9 @@ def standing(run: Run) -> dict[str, Any]:
         "data": asdict(data_facts(run)),
         "counts": counts,
         "finished": finished,
-        "pending": len(run.pending),
+        "pending": len(run.pending) - len(run.paused),
+        "paused": len(run.paused),
+        "rungs": _rungs(run),
         "max_evals": run.section("search").get("max_evals"),
         "best": _best(run),
         "metric": run.section("problem").get("metric"),
@@ -75,7 +79,9 @@ def standing(run: Run) -> dict[str, Any]:
         "baseline_remarks": "" if run.baselines is None else run.baselines.remarks,
         "num_slots": run.num_slots if run.sessions else None,
         "busy_share": share if np.isfinite(share) else None,
-        "evaluations_per_hour": 3600 * finished / seconds if seconds > 0 else None,
+        "evaluations_per_hour": 3600 * (finished + len(run.paused)) / seconds
+        if seconds > 0
+        else None,
         "seconds": seconds,
         "seconds_left": _seconds_left(run.status) if state == "running" else None,
         "lives": len(run.sessions),
@@ -88,6 +94,15 @@ def _why(run: Run) -> str | None:
     """Return what ended the last session, as it was recorded."""
     end = run.sessions[-1].end if run.sessions else None
     return None if end is None else end.get("why")
+
+
+def _rungs(run: Run) -> dict[int, int] | None:
+    """Return how many evaluations have come to each rung, or beyond, by its epochs."""
+    if run.pieces is None:
+        return None
+    reached = scored(run.pieces).groupby("evaluation_id")["epochs"].max()
+    levels = sorted({int(level) for level in scored(run.pieces)["epochs"]})
+    return {level: int((reached >= level).sum()) for level in levels}
 
 
 def may_go_on(run: Run) -> bool:

@@ -111,6 +111,9 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     if stands["constant"]:
         told = f"{stands['constant']} of {stands['known']} networks predict the same for every row"
         lines.append(("constant", told))
+    if stands["rungs"]:
+        rungs = [f"{count} after {epochs}" for epochs, count in stands["rungs"].items()]
+        lines.append(("rungs", f"{', '.join(rungs)} epochs"))
     if stands["busy_share"] is not None:
         lines.append(("busy", f"{stands['busy_share']:.0%} of {stands['num_slots']} slots"))
     if stands["evaluations_per_hour"] is not None:
@@ -152,6 +155,8 @@ def _state(stands: dict[str, Any]) -> str:
 
 def _counts(stands: dict[str, Any]) -> str:
     counts = [f"{count} {name.replace('_', ' ')}" for name, count in stands["counts"].items()]
+    if stands["paused"]:
+        counts.append(f"{stands['paused']} paused")
     if stands["pending"]:
         counts.append(f"{stands['pending']} {_waiting(stands['state'])}")
     limit = f" of {stands['max_evals']}" if stands["max_evals"] is not None else ""

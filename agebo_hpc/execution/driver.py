@@ -17,9 +17,9 @@ from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import Proposals
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.scheduling.scheduler import Decision, Scheduler
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,10 @@ class Driver:
         Proposals that are kept ready for slots that become free, >= 0.
     num_told
         Evaluations finished, over all sessions.
+    num_pending
+        Evaluations that earlier sessions have begun and not finished; 0: those that wait.
+    paused
+        Ids of evaluations that are paused and may go on.
     losses
         How often an evaluation's ranks have died, by id.
     synchronous
@@ -67,6 +71,8 @@ class Driver:
     scheduler: Scheduler = field(default_factory=Fifo)
     ahead: int = 0
     num_told: int = 0
+    num_pending: int = 0
+    paused: set[int] = field(default_factory=set)
     losses: Counter[int] = field(default_factory=Counter)
     synchronous: bool = False
     on_change: Callable[[Sequence[Result]], None] = lambda results: None
@@ -74,8 +80,14 @@ class Driver:
     def __post_init__(self) -> None:
         self.refill_seconds: deque[float] = deque(maxlen=10_000)
         self._max_processes = self.executor.max_processes
+        # Evaluations of all sessions that were proposed; those that were set aside do not count.
+        self._num_taken = self.num_told + (self.num_pending or self.scheduler.num_waiting)
         # Evaluations that run when all slots are taken; those left to the next session unfinished.
         self._num_at_once = self._num_left = 0
+        # Pieces of trainings that were started and are not recorded yet.
+        self._started: list[Assignment] = []
+        # Shares of a whole training of what runs, where they are pieces, by id.
+        self._shares: dict[int, float] = {}
         self._may_ask = True
         # What there is room for while the search ends.
         self._held: Assignment | None = None
@@ -100,22 +112,23 @@ class Driver:
         self._ask_and_submit()  # lines 1-5: as many as there are slots for
         while self.executor.num_running or self._will_have_room():  # line 6
             for result in self.executor.collect(self._must_stop, TICK_SECONDS):  # line 7
-                result = self._judge_loss(result)
+                result, share = self._judge(result), self._shares.pop(result.id, 1.0)
                 # With what was asked for before: no slot waits for the disk or for the search.
                 self._refill()
                 # In this order, so that nothing is learnt from that could be lost again.
                 self.proposals.append_and_tell([result])  # lines 8-9
-                self._count(result, self.scheduler.report(result))
+                self._record_started()
                 self.on_change([result])
-                self.limits.observe(result)
+                self.limits.observe(result, share)
             self._note_lost_ranks()
             self._ask_and_submit()  # lines 10-20
-        return self.limits.max_evals is not None and self.num_told >= self.limits.max_evals
+        return self._is_complete
 
     def _ask_and_submit(self) -> None:
         """Fill the slots, then ask ahead; in a synchronous search a whole batch or nothing."""
         self._may_ask = not self.synchronous or not self.executor.num_running
         self._submit()
+        self._record_started()
         if self._may_ask:
             self._ask_ahead()
         self._may_ask = not self.synchronous
@@ -131,11 +144,27 @@ class Driver:
         if self.executor.num_running > num_running:
             self.refill_seconds.append(time.perf_counter() - arrived)
 
-    def _count(self, result: Result, decision: Decision) -> None:
-        """Count an evaluation that no more is trained of; one that goes on is in line again."""
+    def _judge(self, result: Result) -> Result:
+        """Have the scheduler decide on a result; return it as it is recorded."""
+        result = self._judge_loss(result)
+        decision = self.scheduler.report(result)
+        if decision is Decision.STOP and result.status is Status.PAUSED:
+            result = replace(result, status=Status.STOPPED)
         if decision is Decision.STOP:
             self.num_told += result.status.is_final
             self._num_left += not result.status.is_final
+        elif decision is Decision.PAUSE:
+            self.paused.add(result.id)
+        return result
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether as many as were asked for are finished, or paused for good."""
+        if self.limits.max_evals is None or self.num_told + len(self.paused) < (
+            self.limits.max_evals
+        ):
+            return False
+        return not (self.paused and (self._num_waiting or self._num_left))
 
     def _submit(self, num_proposals: int | None = None) -> None:
         """Start assignments while there is room, with so many new proposals at most."""
@@ -143,20 +172,46 @@ class Driver:
             assignment, self._held = self._held or self.scheduler.next(), None
             if assignment is None:
                 if not self._may_ask or num_proposals == 0 or not self._add_proposal():
+                    if self._is_intake_over():
+                        continue
                     return
                 num_proposals = None if num_proposals is None else num_proposals - 1
                 continue
             evaluation = assignment.evaluation
             if evaluation.configuration.num_processes > self.executor.max_processes:
                 self._set_aside(evaluation)
-            elif self.limits.may_start(evaluation):
-                self.executor.submit(evaluation)
+            elif self.limits.may_start(evaluation, assignment.share):
+                self._start(assignment)
             elif self.limits.must_stop():
                 self._held = assignment
                 return
             else:
                 # It would outlast the wall time; a shorter one behind it may not.
                 self._too_long.append(assignment)
+
+    def _start(self, assignment: Assignment) -> None:
+        self.paused.discard(assignment.evaluation.id)
+        if self.scheduler.pauses:
+            self._shares[assignment.evaluation.id] = assignment.share
+            self._started.append(assignment)
+        if assignment.is_whole:
+            self.executor.submit(assignment.evaluation)
+        else:
+            self.executor.submit_piece(assignment)
+
+    def _record_started(self) -> None:
+        """Have recorded what was started, after the results that it followed from."""
+        if self._started:
+            self.proposals.assigned(self._started)
+            self._started = []
+
+    def _is_intake_over(self) -> bool:
+        """Tell the scheduler where nothing new will come; return whether more is to be trained."""
+        if self.limits.must_stop() or self.limits.num_missing(self._num_begun):
+            return False
+        if not self.proposals.num_open:
+            self.scheduler.end_intake()
+        return self.scheduler.num_waiting > 0
 
     def _add_proposal(self) -> bool:
         """Hand the next proposal to the scheduler; False if there will be none."""
@@ -168,6 +223,7 @@ class Driver:
             evaluation = self.proposals.take(TICK_SECONDS)
             if evaluation is not None:
                 self.scheduler.add(evaluation)
+                self._num_taken += 1
                 return True
         return False
 
@@ -184,7 +240,8 @@ class Driver:
     @property
     def _num_wanted(self) -> int:
         """Proposals that are missing to as many as fill the slots and are kept ready."""
-        return self._num_at_once + self.ahead - (self._num_begun - self.num_told)
+        num_in_flight = self._num_begun - self.num_told - len(self.paused)
+        return self._num_at_once + self.ahead - num_in_flight
 
     def _ask(self, num_proposals: int) -> None:
         """Ask for proposals as far as evaluations are missing to the number asked for."""
@@ -193,10 +250,12 @@ class Driver:
 
     @property
     def _num_begun(self) -> int:
-        """Evaluations of all sessions that are finished, run, are left, wait or are asked for."""
-        waiting = self.scheduler.num_waiting + (self._held is not None) + len(self._too_long)
-        here = self.executor.num_running + self._num_left + waiting
-        return self.num_told + here + self.proposals.num_open
+        """Evaluations of all sessions that are taken in or asked for; not those set aside."""
+        return self._num_taken + self.proposals.num_open
+
+    @property
+    def _num_waiting(self) -> int:
+        return self.scheduler.num_waiting + (self._held is not None) + len(self._too_long)
 
     def _judge_loss(self, result: Result) -> Result:
         """Count a lost evaluation; one that is lost too often has failed."""
@@ -219,6 +278,8 @@ class Driver:
         self.proposals.limit(largest)
 
     def _set_aside(self, evaluation: Evaluation) -> None:
+        self._num_taken -= 1
+        self.paused.discard(evaluation.id)
         logger.warning(
             "evaluation %d asks for %d processes and no worker group has more than %d: "
             "it waits for the next resume",

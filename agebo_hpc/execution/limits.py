@@ -107,8 +107,8 @@ class Limits:
         """
         return UNLIMITED if self.max_evals is None else max(0, self.max_evals - num_begun)
 
-    def may_start(self, evaluation: Evaluation) -> bool:
-        """Tell whether an evaluation is likely to end within the wall time.
+    def may_start(self, evaluation: Evaluation, share: float = 1.0) -> bool:
+        """Tell whether an evaluation, or a share of it, is likely to end within the wall time.
 
         Its duration is predicted from those that have ended; without any, it may start.
         """
@@ -116,7 +116,7 @@ class Limits:
             return False
         if self.walltime is None:
             return True
-        return self._fits(self._durations.predict(self._features(evaluation)))
+        return self._fits(self._durations.predict(self._features(evaluation, share)))
 
     def _fits(self, seconds: float) -> bool:
         """Tell whether so many seconds are left; the fewest that are not are remembered."""
@@ -146,19 +146,19 @@ class Limits:
             )
         return ""
 
-    def _features(self, evaluation: Evaluation) -> tuple[float, ...]:
+    def _features(self, evaluation: Evaluation, share: float) -> tuple[float, ...]:
         chosen = evaluation.configuration
         batch_size = chosen.hyperparameters.get("batch_size", 1)
-        return chosen.num_processes, batch_size, self.size_of(chosen)
+        return chosen.num_processes, batch_size, self.size_of(chosen), share
 
-    def note_duration(self, result: Result) -> None:
-        """Learn how long an evaluation took, also one of an earlier session."""
-        if result.status is Status.DONE and self.walltime is not None:
+    def note_duration(self, result: Result, share: float = 1.0) -> None:
+        """Learn how long an evaluation, or a share of it, took, also of an earlier session."""
+        if result.status.has_value and self.walltime is not None:
             seconds = result.ended - result.started
-            self._durations.observe(self._features(result.evaluation), seconds)
+            self._durations.observe(self._features(result.evaluation, share), seconds)
 
-    def observe(self, result: Result) -> None:
-        """Count a finished evaluation.
+    def observe(self, result: Result, share: float = 1.0) -> None:
+        """Count an evaluation that has ended, or that was paused after a share of it.
 
         Raises
         ------
@@ -170,7 +170,7 @@ class Limits:
             self._recent_failures.append(result.traceback)
         elif result.status is not Status.LOST:
             self._recent_failures.clear()
-        self.note_duration(result)
+        self.note_duration(result, share)
         if len(self._recent_failures) >= CONSECUTIVE_FAILURES:
             causes = [_cause(traceback) for traceback in self._recent_failures]
             most_frequent, count = Counter(causes).most_common(1)[0]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agebo_hpc.search.search import Search
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result
 
 
@@ -26,8 +27,11 @@ class Recorder(Protocol):
         """Record that an evaluation was proposed when so many results had been told."""
         ...
 
-    def append(self, *results: Result, proposed: Sequence[int]) -> None:
-        """Record how evaluations ended, and how many were proposed before; durable on return."""
+    def append(self, *events: Assignment | Result, proposed: Sequence[int]) -> None:
+        """Record in order what was begun and how it ended; durable on return.
+
+        For each result there is a number of evaluations that were proposed before it.
+        """
         ...
 
 
@@ -49,7 +53,7 @@ class Aside:
         self.action = action
 
 
-Task = Result | Request | Limit | Aside
+Task = Assignment | Result | Request | Limit | Aside
 
 
 class Proposals(ABC):
@@ -62,7 +66,7 @@ class Proposals(ABC):
     recorder
         The history; nothing else writes it until `close`.
     num_told, num_proposed
-        Evaluations told and proposed in earlier sessions.
+        Results told and evaluations proposed in earlier sessions.
     on_recorded
         Called when results were recorded and told.
 
@@ -97,6 +101,10 @@ class Proposals(ABC):
         """Have results recorded, then told."""
         self._hand_over(results)
 
+    def assigned(self, assignments: Sequence[Assignment]) -> None:
+        """Have it recorded which pieces of trainings have begun."""
+        self._hand_over(assignments)
+
     def limit(self, num_processes: int) -> None:
         """Have no evaluation proposed with more processes than these."""
         self._hand_over([Limit(num_processes)])
@@ -122,20 +130,23 @@ class Proposals(ABC):
         A result is recorded with the number of proposals before it, of which the last may not
         be made yet: whoever is killed then can make up for them.
         """
-        results, proposed = [], []
+        events: list[Assignment | Result] = []
+        proposed = []
         for task in tasks:
-            if isinstance(task, Result):
-                results.append(task)
+            if isinstance(task, Assignment):
+                events.append(task)
+            elif isinstance(task, Result):
+                events.append(task)
                 proposed.append(self._num_proposed)
             elif isinstance(task, Request):
                 self._num_proposed += 1
-        if results:
-            self._recorder.append(*results, proposed=proposed)
+        if events:
+            self._recorder.append(*events, proposed=proposed)
         for task in tasks:
             match task:
                 case Result():
                     self._search.tell([task])
-                    self._num_told += task.status.is_final
+                    self._num_told += task.status.is_told
                 case Limit():
                     self._search.limit_processes(task.num_processes)
                 case Aside():
@@ -144,7 +155,7 @@ class Proposals(ABC):
                     [evaluation] = self._search.ask(1)
                     self._recorder.submitted(evaluation, self._num_told)
                     self._proposed(evaluation)
-        if results:
+        if proposed:
             self._on_recorded()
 
     def _proposed(self, evaluation: Evaluation) -> None:

@@ -173,6 +173,7 @@ def run_configuration(
     settings: SearchSettings,
     num_at_once: int,
     speed: float = 0.0,
+    num_rungs: int | None = None,
 ) -> dict[str, Any]:
     """Return all that was asked and what followed from it, for config.toml. Local.
 
@@ -188,6 +189,8 @@ def run_configuration(
         W, evaluations that can run at once, >= 1.
     speed
         Floating point operations of products that one core does in a second; 0: not measured.
+    num_rungs
+        Rungs at which trainings are compared; None: all are trained in full.
     """
     asked = request.to_dict()
     if request.data is not None:
@@ -205,6 +208,7 @@ def run_configuration(
             "ahead": proposals_ahead(request, num_at_once),
             # Left out where it is the usual: runs of before it are searches of the same kind.
             "synchronous": request.synchronous or None,
+            "num_rungs": num_rungs,
             **asdict(settings),
         },
         "problem": {

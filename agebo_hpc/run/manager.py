@@ -28,8 +28,8 @@ from agebo_hpc.execution.stop_file import StopFile
 from agebo_hpc.reporter import tell
 from agebo_hpc.run.advice import advice_on_constants
 from agebo_hpc.run.baselines import SearchBaselines
+from agebo_hpc.run.begun_with import first_points, first_rungs
 from agebo_hpc.run.configuration import (
-    initial_points,
     parameter_counter,
     proposed_architectures,
     run_configuration,
@@ -54,9 +54,10 @@ from agebo_hpc.run.run_log import (
 from agebo_hpc.run.session import Session
 from agebo_hpc.run.session_budget import session_budget
 from agebo_hpc.run.tally import Tally
-from agebo_hpc.scheduling.fifo import Fifo
+from agebo_hpc.scheduling.schedulers import make_scheduler
 from agebo_hpc.search.affordable import affordable_first
 from agebo_hpc.search.methods import make_search
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Result
 from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
@@ -95,8 +96,12 @@ class Manager:
         speed = self._speed(session, problem)
         architectures = proposed_architectures(session.request, problem, speed)
         usual = self._usual_population(session, problem, speed)
-        settings = session.request.search_settings(_initial_points(session, num_at_once), usual)
-        config = run_configuration(session.request, problem, space, settings, num_at_once, speed)
+        settings = session.request.search_settings(first_points(session, num_at_once), usual)
+        num_rungs = first_rungs(session, self._num_epochs)
+        self._scheduler_settings = session.request.scheduler_settings(self._num_epochs, num_rungs)
+        config = run_configuration(
+            session.request, problem, space, settings, num_at_once, speed, num_rungs
+        )
         if session.run is None:
             self._run = RunDirectory.create(session.request.out, config)
         else:
@@ -194,21 +199,27 @@ class Manager:
             metric=str(self._config["problem"].get("metric", "")),
             clock=self._executor.clock,
         )
-        for result in history.results:
-            tally.add(result, earlier_session=True)
-            limits.note_duration(result)
+        shares: dict[int, float] = {}
+        for event in history.past or history.heard:
+            if isinstance(event, Assignment):
+                shares[event.evaluation.id] = event.share
+            else:
+                tally.add(event, earlier_session=True)
+                limits.note_duration(event, shares.get(event.id, 1.0))
         return tally
 
     def _make_driver(self, history: History, limits: Limits) -> Driver:
-        pending = sorted(self._search.pending.values(), key=lambda e: e.id)
+        pending = sorted(history.pending.values(), key=lambda e: e.id)
         return Driver(
             self._make_proposals(history),
             self._executor,
             limits,
-            Fifo(pending, self._num_epochs),
+            make_scheduler(self._scheduler_settings, history.past, pending),
             ahead=self._ahead,
             synchronous=self._request.synchronous,
             num_told=len(history.results),
+            num_pending=len(pending),
+            paused=set(history.paused),
             losses=history.losses.copy(),
         )
 
@@ -273,7 +284,7 @@ class Manager:
         """Return one with a thread where trainings leave this process time for it."""
         kind = ThreadedProposals if self._executor.runs_elsewhere else InlineProposals
         snapshot = partial(history.snapshot, self._search.state)
-        num_told, num_proposed = len(history.results), history.next_id
+        num_told, num_proposed = len(history.heard), history.next_id
         return kind(self._search, history, num_told, snapshot, num_proposed)
 
     def _drive(self, driver: Driver) -> bool:
@@ -309,7 +320,8 @@ class Manager:
             self._executor.num_slots,
             f", {found} evaluations of earlier sessions" if found else "",
         )
-        for remark in (*self._executor.remarks, *self._notes):
+        notes = (*self._scheduler_settings.remarks, *self._notes)
+        for remark in (*self._executor.remarks, *notes):
             logger.info("%s", remark)
         if not self._executor.is_simulated:
             tell(self._reporter, self._notes)
@@ -360,6 +372,8 @@ class Manager:
             "slots": self._executor.num_slots,
             "data_parallel": self._executor.data_parallel or None,
         }
+        if tally.paused:
+            status["counts"]["paused"] = len(tally.paused)
         if tally.baselines:
             status["baselines"] = tally.baselines
         if best is not None:
@@ -394,13 +408,6 @@ class Manager:
             more = next((o for o, goal in goals.items() if goal is not None), "--walltime T")
             why, again = ": no evaluation was left to do", f"; for more: {resume} {more}"
         return f"search {state}{reason} after {limits.elapsed:.1f} s{why}{again}"
-
-
-def _initial_points(session: Session, num_at_once: int) -> int:
-    """Return how many random points the optimizer begins with, or began with."""
-    if session.run is None:
-        return initial_points(session.request, num_at_once)
-    return int(session.run.config["search"]["num_initial"])
 
 
 def _log_refills(driver: Driver) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agebo_hpc.run.option import OnResume, Option, OptionGroup, option, options_of, required
+from agebo_hpc.run.scheduler_options import SchedulerOptions
 from agebo_hpc.run.simulation_options import SimulationOptions
 from agebo_hpc.run.training_options import TrainingOptions
 from agebo_hpc.search.settings import SURROGATES, BayesianSettings, SearchSettings
@@ -36,7 +37,7 @@ def _presets() -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class SearchOptions(SimulationOptions, TrainingOptions):
+class SearchOptions(SimulationOptions, SchedulerOptions, TrainingOptions):
     """What may be asked of a search. None: what is there decides.
 
     Every field is an option with a record of its own, see `OPTIONS`.

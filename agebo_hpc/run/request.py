@@ -11,11 +11,13 @@ from agebo_hpc.errors import ConfigurationError, LaunchError, UsageError
 from agebo_hpc.metrics.own import is_own
 from agebo_hpc.run.notation import read_class_weights
 from agebo_hpc.run.options import OPTIONS, RECIPE_OPTIONS, SearchOptions
+from agebo_hpc.run.scheduler_options import TAKEN_BY
 from agebo_hpc.simulation.registry import num_epochs_of, parse_simulation
 from agebo_hpc.space.cost import CostBounds, refuse_bounds_of
 
 if TYPE_CHECKING:
     # Every rank reads a request; few of the others load these.
+    from agebo_hpc.scheduling.schedulers import SchedulerSettings
     from agebo_hpc.search.settings import SearchSettings
     from agebo_hpc.space.hyperparameters import HyperparameterSpace
     from agebo_hpc.space.problem import Problem, Recipe
@@ -46,6 +48,7 @@ class SearchRequest(SearchOptions):
                 f"--ahead is {self.ahead}, but with --synchronous nothing is proposed before the "
                 "whole batch has ended; leave out one of them."
             )
+        self._check_scheduler()
         refuse_bounds_of(self.method, self.bounds(0.0))
 
     def _check_metric_and_loss(self) -> None:
@@ -73,6 +76,67 @@ class SearchRequest(SearchOptions):
             raise UsageError(
                 f"--fix is num_processes={chosen}; give --processes {chosen} instead."
             )
+
+    def _check_scheduler(self) -> None:
+        for name, schedulers in TAKEN_BY.items():
+            value, record = getattr(self, name), OPTIONS[name]
+            if value != record.default and self.scheduler not in schedulers:
+                raise UsageError(
+                    f"{record.spelling} is {value} but --scheduler is {self.scheduler}; it is for "
+                    f"{', '.join(schedulers)} only."
+                )
+        if self.scheduler == "fifo":
+            return
+        if self.executor != "simulated":
+            raise UsageError(
+                f"--scheduler {self.scheduler} pauses trainings, which --executor {self.executor} "
+                "cannot do yet; give --executor simulated, or leave it out to train all in full."
+            )
+        if self.synchronous:
+            raise UsageError(
+                f"--synchronous proposes in batches, which --scheduler {self.scheduler} does not "
+                "wait for; leave out one of them."
+            )
+
+    def scheduler_settings(self, num_epochs: int, num_rungs: int | None) -> SchedulerSettings:
+        """Return what the scheduler is told.
+
+        Parameters
+        ----------
+        num_epochs
+            Epochs of a whole training, >= 1.
+        num_rungs
+            Rungs that the search began with; None: those that follow from what is asked.
+
+        Raises
+        ------
+        UsageError
+            If no such scheduler can be had.
+        """
+        from agebo_hpc.scheduling.schedulers import SchedulerSettings
+
+        asked = SchedulerSettings(
+            name=self.scheduler,
+            max_resource=num_epochs,
+            min_resource=self.min_epochs,
+            eta=self.eta,
+            max_rungs=num_rungs or self.max_rungs,
+            brackets=self.brackets,
+            num_configurations=None if num_rungs else self.max_evals,
+            bracket_size=self.bracket_size,
+            n_max=self.n_max,
+            n_min=self.n_min,
+        )
+        if self.min_epochs > num_epochs and self.scheduler != "fifo":
+            raise UsageError(
+                f"--min-epochs is {self.min_epochs}, but a whole training has {num_epochs} "
+                "epochs; give at most as many."
+            )
+        try:
+            asked.check()
+        except ValueError as error:
+            raise UsageError(f"--scheduler {self.scheduler}: {error}.") from None
+        return asked
 
     def _check_simulation(self) -> None:
         alone = self.executor in ("steps", "simulated")

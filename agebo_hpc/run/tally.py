@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agebo_hpc.metrics.table import said
 from agebo_hpc.run.notation import format_seconds
@@ -40,6 +40,9 @@ class Tally:
         Sum over this session's evaluations of n times their duration.
     finished_here, lost
         Evaluations finished, and lost with their ranks, in this session.
+    paused
+        Ids of evaluations that were trained for a part of their epochs and not stopped; some of
+        them may train further.
     clock
         Returns the time in seconds; it never jumps back.
     """
@@ -58,6 +61,7 @@ class Tally:
     busy_seconds: float = 0.0
     finished_here: int = 0
     lost: int = 0
+    paused: set[int] = field(default_factory=set)
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -69,6 +73,11 @@ class Tally:
             self.busy_seconds += len(result.ranks) * (result.ended - result.started)
             self.finished_here += result.status.is_final
             self.lost += result.status is Status.LOST
+        if result.status is Status.PAUSED:
+            self.paused.add(result.id)
+            return
+        if result.status.is_final:
+            self.paused.discard(result.id)
         if result.status.has_value:
             self.done += 1
             if self.best is None or result.place < self.best.place:
@@ -96,7 +105,7 @@ class Tally:
         if self.walltime is not None:
             predictions.append(max(0.0, self.walltime - self.elapsed))
         if self.max_evals is not None and self.finished_here:
-            missing = max(0, self.max_evals - self.done - self.failed)
+            missing = max(0, self.max_evals - self.done - self.failed - len(self.paused))
             predictions.append(missing * self.elapsed / self.finished_here)
         return min(predictions, default=math.nan)
 
@@ -104,6 +113,7 @@ class Tally:
         """Return all of it in one line."""
         target = f"/{self.max_evals}" if self.max_evals is not None else ""
         parts = [f"{self.done + self.failed}{target} evaluations ({num_running} running"]
+        parts[0] += f", {len(self.paused)} paused" if self.paused else ""
         parts[0] += f", {self.failed} failed" if self.failed else ""
         parts[0] += f", {self.lost} lost)" if self.lost else ")"
         if self.best is not None:

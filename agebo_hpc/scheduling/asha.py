@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.bracket_choice import Turns
 from agebo_hpc.scheduling.ladder import Ladder
 from agebo_hpc.scheduling.rung import Rung
 from agebo_hpc.scheduling.rung_scheduler import RungScheduler
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 

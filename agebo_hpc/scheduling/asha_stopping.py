@@ -7,9 +7,9 @@ everybody goes on, while promotion lets nobody go on then.
 from __future__ import annotations
 
 from agebo_hpc.scheduling.asha import Asha
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.rung import Rung
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Result
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 
@@ -20,6 +20,8 @@ class Fifo:
     num_epochs
         Epochs of a training, R >= 1.
     """
+
+    pauses = False
 
     def __init__(self, waiting: Iterable[Evaluation] = (), num_epochs: int = 1) -> None:
         self._waiting = deque(waiting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agebo_hpc.scheduling.assignment import Assignment
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from heapq import heappush, heappushpop
 
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.rung_scheduler import RungScheduler
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 NUM_FIRST = 5

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 
@@ -16,6 +16,8 @@ class RungScheduler(ABC):
 
     A subclass says what is promoted and what a result means.
     """
+
+    pauses = True
 
     def __init__(self) -> None:
         self._new: deque[Evaluation] = deque()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from agebo_hpc.scheduling.assignment import Assignment
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result
 
 
@@ -30,9 +30,13 @@ class Scheduler(Protocol):
     one that pauses trainings is given their assignments and results in order as well.
 
     The driver adds every proposal, asks for the next assignment when slots are free, and reports
-    every result. A result with a final status ends its evaluation, since the history has one for
+    every result. Where the scheduler `pauses`, the history gets every assignment too. A result
+    with a final status ends its evaluation, since the history has one for
     each: the decision on it is STOP. The decision counts for one that is lost or paused.
     """
+
+    pauses: bool
+    """Whether it trains piece by piece, so that results can be paused."""
 
     @property
     def num_waiting(self) -> int:

@@ -8,7 +8,6 @@ from itertools import cycle, repeat
 
 from agebo_hpc.scheduling.asha import Asha
 from agebo_hpc.scheduling.asha_stopping import AshaStopping
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.bracket_choice import (
     ETA,
     MAX_RUNGS,
@@ -29,6 +28,7 @@ from agebo_hpc.scheduling.median_stopping import MedianStopping
 from agebo_hpc.scheduling.rung_scheduler import RungScheduler
 from agebo_hpc.scheduling.scheduler import Scheduler
 from agebo_hpc.scheduling.successive_halving import SuccessiveHalving
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result
 
 
@@ -70,6 +70,23 @@ class SchedulerSettings:
     n_max: int | None = None
     n_min: int | None = None
     is_endless: bool = False
+
+    def check(self) -> None:
+        """Raise ValueError if nobody would reach the top, or no bracket is within the bounds."""
+        if self.name in BY_RUNGS:
+            BY_RUNGS[self.name](self)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the log says of it, a line each."""
+        if self.name not in BY_RUNGS:
+            return []
+        if self.max_resource == 1 or (self.name != "median" and len(self.levels) == 1):
+            return [f"scheduler {self.name} has one rung, so that all are trained in full"]
+        if self.name == "median":
+            return ["scheduler median"]
+        rungs = ", ".join(map(str, self.levels))
+        return [f"scheduler {self.name}: eta {self.eta}, rungs after {rungs} epochs"]
 
     @property
     def levels(self) -> tuple[int, ...]:

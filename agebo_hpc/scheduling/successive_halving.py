@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.brackets import Bracket
 from agebo_hpc.scheduling.rung_scheduler import RungScheduler
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 

@@ -78,7 +78,13 @@ class AgingEvolution(Proposer[Value]):
         self._genome.limit_processes(largest)
 
     def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
-        """Add a network to the population; the oldest leaves. A failed one never enters."""
+        """Add a network to the population; the oldest leaves. A failed one never enters.
+
+        One that has been trained further leaves with its former objective and enters with the new.
+        """
+        former = [member for member in self.population if member.id == evaluation_id]
+        for member in former:
+            self.population.remove(member)
         if objective is not None:
             self.population.append(Member(value, objective, evaluation_id))
 

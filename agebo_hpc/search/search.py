@@ -7,7 +7,7 @@ from typing import Any
 
 from agebo_hpc.search.proposers import Proposer
 from agebo_hpc.search.view import View
-from agebo_hpc.space.configuration import Configuration, Evaluation, Result
+from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 
 class Search:
@@ -26,6 +26,8 @@ class Search:
         self._proposer = proposer
         self._next_id = 0
         self.pending: dict[int, Evaluation] = {}
+        # Those that have been paused: what is trained further of them is not pending.
+        self._paused: set[int] = set()
 
     def ask(self, num_evaluations: int = 1) -> list[Evaluation]:
         """Propose evaluations; each knows of the ones before it."""
@@ -35,13 +37,18 @@ class Search:
         """Learn from finished evaluations, in the order given.
 
         An evaluation that was never asked (of an earlier session) is learnt from all the same. One
-        that was cut or lost stays pending.
+        that was cut or lost stays pending. One that was paused is learnt from, at each rung anew.
         """
         for result in results:
             self._next_id = max(self._next_id, result.id + 1)
-            if not result.status.is_final:
-                self.pending[result.id] = result.evaluation
+            if not result.status.is_told:
+                if result.id not in self._paused:
+                    self.pending[result.id] = result.evaluation
                 continue
+            if result.status is Status.PAUSED:
+                self._paused.add(result.id)
+            else:
+                self._paused.discard(result.id)
             self.pending.pop(result.id, None)
             objective = result.objective if result.status.has_value else None
             self._proposer.learn(result.id, result.evaluation.configuration, objective)
@@ -77,7 +84,9 @@ class Search:
 
     def state(self) -> dict[str, Any]:
         """Return all that the future depends on, as plain data for JSON."""
+        paused = {"paused": sorted(self._paused)} if self._paused else {}
         return {
+            **paused,
             "next_id": self._next_id,
             "pending": [[e.id, e.configuration.to_dict()] for e in self.pending.values()],
             "proposer": self._proposer.state(),
@@ -86,6 +95,7 @@ class Search:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take over what `state` gave."""
         self._next_id = state["next_id"]
+        self._paused = set(state.get("paused", ()))
         self.pending = {
             id: Evaluation(id, Configuration.from_dict(data)) for id, data in state["pending"]
         }

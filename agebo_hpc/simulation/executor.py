@@ -20,6 +20,7 @@ from agebo_hpc.execution.placement import Block, Placement
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.simulation.simulation import Simulated, Simulation
 from agebo_hpc.simulation.virtual_clock import VirtualClock
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 HOST = "simulated"
@@ -61,7 +62,8 @@ class _RunningEvaluation:
 
     `ends` is when it ends there after `num_epochs` epochs, as things stand; `event` is the number
     of the event that says so to the manager, which has heard of `num_reported` epochs.
-    `is_ordered` tells whether it alone was ordered to stop.
+    `is_ordered` tells whether it alone was ordered to stop. It went on from `first_epoch` epochs,
+    and is paused after so many that are not the whole training.
     """
 
     evaluation: Evaluation
@@ -75,6 +77,7 @@ class _RunningEvaluation:
     status: Status = Status.DONE
     num_reported: int = 0
     is_ordered: bool = False
+    first_epoch: int = 0
 
 
 class SimulatedExecutor(Executor):
@@ -97,6 +100,7 @@ class SimulatedExecutor(Executor):
     """
 
     is_simulated = True
+    trains_pieces = True
 
     def __init__(
         self,
@@ -116,6 +120,8 @@ class SimulatedExecutor(Executor):
         self._placement = Placement(machine.groups, exclusive=machine.exclusive)
         self._runs: dict[int, _RunningEvaluation] = {}
         self._waiting: dict[int, tuple[Evaluation, float]] = {}
+        # First and last epoch of what is not trained as a whole, by id.
+        self._pieces: dict[int, tuple[int, int]] = {}
         # Of what runs: not yet told to stop. Of what was stopped in line: on its way back.
         self._unstopped: dict[int, None] = {}
         self._num_cut_in_line = 0
@@ -149,6 +155,11 @@ class SimulatedExecutor(Executor):
         block = self._placement.request(evaluation.id, evaluation.configuration.num_processes)
         if block is not None:
             self._start(evaluation.id, block)
+
+    def submit_piece(self, assignment: Assignment) -> None:
+        """Start a piece of a training; what comes before it has its time already."""
+        self._pieces[assignment.evaluation.id] = (assignment.start, assignment.end)
+        self.submit(assignment.evaluation)
 
     def collect(self, stop: Callable[[], bool], seconds: float) -> list[Result]:
         """Return the results that are there; jump to the first, ``seconds`` at most."""
@@ -195,15 +206,19 @@ class SimulatedExecutor(Executor):
         with self._clock.free():
             simulated = self._simulation.simulate(evaluation, self._seed)
         started = self.now() + self._latency
+        first, last = self._pieces.pop(evaluation_id, (0, self._num_epochs))
         run = _RunningEvaluation(
-            evaluation, simulated, submitted, started, block, self._num_epochs
+            evaluation, simulated, submitted, started, block, last, first_epoch=first
         )
+        if last < self._num_epochs:
+            run.status = Status.PAUSED
+        run.num_reported = first
         self._runs[evaluation_id] = run
         self._unstopped[evaluation_id] = None
-        self._schedule_end(run, self._num_epochs)
+        self._schedule_end(run, last)
         if self._eval_timeout:
             self._end_early(run, self._eval_timeout, Status.TIMED_OUT)
-        self._schedule_report(run, 1)
+        self._schedule_report(run, first + 1)
 
     def _start_waiting(self) -> None:
         for evaluation_id, block in self._placement.start_waiting():
@@ -211,15 +226,22 @@ class SimulatedExecutor(Executor):
 
     def _schedule_end(self, run: _RunningEvaluation, num_epochs: int) -> None:
         run.num_epochs = num_epochs
-        run.ends = run.started + run.simulated.seconds_until(num_epochs, self._num_epochs)
+        run.ends = self._moment(run, num_epochs)
         run.event = self._schedule(
             run.ends + self._latency, partial(self._finish, run.evaluation.id)
         )
 
+    def _moment(self, run: _RunningEvaluation, epoch: int) -> float:
+        """Return when an epoch ends, counted from the start of the whole training."""
+        return run.started + self._seconds(run, epoch) - self._seconds(run, run.first_epoch)
+
+    def _seconds(self, run: _RunningEvaluation, epoch: int) -> float:
+        return run.simulated.seconds_until(epoch, self._num_epochs) if epoch else 0.0
+
     def _schedule_report(self, run: _RunningEvaluation, epoch: int) -> None:
         """Report an epoch to the manager; the last one comes with the result."""
         if self.on_report is not ignore_report and epoch < run.num_epochs:
-            moment = run.started + run.simulated.seconds_until(epoch, self._num_epochs)
+            moment = self._moment(run, epoch)
             self._schedule(moment + self._latency, partial(self._report, run, epoch))
 
     def _report(self, run: _RunningEvaluation, epoch: int, number: int) -> list[Result]:
@@ -248,11 +270,16 @@ class SimulatedExecutor(Executor):
         return [self._result(run)]
 
     def _result(self, run: _RunningEvaluation) -> Result:
+        curve = tuple(islice(run.simulated.curve(self._num_epochs), run.num_epochs))
+        objective = {
+            Status.DONE: run.simulated.objective,
+            Status.PAUSED: curve[-1]["validation_metric"] if curve else None,
+        }
         result = Result(
             evaluation=run.evaluation,
             status=run.status,
-            objective=run.simulated.objective if run.status is Status.DONE else None,
-            curve=tuple(islice(run.simulated.curve(self._num_epochs), run.num_epochs)),
+            objective=objective.get(run.status),
+            curve=curve,
             times={"queue": run.started - run.submitted, "train": run.ends - run.started},
             submitted=run.submitted,
             started=run.started,
@@ -272,17 +299,22 @@ class SimulatedExecutor(Executor):
         for evaluation_id in list(self._waiting):
             self._placement.withdraw(evaluation_id)
         self._waiting.clear()
+        self._pieces.clear()
         for evaluation_id in self._unstopped:
             self._order_stop(self._runs[evaluation_id])
         self._unstopped.clear()
 
     def _order_stop(self, run: _RunningEvaluation) -> None:
         """Move the end to that of the epoch in which the order arrives."""
-        self._end_early(run, self.now() + self._latency - run.started, Status.CUT)
+        seconds = self.now() + self._latency - run.started
+        self._end_early(run, seconds + self._seconds(run, run.first_epoch), Status.CUT)
 
     def _end_early(self, run: _RunningEvaluation, seconds: float, status: Status) -> None:
-        """Move the end to that of the epoch that is under way after so many seconds."""
-        seen = run.simulated.epoch_at(seconds, self._num_epochs)
+        """Move the end to that of the epoch that is under way after so many seconds of training.
+
+        Those before the piece that is trained count too.
+        """
+        seen = max(run.first_epoch + 1, run.simulated.epoch_at(seconds, self._num_epochs))
         if seen < run.num_epochs:
             run.status = status
             self._schedule_end(run, seen)

@@ -119,6 +119,11 @@ class Status(StrEnum):
         return self not in (Status.CUT, Status.LOST, Status.PAUSED)
 
     @property
+    def is_told(self) -> bool:
+        """Whether the search hears of it: of what has ended, and of every value at a rung."""
+        return self.is_final or self is Status.PAUSED
+
+    @property
     def has_value(self) -> bool:
         """Whether the evaluation has an objective."""
         return self in (Status.DONE, Status.STOPPED, Status.PAUSED)

@@ -15,6 +15,7 @@ from typing import Any
 
 from agebo_hpc.errors import AgeboError, DataError
 from agebo_hpc.files import write_atomically
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.storage.checks import check_config, check_length
 from agebo_hpc.storage.journal import Journal
@@ -23,6 +24,7 @@ from agebo_hpc.storage.past_session import PastSession
 from agebo_hpc.storage.replay import (
     FORMAT_VERSION,
     Replay,
+    assignment_to_dict,
     evaluation_to_dict,
 )
 from agebo_hpc.storage.rows import columns_of
@@ -47,7 +49,7 @@ class History:
     search_state
         The state of the search at the last snapshot that held one; None if there is none.
     covered
-        Number of results that it covers: the first ones of `results`.
+        Number of results that it covers: the first ones of `heard`.
     since_state
         Submissions (`Evaluation`), results and `Missing` proposals after it, in order; all if
         there is no state.
@@ -62,7 +64,7 @@ class History:
         self._covered_lines = stored.covered_lines if stored else 0
         self._stored_lines = stored.journal_lines if stored else 0
         self.since_state = later_events(
-            journal.events, self._covered_lines, self.results, self.covered
+            journal.events, self._covered_lines, self.heard, self.covered
         )
         self.elapsed = self._replay.elapsed
         self._last = time.monotonic()
@@ -140,6 +142,21 @@ class History:
         return self._replay.results
 
     @property
+    def heard(self) -> list[Result]:
+        """What the search is told: all of `results`, and those that were paused, in order."""
+        return self._replay.heard
+
+    @property
+    def past(self) -> list[Assignment | Result]:
+        """Every assignment and result in order, where trainings are done piece by piece."""
+        return self._replay.past
+
+    @property
+    def paused(self) -> dict[int, Result]:
+        """The last results of evaluations that are paused, by id."""
+        return self._replay.paused
+
+    @property
     def pending(self) -> dict[int, Evaluation]:
         """Submitted and not finished evaluations by id, in order of submission."""
         return self._replay.pending
@@ -180,7 +197,7 @@ class History:
             If it cannot be written.
         """
         self._replay.check_submission(evaluation)
-        told = len(self.results) if told is None else told
+        told = len(self.heard) if told is None else told
         record: dict[str, Any] = {"evaluation": evaluation_to_dict(evaluation), "told": told}
         if evaluation.parent is not None:
             record["parent"] = evaluation.parent
@@ -188,15 +205,16 @@ class History:
         self._replay.submit(evaluation)
         self.since_state.append(evaluation)
 
-    def append(self, *results: Result, proposed: Sequence[int] | None = None) -> None:
-        """Note how evaluations ended; durable on return, so the search may be told then.
+    def append(self, *events: Assignment | Result, proposed: Sequence[int] | None = None) -> None:
+        """Note what has begun and how it ended; durable on return, so the search may be told then.
 
-        Several results cost one sync of the disk.
+        Several events cost one sync of the disk, assignments alone none: they survive this
+        process at once and the machine with the next result.
 
         Parameters
         ----------
-        results
-            What came back.
+        events
+            Pieces of trainings that have begun, and what came back, in order.
         proposed
             For each result, how many evaluations had been proposed before, over all sessions, also
             those that are not noted yet; None: not known.
@@ -208,16 +226,21 @@ class History:
         AgeboError
             If one cannot be written; those before it are noted.
         """
-        for number, result in enumerate(results, 1):
-            self._replay.check_result(result)
-            durable = number == len(results) and self._durable
-            record: dict[str, Any] = {"result": result.to_dict()}
+        numbers = iter(proposed or ())
+        last = max((n for n, event in enumerate(events) if isinstance(event, Result)), default=-1)
+        for number, event in enumerate(events):
+            if isinstance(event, Assignment):
+                self._journal.append("assigned", assignment_to_dict(event), durable=False)
+                self._replay.assign(event)
+                continue
+            self._replay.check_result(event)
+            record: dict[str, Any] = {"result": event.to_dict()}
             if proposed is not None:
-                record["proposed"] = proposed[number - 1]
-            self._journal.append("result", record, durable)
-            num_results = len(self.results)
-            self._replay.finish(result)
-            self.since_state.extend(self.results[num_results:])
+                record["proposed"] = next(numbers)
+            self._journal.append("result", record, number == last and self._durable)
+            num_heard = len(self.heard)
+            self._replay.finish(event)
+            self.since_state.extend(self.heard[num_heard:])
 
     def session(self, event: str, record: Mapping[str, Any] | None = None) -> None:
         """Note the start or the end of a run of the program; durable on return.
@@ -288,7 +311,7 @@ class History:
         Parameters
         ----------
         search_state
-            State of a search that was told all of `results`, plain data; or a function that gives
+            State of a search that was told all of `heard`, plain data; or a function that gives
             it, called only if the file is written.
         force
             Write it even if it is not time yet.
@@ -303,7 +326,7 @@ class History:
             return False
         began = time.monotonic()
         self.search_state = search_state() if callable(search_state) else search_state
-        self.covered = len(self.results)
+        self.covered = len(self.heard)
         self._covered_lines = self._journal.num_lines
         self.since_state = []
         return self._write_snapshot(began)

@@ -47,7 +47,7 @@ def later_events(
     covered_lines
         Number of them that the state covers, >= 0.
     results
-        All results that are final.
+        All results that the search is told.
     covered
         Number of them that the state covers, >= 0.
 
@@ -63,7 +63,7 @@ def later_events(
         if event["event"] == "submitted":
             evaluation = evaluation_from_dict(event["evaluation"])
             submitted.setdefault(event.get("told", told), []).append(evaluation)
-        elif event["event"] == "result" and Status(event["result"]["status"]).is_final:
+        elif event["event"] == "result" and Status(event["result"]["status"]).is_told:
             proposed.append(event.get("proposed", 0))
             told += 1
     known = {e["evaluation"]["id"] for e in events if e["event"] == "submitted"}

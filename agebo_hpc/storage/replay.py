@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agebo_hpc.errors import DataError
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.storage.past_session import PastSession
 
@@ -25,6 +26,13 @@ class Replay:
     ----------
     results
         Finished evaluations in order of completion; cut and lost ones are not among them.
+    heard
+        What the search is told, in order: all of `results`, and those that were paused.
+    past
+        Every assignment and every result, in order, of a search that trains piece by piece;
+        else empty.
+    paused
+        Of the evaluations that are not finished and do not train further, the last result.
     pending
         Submitted and not finished, by id, in order of submission.
     finished
@@ -42,6 +50,9 @@ class Replay:
     """
 
     results: list[Result] = field(default_factory=list)
+    heard: list[Result] = field(default_factory=list)
+    past: list[Assignment | Result] = field(default_factory=list)
+    paused: dict[int, Result] = field(default_factory=dict)
     pending: dict[int, Evaluation] = field(default_factory=dict)
     finished: set[int] = field(default_factory=set)
     sessions: list[PastSession] = field(default_factory=list)
@@ -73,6 +84,8 @@ class Replay:
     def apply(self, event: Mapping[str, Any]) -> Evaluation | Result | None:
         """Apply one event; return the evaluation or result that it holds, if any.
 
+        What is returned of an assignment is its evaluation.
+
         Raises
         ------
         ValueError
@@ -92,6 +105,10 @@ class Replay:
             case "result":
                 held = Result.from_dict(event["result"])
                 self.finish(held)
+            case "assigned":
+                assignment = assignment_from_dict(event, self.pending)
+                self.assign(assignment)
+                held = assignment.evaluation
             case "config":
                 self.changed |= set(event.get("changes", ()))
             case "start":
@@ -131,11 +148,23 @@ class Replay:
         self.check_result(result)
         if result.status is Status.LOST:
             self.losses[result.id] += 1
+        if self.past:
+            self.past.append(result)
+        if result.status.is_told:
+            self.heard.append(result)
+        if result.status is Status.PAUSED:
+            self.paused[result.id] = result
         if not result.status.is_final:
             return
+        self.paused.pop(result.id, None)
         del self.pending[result.id]
         self.finished.add(result.id)
         self.results.append(result)
+
+    def assign(self, assignment: Assignment) -> None:
+        """Note that a piece of a training has begun."""
+        self.paused.pop(assignment.evaluation.id, None)
+        self.past.append(assignment)
 
     def check_result(self, result: Result) -> None:
         """Raise ValueError if the evaluation was never submitted or is finished."""
@@ -152,6 +181,31 @@ class Replay:
 def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
     """Return an evaluation as plain data for JSON."""
     return {"id": evaluation.id, **evaluation.configuration.to_dict()}
+
+
+def assignment_to_dict(assignment: Assignment) -> dict[str, Any]:
+    """Return an assignment as plain data for JSON; its evaluation is told by the id."""
+    return {
+        "id": assignment.evaluation.id,
+        "epochs": [assignment.start, assignment.end, assignment.full_length],
+        "bracket": assignment.bracket,
+    }
+
+
+def assignment_from_dict(
+    data: Mapping[str, Any], evaluations: Mapping[int, Evaluation]
+) -> Assignment:
+    """Read what `assignment_to_dict` gave.
+
+    Raises
+    ------
+    ValueError
+        If there is no such evaluation, or no such piece of a training.
+    """
+    if data["id"] not in evaluations:
+        raise ValueError(f"evaluation {data['id']} is trained and is not pending")
+    start, end, full_length = data["epochs"]
+    return Assignment(evaluations[data["id"]], start, end, full_length, data["bracket"])
 
 
 def evaluation_from_dict(data: Mapping[str, Any]) -> Evaluation:

@@ -21,7 +21,7 @@ def value_of(configuration):
 
 
 def result(evaluation, status=Status.DONE):
-    objective = value_of(evaluation.configuration) if status is Status.DONE else None
+    objective = value_of(evaluation.configuration) if status.has_value else None
     return Result(evaluation, status, objective)
 
 
@@ -129,6 +129,30 @@ class SearchContract:
         search.tell([result(evaluation, status)])
         assert search.state() == before
         assert search.pending == {0: evaluation}
+
+    def test_what_is_paused_is_not_pending_and_may_come_again(self):
+        search = self.build()
+        first, second, third = search.ask(3)
+        search.tell([result(first, Status.PAUSED), result(second, Status.PAUSED)])
+        search.tell([result(first, Status.CUT), result(second, Status.LOST)])
+        assert list(search.pending) == [third.id]
+        search.tell([result(first, Status.PAUSED), result(second, Status.FAILED)])
+        search.tell([result(first), result(third)])
+        assert not search.pending
+        assert [evaluation.id for evaluation in search.ask(2)] == [3, 4]
+
+    def test_what_was_paused_is_known_to_a_search_that_goes_on_from_its_state(self):
+        def further(evaluation):
+            return Status.PAUSED if evaluation.id % 2 else Status.DONE
+
+        search, again = self.build(), self.build()
+        done = run(search, 20, status=further)
+        again.load_state(json.loads(json.dumps(search.state())))
+        for each in done:
+            if each.status is Status.PAUSED:
+                for one in (search, again):
+                    one.tell([result(each.evaluation, Status.CUT), result(each.evaluation)])
+        assert search.ask(6) == again.ask(6)
 
     def test_what_was_never_asked_is_learnt_all_the_same_and_its_number_is_not_used_again(self):
         search, other = self.build(), self.build(seed=9)

@@ -172,7 +172,7 @@ def test_with_the_wall_time_alone_it_is_never_complete():
 class NearlyOver(Limits):
     """Limits of a session in which evaluations that are a multiple of four are too long."""
 
-    def may_start(self, evaluation):
+    def may_start(self, evaluation, share=1.0):
         return evaluation.id % 4 > 0
 
 
@@ -188,7 +188,7 @@ def test_a_long_evaluation_that_no_longer_fits_keeps_no_shorter_one_from_startin
 
 def test_proposals_that_no_longer_fit_do_not_pile_up_at_the_end_of_a_life():
     class Over(NearlyOver):
-        def may_start(self, evaluation):
+        def may_start(self, evaluation, share=1.0):
             return evaluation.id < 6
 
     loop, recorder = driver(Over(1000), executor=simulated(3), ahead=2)

@@ -42,6 +42,11 @@ def request(**changes):
         ("groups", 4, "--groups is 4 but --executor is auto"),
         ("slots_per_group", 2, "--slots-per-group is 2 but --executor is auto"),
         ("manager_charge", 0.0, "--manager-charge is 0.0 but --executor is auto"),
+        ("scheduler", "bohb", "--scheduler is bohb; choose among fifo, sha"),
+        ("scheduler", "asha", "--scheduler asha pauses trainings, which --executor auto cannot"),
+        ("eta", 1, "--eta is 1; give 2 or more"),
+        ("eta", 3, "--eta is 3 but --scheduler is fifo; it is for sha, hyperband"),
+        ("brackets", "some", "--brackets is some"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named(field, value, said):
@@ -198,3 +203,40 @@ def test_what_a_problem_tunes_is_fixed_by_name_and_not_by_an_option():
     chosen = request(preset="combo-like", fixed={"early_stopping_patience": 3})
     space = chosen.hyperparameters(chosen.load_problem(), 1)
     assert space.fixed["early_stopping_patience"] == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"scheduler": "asha", "bracket_size": 9}, "--bracket-size is 9 but --scheduler is asha"),
+        ({"scheduler": "median", "eta": 3}, "--eta is 3 but --scheduler is median"),
+        ({"scheduler": "sha", "synchronous": True}, "--synchronous proposes in batches"),
+    ],
+)
+def test_options_that_a_scheduler_does_not_take_are_refused(asked, said):
+    with pytest.raises(UsageError, match=said):
+        SearchRequest(out="run", **SIMULATED, **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {"scheduler": "asha", "min_epochs": 50},
+            "--min-epochs is 50, but a whole training has 20",
+        ),
+        ({"scheduler": "sha", "bracket_size": 3}, "3 configurations are too few for 3 rungs"),
+        ({"scheduler": "hyperband", "n_max": 1, "n_min": 4}, "no bracket has at most 1"),
+    ],
+)
+def test_a_scheduler_that_cannot_be_is_refused_in_one_line(asked, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        SearchRequest(out="run", **SIMULATED, **asked).scheduler_settings(20, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_rungs_follow_from_epochs_and_evaluations_and_stay_what_they_were():
+    asked = SearchRequest(out="run", scheduler="asha", max_evals=100, **SIMULATED)
+    assert asked.scheduler_settings(256, None).levels == (4, 16, 64, 256)
+    assert asked.scheduler_settings(256, 2).levels == (64, 256)
+    assert asked.scheduler_settings(20, None).levels == (1, 5, 20)

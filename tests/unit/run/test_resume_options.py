@@ -30,7 +30,7 @@ NOW = {
     **{"class_weights": "balanced", "schedule": "cosine", "precision": "bfloat16", "xla": "on"},
     **{"input": "stream", "processes": (1, 2), "allocation": "exclusive", "isolation": "child"},
     **{"data_parallel": "mpi", "span_nodes": True, "synchronous": True, "show_ranks": True},
-    **{"baselines": False},
+    **{"baselines": False, "scheduler": "asha", "brackets": "all"},
     **{"label_smoothing": 0.1, "dropout": 0.1, "ahead": 3, "simulate": "lognormal"},
 }
 """Another value of each option that is no plain number."""

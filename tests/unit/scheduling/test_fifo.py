@@ -2,9 +2,9 @@
 
 import pytest
 
-from agebo_hpc.scheduling.assignment import Assignment
 from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.scheduling.scheduler import Decision
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 
 

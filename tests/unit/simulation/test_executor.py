@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.execution.executor import Executor
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
 from agebo_hpc.simulation.simulation import Simulated
 from agebo_hpc.simulation.virtual_clock import VirtualClock
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Configuration, Evaluation, Status
 
 START = 1000.0
@@ -258,3 +261,67 @@ def test_an_evaluation_that_takes_too_long_ends_with_its_epoch():
     assert (short.id, short.status, short.ended) == (1, Status.DONE, START + 20.0)
     assert (long.status, len(long.curve), long.ended) == (Status.TIMED_OUT, 3, START + 30.0)
     assert long.objective is None
+
+
+@dataclass
+class Tabulated:
+    """A training of four epochs that are not equally long, after two seconds of preparation."""
+
+    def simulate(self, evaluation, seed):
+        return Simulated(12.0, 0.9, 0, (0.1, 0.2, 0.4, 0.8), (1.0, 2.0, 3.0, 4.0))
+
+
+def pieces(simulation=None, eval_timeout=0.0):
+    clock = VirtualClock(START, charge=0.0)
+    machine = Machine(1, latency=0.0)
+    return SimulatedExecutor(simulation or Tabulated(), machine, clock, 1, 4, eval_timeout)
+
+
+def piece(runs, start, end):
+    runs.submit_piece(Assignment(evaluation(0), start, end, 4))
+    return drain(runs)[0]
+
+
+@pytest.mark.parametrize("cuts", [(4,), (1, 4), (2, 3, 4), (1, 2, 3, 4)])
+def test_pieces_take_as_long_as_the_whole_and_end_at_their_epoch(cuts):
+    runs = pieces()
+    results = [piece(runs, *bounds) for bounds in zip((0, *cuts), cuts, strict=False)]
+    assert sum(result.ended - result.started for result in results) == pytest.approx(12.0)
+    assert [len(result.curve) for result in results] == list(cuts)
+    assert [str(result.status) for result in results] == ["paused"] * (len(cuts) - 1) + ["done"]
+    values = {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.9}
+    assert [result.objective for result in results] == [values[cut] for cut in cuts]
+
+
+def test_a_piece_that_is_ordered_to_stop_ends_at_its_next_epoch():
+    runs = pieces()
+    piece(runs, 0, 1)
+    runs.submit_piece(Assignment(evaluation(0), 1, 4, 4))
+    runs.collect(never, 0.5)
+    [result] = drain(runs, stop=lambda: True)
+    assert (result.status, len(result.curve)) == (Status.CUT, 2)
+    assert result.ended - result.started == pytest.approx(2.0)
+
+
+def test_the_time_limit_is_that_of_all_pieces_together():
+    runs = pieces(eval_timeout=7.0)
+    assert piece(runs, 0, 2).status is Status.PAUSED
+    result = piece(runs, 2, 4)
+    assert (result.status, len(result.curve)) == (Status.TIMED_OUT, 3)
+
+
+def test_reports_go_on_where_the_piece_before_has_ended():
+    runs, heard = pieces(), []
+    runs.on_report = lambda number, record: heard.append(record["epoch"])
+    piece(runs, 0, 2)
+    piece(runs, 2, 4)
+    assert heard == [1, 2, 3, 4]
+
+
+def test_one_that_trains_wholes_only_says_so():
+    class Whole(SimulatedExecutor):
+        submit_piece = Executor.submit_piece
+
+    runs = Whole(Tabulated(), Machine(1), VirtualClock(START), 1, 4)
+    with pytest.raises(ConfigurationError, match="--scheduler fifo"):
+        piece(runs, 0, 2)

@@ -39,3 +39,8 @@ class Assignment:
     def is_whole(self) -> bool:
         """Whether it is a whole training."""
         return (self.start, self.end) == (0, self.full_length)
+
+    @property
+    def share(self) -> float:
+        """Share of a whole training's epochs, in (0, 1]."""
+        return (self.end - self.start) / self.full_length

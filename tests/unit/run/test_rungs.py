@@ -1,0 +1,212 @@
+"""Searches that train piece by piece: wherever one is broken off, nothing is lost or doubled."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from agebo_hpc.__main__ import run as command
+from agebo_hpc.analysis.runs import read_run
+from agebo_hpc.analysis.standing import standing
+from agebo_hpc.execution.driver import Driver
+from agebo_hpc.execution.limits import Limits
+from agebo_hpc.execution.proposals import InlineProposals
+from agebo_hpc.run.restoring import restore
+from agebo_hpc.scheduling.schedulers import BY_RUNGS, SchedulerSettings, make_scheduler
+from agebo_hpc.search.methods import make_search
+from agebo_hpc.search.settings import SearchSettings
+from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
+from agebo_hpc.simulation.lognormal import Lognormal
+from agebo_hpc.simulation.virtual_clock import VirtualClock
+from agebo_hpc.space.architecture import ArchitectureSpace
+from agebo_hpc.space.assignment import Assignment
+from agebo_hpc.space.configuration import Result, Status
+from agebo_hpc.space.problem import v1_hyperparameters
+from agebo_hpc.storage.history import History
+from agebo_hpc.storage.reader import read_replay
+from agebo_hpc.storage.run_directory import RunDirectory
+
+EPOCHS = 9
+EVALS = 30
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+class Losing(SimulatedExecutor):
+    """Loses every fifth piece of a training with its rank, which is back at once."""
+
+    num_ended = 0
+
+    def collect(self, stop, seconds):
+        results = super().collect(stop, seconds)
+        for place, result in enumerate(results):
+            self.num_ended += 1
+            if self.num_ended % 5 == 0:
+                results[place] = replace(result, status=Status.LOST, objective=None)
+        return results
+
+
+def session(run, name, max_evals=EVALS, kind=SimulatedExecutor, method="age", walltime=None):
+    """Run a session of a search; return its driver and the history's events."""
+    space = v1_hyperparameters().with_processes([1])
+    settings = SearchSettings(seed=5, num_initial=4, population_size=5, sample_size=2)
+    search = make_search(method, ArchitectureSpace(num_nodes=2), space, settings)
+    clock = VirtualClock(0.0, charge=0.0)
+    executor = kind(Lognormal(sigma=1.0), Machine(4), clock, 5, EPOCHS)
+    scheduler_settings = SchedulerSettings(name, EPOCHS, eta=3)
+    with closing(History.open(RunDirectory.open(run), durable=False, now=executor.now)) as history:
+        for evaluation, told in restore(search, history):
+            history.submitted(evaluation, told)
+        pending = sorted(history.pending.values(), key=lambda evaluation: evaluation.id)
+        driver = Driver(
+            InlineProposals(search, history, len(history.heard), num_proposed=history.next_id),
+            executor,
+            Limits(max_evals, walltime, clock=executor.clock),
+            make_scheduler(scheduler_settings, history.past, pending),
+            ahead=1,
+            num_told=len(history.results),
+            num_pending=len(pending),
+            paused=set(history.paused),
+            losses=history.losses.copy(),
+        )
+        history.session("start", {"slots": 4})
+        driver.is_complete = driver.run()
+        history.session("end", {"reason": "complete"})
+        return driver, list(history.past)
+
+
+def new_run(path):
+    return RunDirectory.create(path, {"search": {"method": "agebo"}}).path
+
+
+def check(events, num_evaluations=EVALS):
+    """Check that pieces follow one another, each once but for those that were lost."""
+    reached, open_pieces, failed = {}, {}, set()
+    for event in events:
+        name = event.evaluation.id
+        if isinstance(event, Assignment):
+            if name in open_pieces:
+                # It was under way when the process was killed.
+                assert open_pieces[name] == event
+            else:
+                assert event.start == reached.get(name, 0)
+            open_pieces[name] = event
+            continue
+        piece = open_pieces[name]
+        if event.status is Status.LOST:
+            continue
+        del open_pieces[name]
+        failed |= {name} if event.status is Status.FAILED else set()
+        if event.status in (Status.PAUSED, Status.STOPPED, Status.DONE):
+            assert len(event.curve) == piece.end
+            reached[name] = piece.end
+    assert open_pieces == {} and len({*reached, *failed}) == num_evaluations
+    return reached
+
+
+def told(events):
+    return [(event.id, event.status) for event in events if isinstance(event, Result)]
+
+
+@pytest.mark.parametrize("name", BY_RUNGS)
+def test_a_search_ends_with_all_trained_as_far_as_they_deserve(name, tmp_path):
+    driver, events = session(new_run(tmp_path / "run"), name)
+    assert driver.is_complete
+    reached = check(events)
+    assert 1 <= sum(level == EPOCHS for level in reached.values()) < EVALS
+    replay = read_replay(tmp_path / "run")
+    assert set(replay.pending) == set(replay.paused) == driver.paused
+    assert all(each.status is not Status.PAUSED for each in replay.results)
+    assert [each.id for each in replay.heard] == [name for name, _ in told(events)]
+
+
+@pytest.mark.parametrize("name", BY_RUNGS)
+def test_what_is_stopped_is_over_and_what_is_paused_is_not(name, tmp_path):
+    driver, events = session(new_run(tmp_path / "run"), name)
+    stops = name in ("asha-stopping", "median")
+    statuses = {status for _, status in told(events)}
+    assert (Status.STOPPED in statuses) == stops
+    assert bool(driver.paused) == (not stops)
+    assert driver.num_told + len(driver.paused) == EVALS
+
+
+@pytest.mark.parametrize("name", BY_RUNGS)
+def test_killed_at_any_line_it_goes_on_without_losing_or_doubling_any(name, tmp_path):
+    whole = new_run(tmp_path / "whole")
+    session(whole, name)
+    lines = (whole / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    for cut in range(5, len(lines), 23):
+        run = new_run(tmp_path / f"cut{cut}")
+        (run / "journal.jsonl").write_bytes(b"".join(lines[:cut]))
+        driver, events = session(run, name)
+        assert driver.is_complete
+        check(events)
+
+
+@pytest.mark.parametrize("name", BY_RUNGS)
+def test_ranks_that_die_cost_a_piece_each_and_no_more(name, tmp_path):
+    driver, events = session(new_run(tmp_path / "run"), name, kind=Losing)
+    assert Status.LOST in {status for _, status in told(events)}
+    assert driver.is_complete
+    check(events)
+
+
+@pytest.mark.parametrize("name", ["asha", "sha", "hyperband"])
+def test_more_evaluations_go_on_with_the_same_rungs(name, tmp_path):
+    run = new_run(tmp_path / "run")
+    _, first = session(run, name, method="random")
+    driver, events = session(run, name, 2 * EVALS, method="random")
+    assert driver.is_complete and events[: len(first)] == first
+    check(events, 2 * EVALS)
+    # A wider rung promotes some of those that were left behind.
+    assert len({each.evaluation.id for each in events if isinstance(each, Assignment)}) == 60
+
+
+def test_over_at_its_wall_time_it_goes_on_later(tmp_path):
+    run = new_run(tmp_path / "run")
+    driver, events = session(run, "asha", walltime=60.0)
+    assert not driver.is_complete
+    driver, events = session(run, "asha")
+    assert driver.is_complete
+    ended = [each for each in events if isinstance(each, Result)]
+    assert {each.id for each in ended if each.status is not Status.CUT} == set(range(EVALS))
+
+
+def test_an_optimizer_learns_at_every_rung_too(tmp_path):
+    driver, events = session(new_run(tmp_path / "run"), "asha", method="agebo")
+    observed = driver.proposals._search._proposer._hyperparameters._data.ids
+    values = [name for name, status in told(events) if status is not Status.LOST]
+    assert observed == values and len(values) > EVALS
+
+
+def test_the_search_learns_at_every_rung(tmp_path):
+    driver, events = session(new_run(tmp_path / "run"), "asha")
+    population = driver.proposals._search._proposer._architectures.population
+    last = {each.id: each for each in events if isinstance(each, Result)}
+    assert len(population) == 5
+    for member in population:
+        assert member.objective == last[member.id].objective
+
+
+def test_from_the_command_line_with_more_and_what_is_seen_of_it(tmp_path, capsys):
+    out = str(tmp_path / "run")
+    machine = ["--executor", "simulated", "--simulate", "lognormal:mean=60", "--groups", "4"]
+    asked = ["--scheduler", "asha", "--eta", "2", "--epochs", "8", "--max-evals", "12"]
+    assert command(["search", "--out", out, "--method", "random", *machine, *asked]) == 0
+    first = standing(read_run(out))
+    assert first["state"] == "complete" and first["finished"] + first["paused"] == 12
+    assert first["pending"] == 0 and set(first["rungs"]) == {1, 2, 4, 8}
+    assert list(first["rungs"].values()) == sorted(first["rungs"].values(), reverse=True)
+    assert command(["resume", out, "--max-evals", "40"]) == 0
+    second = standing(read_run(out))
+    assert second["finished"] + second["paused"] == 40 and set(second["rungs"]) == {1, 2, 4, 8}
+    assert all(second["rungs"][level] > first["rungs"][level] for level in (1, 2, 4))
+    capsys.readouterr()
+    assert command(["status", out]) == 0
+    said = capsys.readouterr().out
+    assert f"{second['paused']} paused" in said and f"{second['rungs'][1]} after 1, " in said
+    assert command(["resume", out, "--max-evals", "50", "--eta", "3"]) == 78
+    assert "--eta" in capsys.readouterr().err
