@@ -93,6 +93,12 @@ _DATA = click.option(
     "folds, print the scores on the folds and their mean, and keep the mean of the networks. The "
     "schedule is fixed, as with --include-validation.  [default: one network]",
 )
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Divide the logits by one temperature that makes the cross-entropy of the validation "
+    "rows small, and say what it made of the probabilities.",
+)
 @_DATA
 @THREADS
 @record_options([OPTIONS["data_parallel"]])
@@ -268,9 +274,10 @@ def _get_ready(
     rank_group: RankGroup, chosen: Chosen, options: RetrainOptions, threads: int | None
 ) -> tuple[DataSet, RetrainOptions]:
     """Open the data and set TensorFlow up on all ranks; options say how gradients are summed."""
-    from agebo_hpc.models.choice import open_data
+    from agebo_hpc.models.choice import check_calibration, open_data
 
     dataset = rank_group.agree(lambda: open_data(chosen, options.data, rank_group.local_rank == 0))
+    rank_group.agree(lambda: check_calibration(options, dataset))
     remark(dataset, rank_group.rank)
     from agebo_hpc.training.runtime import configure_tensorflow
     from agebo_hpc.training.trainer import Slot
@@ -303,6 +310,19 @@ def _parts_without_score(description: ModelDescription) -> list[str]:
     return lines
 
 
+def _print_calibration(description: ModelDescription) -> None:
+    told = description.training.get("calibration")
+    if told is None:
+        return
+    changes = [
+        f"{name.replace('_', ' ')} {told['before'][name]:.5g} -> {told['after'][name]:.5g}"
+        for name in told["before"]
+    ]
+    click.echo(
+        f"calibrated  temperature {told['temperature']:.4g}: validation {', '.join(changes)}"
+    )
+
+
 def _report_training(
     model: Model, out: Path, seconds: float, as_json: bool, baselines: Baselines | None = None
 ) -> None:
@@ -312,6 +332,8 @@ def _report_training(
     if as_json:
         told = {"model": str(out), "seconds": seconds, "scores": scores}
         told |= {} if baselines is None else {"baselines": baselines.scores}
+        calibration = description.training.get("calibration")
+        told |= {} if calibration is None else {"calibration": calibration}
         seeds = description.training.get("seeds")
         click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
         return
@@ -333,6 +355,7 @@ def _report_training(
     if baselines is not None and baselines.text:
         what = f"{baselines.shown_metric} of the validation part"
         click.echo(f"baselines   {baselines.text}  ({what})")
+    _print_calibration(description)
     curve = description.training.get("curve", ())
     epochs = f"{len(curve)} epochs, " if curve else f"{len(model.members)} members, "
     click.echo(

@@ -44,6 +44,9 @@ class RetrainOptions:
     folds
         K: train on all training and validation rows but those of a fold, for each of K folds,
         and keep the mean of the K networks. None: train once.
+    calibrate
+        Fit a temperature of the probabilities on the validation rows, see
+        `agebo_hpc.models.calibration`.
     data
         The prepared data set; None: where the search found it. It must be the same data.
     versions
@@ -60,6 +63,7 @@ class RetrainOptions:
     seed: int | None = None
     seeds: tuple[int, ...] = ()
     folds: int | None = None
+    calibrate: bool = False
     data: str | Path | None = None
     versions: Mapping[str, Any] | None = None
     data_parallel: str | None = None
@@ -80,8 +84,23 @@ class RetrainOptions:
                 "--seeds compares networks by scores, and --all-rows leaves none; give --seed."
             )
 
+        if self.calibrate:
+            self._check_calibrate()
         if self.folds is not None:
             self._check_folds(self.folds)
+
+    def _check_calibrate(self) -> None:
+        others = {
+            "--include-validation": self.include_validation,
+            "--all-rows": self.all_rows,
+            "--folds": self.folds is not None,
+        }
+        given = [name for name, is_given in others.items() if is_given]
+        if given:
+            raise UsageError(
+                f"--calibrate needs validation rows that are not trained on, and {given[0]} "
+                "trains on them; leave out one of them."
+            )
 
     def _check_folds(self, folds: int) -> None:
         if folds < 2:
@@ -104,6 +123,15 @@ class RetrainOptions:
         if self.all_rows:
             return PARTS
         return PARTS[:2] if self.include_validation else PARTS[:1]
+
+
+def check_calibration(options: RetrainOptions, dataset: DataSet) -> None:
+    """Raise UsageError if probabilities are to be calibrated that a data set does not have."""
+    if options.calibrate and dataset.task != "classification":
+        raise UsageError(
+            f"--calibrate is for probabilities of classes, but {dataset.path} is a regression; "
+            "leave it out."
+        )
 
 
 @dataclass(frozen=True)

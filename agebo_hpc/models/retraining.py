@@ -21,6 +21,7 @@ from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
 from agebo_hpc.intervals.interval import plain
 from agebo_hpc.models.best_of_many import optimism
 from agebo_hpc.models.bundle import Model
+from agebo_hpc.models.calibration import Calibration, calibrate
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.description import ModelDescription, trained_parts
 from agebo_hpc.models.evaluation import evaluate_model, run_timed
@@ -40,6 +41,7 @@ class Training:
 
     plan: TrainingPlan
     trained: TrainedNetwork
+    calibration: Calibration | None = None
 
 
 def retrain(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Model:
@@ -137,6 +139,8 @@ def make_model(
     score
         Whether the model gets its scores.
     """
+    if options.calibrate:
+        trainings = [_calibrated(training, dataset) for training in trainings]
     best = trainings[0]
     if "validation" not in options.trained_parts:
         best = max(trainings, key=_validation_metric)
@@ -154,6 +158,12 @@ def make_model(
     seeds = [{"seed": t.plan.seed, **scored[t.plan.seed].description.scores} for t in trainings]
     noted = {**model.description.training, "seeds": seeds}
     return Model(model.network, replace(model.description, training=noted))
+
+
+def _calibrated(training: Training, dataset: DataSet) -> Training:
+    plan, trained = training.plan, training.trained
+    parameters, calibration = calibrate(plan.graph, trained.parameters, dataset.validation)
+    return Training(plan, trained._replace(parameters=parameters), calibration)
 
 
 def _validation_metric(training: Training) -> float:
@@ -174,6 +184,8 @@ def unscored(
     plan, trained = training.plan, training.trained
     description = _describe(chosen, dataset, options, plan, trained.outcome)
     noted = {**description.training, "num_ranks": num_ranks}
+    if training.calibration is not None:
+        noted["calibration"] = training.calibration.to_dict()
     description = replace(description, training=noted)
     return Model(keras_model(plan.graph, trained.parameters, plan.task), description)
 
