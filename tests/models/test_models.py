@@ -228,6 +228,23 @@ def test_without_a_test_part_the_scores_are_those_of_validation(tmp_path):
         assert set(retrain(found, data, options).description.scores) == {"rows_per_second"}
 
 
+def test_a_network_that_learns_groups_by_heart_is_at_chance_in_new_ones(tmp_path):
+    """The ward, one of each patient, is a mean of the target: it tells all of known patients."""
+    rng = np.random.default_rng(0)
+    patient = np.repeat(np.arange(200), 10)
+    ill = (rng.permutation(200) % 2)[patient]
+    frame = pd.DataFrame({"ward": [f"w{p}" for p in patient], "x": rng.normal(size=2000)})
+    frame = frame.assign(patient=patient, ill=np.where(ill == 1, "yes", "no"))
+    found = {}
+    for name, options in {"leak": {"drop": ["patient"]}, "kept": {"group": "patient"}}.items():
+        data = prepare_dataset(frame, "ill", tmp_path / f"{name}.h5", PrepareOptions(**options))
+        chosen = choose(make_run(tmp_path / name, data, [0.5]))
+        made = retrain(chosen, data, RetrainOptions())
+        found[name] = [made.description.scores[part]["accuracy"] for part in PARTS[1:]]
+    assert min(found["leak"]) > 0.95
+    assert min(found["kept"]) > 0.35 and max(found["kept"]) < 0.65
+
+
 def test_another_seed_gives_another_network(chosen, classes, model):
     other = retrain(chosen, classes, RetrainOptions(seed=SEED + 1))
     assert not np.array_equal(other.network.get_weights()[0], model.network.get_weights()[0])

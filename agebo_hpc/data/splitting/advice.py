@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agebo_hpc.data.cells import is_number_dtype, option
+from agebo_hpc.data.values import LARGEST
 
 MIN_ROWS = 100
 """Of fewer rows nothing is said."""
@@ -129,10 +130,10 @@ def _likeness(y: NDArray[np.generic]) -> float:
 
 
 def _values(column: pd.Series) -> NDArray[np.float64]:
-    """Return numbers that are in the order of the column; NaN is missing."""
+    """Return numbers that are in the order of the column; NaN is missing, and infinite."""
     if is_number_dtype(column.dtype):
         numbers: NDArray[np.float64] = column.to_numpy(np.float64, na_value=np.nan)
-        return numbers
+        return np.where(np.abs(numbers) < LARGEST, numbers, np.nan)
     times = column.to_numpy().astype("datetime64[us]")
     return np.where(np.isnat(times), np.nan, times.astype(np.int64).astype(np.float64))
 

@@ -163,9 +163,10 @@ def _divided(split: Split, seed: int, y: NDArray[np.generic], arrays: SplitArray
         assert arrays.groups is not None
         number = int(arrays.groups.max()) + 1
         if number < len(shares):
+            there = "There is 1 group" if number == 1 else f"There are {number} groups"
             raise DataError(
-                f"There are {number} groups for {len(shares)} parts, and no group may be on two "
-                f"sides: give a column of more groups, or another split."
+                f"{there} for {len(shares)} parts, and no group may be on two sides: give a column "
+                f"of more groups, or another split."
             )
         of_rows = divide_groups(arrays.groups, classes_of(y), shares, seed)[arrays.groups]
     return {part: np.flatnonzero(of_rows == number) for number, part in enumerate(PARTS)}

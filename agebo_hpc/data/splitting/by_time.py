@@ -42,8 +42,9 @@ def divide_times(
     borders = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     if len(borders) + 1 < len(shares):
         raise DataError(
-            f"{named} has {len(borders) + 1} different times, but {len(shares)} parts are to be "
-            f"made, and rows of one time stay together: give times that differ, or another split."
+            f"{named} has {len(borders) + 1} different time{'s' * bool(len(borders))}, but "
+            f"{len(shares)} parts are to be made, and rows of one time stay together: give times "
+            f"that differ, or another split."
         )
     parts = np.empty(len(times), np.int64)
     start, used = 0, 0

@@ -51,6 +51,8 @@ LOOKS = {
 }
 
 LOOKS_NOT = {
+    "infinite numbers": {"x": pd.Series(np.where(np.arange(ROWS) % 3, np.inf, -np.inf))},
+    "enormous numbers": {"x": pd.Series(np.where(np.arange(ROWS) % 3, 1.7e308, -1.7e308))},
     "numbers": {"x": pd.Series(RNG.normal(size=ROWS))},
     "a date in any order": {"when": DAYS.sample(frac=1, random_state=1, ignore_index=True)},
     "the numbers of the rows": {"id": pd.Series(np.arange(ROWS))},

@@ -123,7 +123,7 @@ def test_nanoseconds_are_told_apart_and_whole(counted, tmp_path):
 def test_text_is_no_time_and_one_time_cannot_be_split(counted, tmp_path):
     with pytest.raises(DataError, match="holds text such as 'c"):
         prepared(counted, tmp_path, time="city")
-    with pytest.raises(DataError, match="1 different times"):
+    with pytest.raises(DataError, match="1 different time, but"):
         prepared(counted.assign(day=5), tmp_path, time="day")
 
 
