@@ -165,8 +165,8 @@ def _divided(split: Split, seed: int, y: NDArray[np.generic], arrays: SplitArray
         if number < len(shares):
             there = "There is 1 group" if number == 1 else f"There are {number} groups"
             raise DataError(
-                f"{there} for {len(shares)} parts, and no group may be on two sides: give a column "
-                f"of more groups, or another split."
+                f"{there} for {len(shares)} parts, and no group may be on two sides: give "
+                f"a column of more groups, or another split."
             )
         of_rows = divide_groups(arrays.groups, classes_of(y), shares, seed)[arrays.groups]
     return {part: np.flatnonzero(of_rows == number) for number, part in enumerate(PARTS)}
