@@ -1,10 +1,10 @@
-"""Write the tables of options and of metrics in docs/ from their records.
+"""Write the tables of options, of metrics and of presets in docs/ from their records.
 
     option_tables.py [--check]
 
 Between ``.. begin options NAME`` and ``.. end options`` in a page stands what this makes. NAME
-is a group of options, such as Training, or Resume, or Metrics. With --check nothing is written,
-and the exit code is 1 if a page is out of date.
+is a group of options, such as Training, or Resume, or Metrics, or Presets. With --check nothing
+is written, and the exit code is 1 if a page is out of date.
 """
 
 import argparse
@@ -16,6 +16,8 @@ from agebo_hpc.metrics.record import BINARY, MULTICLASS, REGRESSION, Sums
 from agebo_hpc.metrics.table import METRICS
 from agebo_hpc.run.option import OnResume, Option, OptionGroup
 from agebo_hpc.run.options import OPTIONS, START_OPTIONS
+from agebo_hpc.space.problem import PRESETS, preset
+from agebo_hpc.space.ranges import ABOUT, ranges
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"(?<=^\.\. begin options )(\w+)\n.*?(?=^\.\. end options$)", re.M | re.S)
@@ -103,8 +105,21 @@ def of_metrics() -> str:
     return table(header, rows, "26 20 12 34 8")
 
 
+def of_presets() -> str:
+    """Return a table for each preset: what it searches, and what it fixes."""
+    parts = []
+    for name in PRESETS:
+        title = f"``{name}``"
+        rows = [[label, values] for label, values in ranges(preset(name))]
+        text = table(["What", "Values"], rows, "30 70")
+        parts.append(f"{title}\n{'-' * len(title)}\n\n{ABOUT[name]}\n\n{text}")
+    return "\n".join(parts)
+
+
 def block(name: str) -> str:
     """Return what stands between the marks of a name."""
+    if name == "Presets":
+        return of_presets()
     if name == "Metrics":
         return of_metrics()
     return of_resume() if name == "Resume" else of_group(OptionGroup(name))

@@ -26,7 +26,21 @@ OF_RESUME = [
 """What is not given stays as it was. What cannot change is known too, to be refused by name."""
 
 
-@click.command(cls=GroupedCommand)
+class _SearchCommand(GroupedCommand):
+    """The command `search`, whose help also says what the presets search."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from agebo_hpc.space.problem import PRESETS, preset
+        from agebo_hpc.space.ranges import ABOUT, ranges
+
+        shown = list(PRESETS) if ctx.meta.get("help_all") else [OPTIONS["preset"].default]
+        for name in shown:
+            with formatter.section(f"--preset {name}"):
+                formatter.write_text(ABOUT[name])
+                formatter.write_dl(ranges(preset(name)))
+
+
+@click.command(cls=_SearchCommand)
 @click.argument("data", required=False, type=click.Path(), metavar="[DATA.h5]")
 @record_options([*OF_SEARCH, *START_OPTIONS.values()], required=["out"])
 def search(data: str | None, resume: bool, force: bool, trust: bool, **options: Any) -> int:

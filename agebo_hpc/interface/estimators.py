@@ -25,13 +25,13 @@ from agebo_hpc.errors import (
 )
 from agebo_hpc.interface.archive import unpacked
 from agebo_hpc.interface.class_weights import coded_weights
-from agebo_hpc.interface.fitting import TARGET, Wanted, fit
+from agebo_hpc.interface.fitting import TARGET, WEIGHT, Wanted, fit
 from agebo_hpc.interface.own_words import in_own_words
 from agebo_hpc.interface.parameters import SPELLINGS, options_of_search, with_parameters
 from agebo_hpc.interface.problems import problem_reference
 from agebo_hpc.interface.run import write_report
 from agebo_hpc.interface.splits import split_arrays
-from agebo_hpc.interface.tables import frame_of, target_of
+from agebo_hpc.interface.tables import frame_of, target_of, weights_of
 from agebo_hpc.models.rare_classes import repeat_rare
 from agebo_hpc.reporter import WarningReporter, on_standard_error
 from agebo_hpc.run.keywords import read_keywords
@@ -53,6 +53,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         self,
         frame: pd.DataFrame,
         y: NDArray[Any],
+        weights: NDArray[np.float64] | None,
         arrays: SplitArrays | None,
         **options: Any,
     ) -> None:
@@ -71,8 +72,9 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                 home = Path(rank_group.first(lambda: own))
                 asked = {**options_of_search(self.get_params(deep=False)), **options}
                 asked["problem"] = problem_reference(asked["problem"], home / "problem.json")
+                more = {TARGET: y} if weights is None else {TARGET: y, WEIGHT: weights}
                 wanted = Wanted(
-                    frame.assign(**{TARGET: y}),
+                    frame.assign(**more),
                     self._task,
                     read_keywords(asked, OPTIONS, SPELLINGS),
                     self.validation_fraction,
@@ -210,7 +212,9 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
 
     _task = "classification"
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> AgEBOClassifier:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+    ) -> AgEBOClassifier:
         """Search a network for a table. Collective over the world under ``mpirun``.
 
         Parameters
@@ -219,6 +223,8 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
             Data frame or array, shape (rows, columns).
         y
             Labels, shape (rows,).
+        sample_weight
+            What each row counts in training and in scores, shape (rows,), >= 0; None: all alike.
         groups
             Group of each row, shape (rows,): no group is in the training and in the validation
             rows. It goes to the splitter of `cv` too. None: rows do not belong together.
@@ -235,11 +241,13 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise ValueError(f"y has 1 class, {self.classes_[0]!r}; at least 2 are needed.")
         weights = coded_weights(self.class_weight, self.classes_)
+        counts = weights_of(sample_weight, frame)
         arrays = self._split_of(y, groups)
         # A row that is there twice must not be on both sides of a split that was asked for.
         rows = repeat_rare(codes) if arrays is None else np.arange(len(y))
         table = frame.iloc[rows].reset_index(drop=True)
-        self._fit(table, codes[rows], arrays, class_weights=weights)
+        counts = None if counts is None else counts[rows]
+        self._fit(table, codes[rows], counts, arrays, class_weights=weights)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
@@ -267,11 +275,14 @@ class AgEBORegressor(RegressorMixin, _AgEBO):  # type: ignore[misc]
 
     _task = "regression"
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> AgEBORegressor:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+    ) -> AgEBORegressor:
         """Search a network for a table with numbers y; see `AgEBOClassifier.fit`."""
         frame = frame_of(self, X, reset=True)
         y = target_of(y, len(frame), numeric=True)
-        self._fit(frame, np.asarray(y, np.float64), self._split_of(y, groups))
+        weights, arrays = weights_of(sample_weight, frame), self._split_of(y, groups)
+        self._fit(frame, np.asarray(y, np.float64), weights, arrays)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

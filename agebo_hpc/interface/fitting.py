@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agebo_hpc.run.request import SearchRequest
 
 TARGET = "target of the estimator"
+WEIGHT = "sample_weight of the estimator"
 USUAL_EVALS = 20
 """Trainings where neither their number nor a time is given."""
 SPLITS, FEW_ROWS = 50, 200
@@ -37,7 +38,7 @@ class Wanted:
     Attributes
     ----------
     table
-        Features, and the target as the column `TARGET`.
+        Features, the target as the column `TARGET`, and what rows count as `WEIGHT`, if there.
     task
         ``"classification"`` or ``"regression"``.
     options
@@ -128,7 +129,9 @@ def prepare(wanted: Wanted, data: Path, seed: int) -> None:
     rows, share = len(wanted.table), wanted.validation_fraction
     reason = DataError("The validation rows have the same target in every split; give more.")
     # Nothing looks at a test part here.
-    asked = PrepareOptions(name="fit", task=task, split=(1 - share, share, 0.0), force=True)
+    split = (1 - share, share, 0.0)
+    weight = WEIGHT if WEIGHT in wanted.table else ""
+    asked = PrepareOptions(name="fit", task=task, split=split, weight=weight, force=True)
     for attempt in range(SPLITS):
         options = replace(asked, seed=(seed + attempt) % 2**31)
         try:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_array
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
 MIN_ROWS = 2
 
@@ -87,3 +87,20 @@ def target_of(y: Any, rows: int, numeric: bool) -> NDArray[Any]:
             f"Found input variables with inconsistent numbers of samples: [{rows}, {len(y)}]"
         )
     return np.asarray(y)
+
+
+def weights_of(sample_weight: Any, frame: pd.DataFrame) -> NDArray[np.float64] | None:
+    """Return what each row counts, shape (rows,); None: all count alike.
+
+    Raises
+    ------
+    ValueError
+        In scikit-learn's words, if there is not one number of 0 or more for each row, or all are
+        0.
+    """
+    if sample_weight is None:
+        return None
+    weights: NDArray[np.float64] = _check_sample_weight(
+        sample_weight, frame, dtype=np.float64, ensure_non_negative=True
+    )
+    return weights

@@ -132,9 +132,12 @@ def _acceleration(of_units: OfWeights, units: Units) -> float:
     blocks = np.arange(units.count) % min(units.count, JACKKNIFE_BLOCKS)
     kept = (blocks[None] != np.arange(blocks.max() + 1)[:, None]).astype(np.float64)
     without = of_units(kept)
-    distances = np.nanmean(without) - without[np.isfinite(without)]
+    # Without a block a score may be infinite, as R^2 is of rows that are all alike.
+    without = without[np.isfinite(without)]
+    distances = without.mean() - without if len(without) else without
     spread = (distances**2).sum()
-    return float((distances**3).sum() / (6 * spread**1.5)) if spread > 0 else 0.0
+    skewness = (distances**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
+    return float(skewness) if np.isfinite(skewness) else 0.0
 
 
 def _levels(found: float, values: Array, acceleration: float, independent: int) -> Array:

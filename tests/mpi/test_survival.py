@@ -165,23 +165,23 @@ def test_a_rank_that_is_stopped_is_missed_ended_and_left_behind(search):
     ],
 )
 def test_the_survivors_of_a_training_are_let_go(search, tiny_dataset, problem, dead, way):
-    options = ["--max-evals", "4", "--processes", "2", "--fix", "batch_size=32"]
+    options = ["--max-evals", "3", "--processes", "2", "--fix", "batch_size=32"]
     options += ["--data-parallel", way]
     done, history, log = search(
         4, f"mortal.py:{problem}", *options, data=[tiny_dataset], timeout=240
     )
-    check_survived(done, history, log, {dead}, evaluations=4)
+    check_survived(done, history, log, {dead}, evaluations=3)
     assert lost(log)
 
 
 @needs_ulfm
 def test_who_waits_in_a_sum_for_a_rank_that_is_stopped_gives_signs_of_life(search, tiny_dataset):
-    options = ["--max-evals", "4", "--processes", "2", "--fix", "batch_size=32"]
+    options = ["--max-evals", "3", "--processes", "2", "--fix", "batch_size=32"]
     options += ["--data-parallel", "mpi", "--heartbeat-timeout", "8s"]
     done, history, log = search(
         4, "mortal.py:trained_stops", *options, data=[tiny_dataset], timeout=240
     )
-    check_survived(done, history, log, {2}, evaluations=4)
+    check_survived(done, history, log, {2}, evaluations=3)
     assert "was silent for more than 8 s" in log
 
 

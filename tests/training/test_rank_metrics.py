@@ -91,27 +91,28 @@ def test_training_makes_the_chosen_metric_large_and_stops_by_it():
     assert scores["average_precision"] == pytest.approx(trained.outcome.objective, rel=1e-6)
 
 
-@pytest.mark.mpi
-def test_two_ranks_find_the_metric_of_one_process(mpirun):
-    done = mpirun(
-        2,
-        """
+COMMON = """
 import json
-import mpi4py
-mpi4py.rc.thread_level = "multiple"
-from mpi4py import MPI
 import numpy as np
 from agebo_hpc.training.preload import load_tensorflow
 from agebo_hpc.training.runtime import configure_tensorflow
 from agebo_hpc.training.trainer import Slot
 load_tensorflow(with_horovod=False)
 configure_tensorflow(Slot(1, 0, with_group=True))
+"""
+
+
+@pytest.mark.mpi
+def test_two_ranks_find_the_metric_of_one_process(standing_ranks):
+    told = standing_ranks(
+        2,
+        COMMON
+        + """
 from agebo_hpc.space.problem import preset
 from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.training.data_parallel import start_group
 from agebo_hpc.training.engine import Rows, TrainingPlan, evaluate_rows, train_network
 
-world = MPI.COMM_WORLD
 attn, combo = preset("attn-like").architecture, preset("combo-like").architecture
 found = {}
 for metric in ("roc_auc", "average_precision", "accuracy", "r2"):
@@ -139,13 +140,11 @@ for metric in ("roc_auc", "average_precision", "accuracy", "r2"):
     found[metric] = [trained.outcome.objective, alone[metric],
                      trained.outcome.curve[-1]["validation_loss"], alone["loss"]]
 everyone = world.gather(found)
-if world.rank == 0:
-    print("FOUND " + json.dumps(everyone))
+if rank == 0:
+    answer(json.dumps(everyone))
 """,
     )
-    assert done.returncode == 0, done.stderr
-    [line] = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
-    first, second = json.loads(line.removeprefix("FOUND "))
+    first, second = json.loads(told)
     assert first == second
     for sharded, alone, loss, loss_alone in first.values():
         assert sharded == pytest.approx(alone, abs=1e-6)
@@ -177,25 +176,17 @@ def test_a_metric_is_made_of_the_rows_in_the_users_unit(name, classes, monkeypat
 
 
 @pytest.mark.mpi
-def test_every_metric_over_two_and_three_real_ranks_is_that_of_one_process(mpirun):
-    done = mpirun(
+def test_every_metric_over_two_and_three_real_ranks_is_that_of_one_process(standing_ranks):
+    told = standing_ranks(
         3,
-        """
-import json
-import mpi4py
-mpi4py.rc.thread_level = "multiple"
-from mpi4py import MPI
-import numpy as np
+        COMMON
+        + """
 import tensorflow as tf
-from agebo_hpc.training.runtime import configure_tensorflow
-from agebo_hpc.training.trainer import Slot
-configure_tensorflow(Slot(1, 0, with_group=True))
 from agebo_hpc.metrics.record import Shards
 from agebo_hpc.metrics.table import METRICS, find
 from agebo_hpc.training.data_parallel import start_group
 from agebo_hpc.training.rows import shard_of
 
-world = MPI.COMM_WORLD
 rng = np.random.default_rng(0)
 sizes = {"binary": 2, "multiclass": 4, "regression": 1}
 found = {}
@@ -226,13 +217,11 @@ for size in (2, 3):
             found[f"{name} {kind} {size} {weighted}"] = [shards.score(summed), shards.score(whole)]
     group.stop()
 everyone = world.gather(found)
-if world.rank == 0:
-    print("FOUND " + json.dumps(everyone))
+if rank == 0:
+    answer(json.dumps(everyone))
 """,
     )
-    assert done.returncode == 0, done.stderr
-    [line] = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
-    first, second, third = json.loads(line.removeprefix("FOUND "))
+    first, second, third = json.loads(told)
     assert first == second and len(third) == len(first) / 2 > 50
     for sharded, alone in first.values():
         assert sharded == pytest.approx(alone, rel=1e-9, abs=1e-9)

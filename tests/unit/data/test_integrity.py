@@ -17,9 +17,17 @@ PARTS = ("train", "validation", "test")
 ARRAYS = ("x", "codes", "y")
 
 
+PREPARED = {}
+"""Content of the file by target: prepared once, each test damages a copy."""
+
+
 @pytest.fixture(params=["grade", "price"])
 def data(table, tmp_path, request):
-    return prepare_dataset(table, request.param, tmp_path / "d.h5")
+    path = tmp_path / "d.h5"
+    if request.param not in PREPARED:
+        PREPARED[request.param] = prepare_dataset(table, request.param, path).path.read_bytes()
+    path.write_bytes(PREPARED[request.param])
+    return open_dataset(path)
 
 
 def overwrite(path, name, change, at=0.5):

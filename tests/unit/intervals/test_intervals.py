@@ -230,3 +230,12 @@ def test_a_score_is_said_with_as_many_digits_as_its_interval_bears(
     value: float | None, interval: tuple[float, float] | None, text: str
 ) -> None:
     assert with_interval(value, interval) == text
+
+
+def test_a_score_that_is_infinite_without_some_rows_has_an_interval_all_the_same():
+    def metric(rows):
+        return float("inf") if 0 not in rows else float(np.mean(rows))
+
+    found = metric_interval(metric, 40)
+    assert found is None or np.isfinite(found).all()
+    assert metric_interval(lambda rows: float("inf"), 40) is None

@@ -308,7 +308,10 @@ def test_a_job_asks_its_search_for_a_line_for_each_rank(slurm, tmp_path, wish, n
     code = 'agebo_layout >&2; agebo_search_words d.h5; echo "${agebo_search[*]}"'
     done = bash(code, tmp_path, **slurm, AGEBO_SHOW_RANKS=wish)
     assert done.stdout.split().count("--show-ranks") == number, done
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").touch()
     resumed = bash(code.replace(" d.h5", ""), tmp_path, **slurm, AGEBO_SHOW_RANKS=wish)
+    assert resumed.stdout.split()[0] == "resume", resumed
     assert resumed.stdout.split().count("--show-ranks") == number, resumed
 
 

@@ -110,7 +110,7 @@ STEPS = st.lists(
 
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("method", ["agebo", "mixed-bo"])
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(before=STEPS, after=STEPS)
 def test_state_and_replay_give_the_future_of_the_unbroken_search(method, space, before, after):
     session = Session(method, SPACES[space])
