@@ -29,7 +29,7 @@ from agebo_hpc.interface.fitting import TARGET, WEIGHT, Wanted, fit
 from agebo_hpc.interface.own_words import in_own_words
 from agebo_hpc.interface.parameters import SPELLINGS, options_of_search, with_parameters
 from agebo_hpc.interface.problems import problem_reference
-from agebo_hpc.interface.run import write_report
+from agebo_hpc.interface.reports import report_of_fit
 from agebo_hpc.interface.splits import split_arrays
 from agebo_hpc.interface.tables import frame_of, target_of, weights_of
 from agebo_hpc.models.rare_classes import repeat_rare
@@ -136,7 +136,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         with unpacked(self._run, type(self).__name__) as run:
-            return write_report(run, directory)
+            return report_of_fit(run, self.model_, directory)
 
     def _outputs(self, X: Any) -> Any:
         check_is_fitted(self)

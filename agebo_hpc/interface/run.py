@@ -7,6 +7,7 @@ from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agebo_hpc.interface.reports import report_of_run
 from agebo_hpc.interface.retraining import retrained
 from agebo_hpc.interface.searching import run_resumed
 from agebo_hpc.run.keywords import with_options
@@ -187,24 +188,17 @@ class Run:
     def report(self, out: str | Path) -> Path:
         """Write what ``agebo-hpc analyze`` does into a directory; return the page's path.
 
+        Where a model lies in the run directory, and the data set is there, the report says how
+        it predicts.
+
         Raises
         ------
-        DataError
-            If no evaluation is done.
         UsageError
             If the directory cannot be written.
         """
-        return write_report(self.path, out)
+        return report_of_run(self.path, out)
 
 
 def open_run(path: str | Path) -> Run:
     """Open a run directory; see `Run` for what is raised."""
     return Run(path)
-
-
-def write_report(run: Path, out: str | Path) -> Path:
-    """Write the report of a run into a directory; return the page's path."""
-    from agebo_hpc.analysis.report import write_analysis
-    from agebo_hpc.analysis.runs import read_scored_runs
-
-    return write_analysis(read_scored_runs([run]), Path(out)).files[0]
