@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from agebo_hpc.errors import UsageError
+from agebo_hpc.metrics.own import reference_of
 from agebo_hpc.run.notation import write_value
 from agebo_hpc.run.option import Option
 
@@ -70,7 +71,7 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def _plain(value: Any, kind: type) -> Any:
-    """Return a value of NumPy, of a path or of a list as the records know it."""
+    """Return a value of NumPy, a path, a list or a function as the records know it."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, os.PathLike):
@@ -79,6 +80,8 @@ def _plain(value: Any, kind: type) -> Any:
         return tuple(_plain(item, int) for item in value)
     if kind is str and isinstance(value, Mapping):
         return ",".join(write_value(value))
+    if kind is str and callable(value):
+        return reference_of(value)
     return value
 
 
