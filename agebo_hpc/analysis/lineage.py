@@ -44,9 +44,11 @@ class Evolution:
         if search.get("method") not in EVOLVING:
             return None
         try:
-            return cls(*(int(search[k]) for k in ("seed", "population_size", "sample_size")))
-        except KeyError:
+            found = cls(*(int(search[k]) for k in ("seed", "population_size", "sample_size")))
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
+        is_right = found.seed >= 0 and 1 <= found.sample_size <= found.population_size < 2**31
+        return found if is_right else None
 
     def is_of_all(self, changed: Collection[str]) -> bool:
         """Tell whether it was the same in all sessions, after the names of what was changed."""

@@ -57,7 +57,7 @@ def _flatten(value: Any, path: str) -> list[tuple[str, Any]]:
     if isinstance(value, Mapping):
         inner = [_flatten(v, f"{path}.{k}" if path else str(k)) for k, v in value.items()]
         return [pair for pairs in inner for pair in pairs]
-    if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+    if value and isinstance(value, list) and all(isinstance(entry, Mapping) for entry in value):
         named = {str(entry.get("name", i)): entry for i, entry in enumerate(value)}
         return _flatten(named, path)
     return [(path, value)]

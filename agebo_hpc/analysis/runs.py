@@ -103,7 +103,7 @@ class Run:
         """The space of the architectures, None if this version does not know it."""
         try:
             return ArchitectureSpace(**self.section("problem")["architecture"])
-        except (KeyError, TypeError, ConfigurationError):
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigurationError):
             return None
 
     def describe(self, architecture: tuple[int, ...]) -> str:

@@ -36,9 +36,9 @@ def speeds(run: Run) -> pd.DataFrame:
     rows = scored(run.history)
     try:
         graphs = _graphs(run.space, shape, rows["architecture"])
-    except (ConfigurationError, LookupError, TypeError, ValueError):
+        bounds = CostBounds(speed=float(speed))
+    except (ConfigurationError, LookupError, TypeError, ValueError, AttributeError):
         return pd.DataFrame()
-    bounds = CostBounds(speed=float(speed))
     table = pd.DataFrame(
         {
             "evaluation_id": rows["evaluation_id"].to_numpy(),

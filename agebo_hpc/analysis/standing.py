@@ -197,5 +197,9 @@ def _status_time(status: Mapping[str, Any] | None) -> float:
 
 
 def _utc(seconds: float) -> str | None:
-    when = datetime.fromtimestamp(seconds, UTC)
+    try:
+        when = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        # The clock of a long simulation.
+        return None
     return when.isoformat(sep=" ", timespec="seconds") if seconds else None

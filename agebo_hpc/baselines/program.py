@@ -7,6 +7,7 @@ Writes them into the run directory, each as soon as it is there; one that fails 
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -80,6 +81,8 @@ def _measured(name: str, table: Table, remark: str) -> Baseline:
             value = score(model, table)
         if value is None:
             bounded = f"the validation rows do not allow {table.metric}"
+        elif not math.isfinite(value):
+            value, bounded = None, f"its {table.metric} is {value}"
     except Exception as error:  # noqa: BLE001 (the search does not depend on it)
         said = str(error).strip().splitlines() or [""]
         bounded = f"failed ({type(error).__name__}: {said[0][:200]})"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from agebo_hpc.data.stored import is_number
 from agebo_hpc.files import read_file, write_atomically
 from agebo_hpc.metrics.table import shown
 from agebo_hpc.storage.seal import seal, unseal
@@ -36,6 +37,11 @@ class Baseline:
     score: float | None
     seconds: float
     remark: str = ""
+
+    def __post_init__(self) -> None:
+        is_score = self.score is None or is_number(self.score)
+        if self.name not in NAMES or not is_score or not isinstance(self.remark, str):
+            raise ValueError(f"{self!r:.200} is no baseline")
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,9 @@ def read_baselines(run: Path) -> Baselines | None:
     try:
         stored: dict[str, Any] = unseal(read_file(run / FILE_NAME))
         found = tuple(Baseline(**entry) for entry in stored.pop("found"))
-        return Baselines(**stored, found=found)
+        known = Baselines(**stored, found=found)
+        is_named = isinstance(known.metric, str) and isinstance(known.data_fingerprint, str)
+        return known if is_named else None
     except (OSError, ValueError, TypeError, LookupError):
         return None
 

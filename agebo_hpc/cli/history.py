@@ -119,7 +119,7 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     if stands["evaluations_per_hour"] is not None:
         lines.append(("speed", f"{stands['evaluations_per_hour']:.3g} evaluations per hour"))
     if stands["data_parallel"] is not None:
-        way = NAMES[stands["data_parallel"]]
+        way = NAMES.get(stands["data_parallel"], stands["data_parallel"])
         lines.append(("gradients", f"summed over the ranks of a training by {way}"))
     left = stands["seconds_left"]
     tail = "" if left is None else f", {_duration(left)} left"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
 from agebo_hpc.errors import DataError, InputMissingError
+from agebo_hpc.processes.own_program import own_environment
 
 DOWNLOAD_SECONDS = 900.0
 
@@ -48,7 +50,14 @@ def pip_download(requirement: str, directory: Path) -> Path:
     ]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=DOWNLOAD_SECONDS,
+            check=False,
+            env=own_environment(os.environ),
         )
         reason = _last_error(done.stderr)
     except subprocess.TimeoutExpired:

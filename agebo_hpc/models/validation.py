@@ -66,6 +66,9 @@ def _check(description: ModelDescription) -> None:
             raise ValueError(f"{name} is no object")
     if not isinstance(description.provenance.get("versions", {}), Mapping):
         raise ValueError("versions is no object")
+    members = description.training.get("members", [])
+    if not isinstance(members, list) or not all(isinstance(m, Mapping) for m in members):
+        raise ValueError("members of the training are no objects")
     preprocessing = Preprocessing.from_dict(description.preprocessing)
     labels = description.class_labels
     expected = {

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Merge = Literal["sum", "concat"]
 MERGES: tuple[Merge, ...] = ("sum", "concat")
 
+MOST_NODES = 1000
+"""Of a part of a network; with more no layers would ever be trained."""
 ACTIVATIONS = ("linear", "swish", "relu", "tanh", "sigmoid")
 """Activations that a dense layer can have."""
 
@@ -25,8 +27,10 @@ def check_settings(space: ArchitectureSpace) -> None:
     ConfigurationError
         If something is not allowed.
     """
-    if space.num_nodes < 1:
-        raise ConfigurationError(f"num_nodes is {space.num_nodes}; give at least 1.")
+    if not 1 <= space.num_nodes <= MOST_NODES:
+        raise ConfigurationError(f"num_nodes is {space.num_nodes}; give 1 to {MOST_NODES}.")
+    if space.num_joint > MOST_NODES:
+        raise ConfigurationError(f"num_joint is {space.num_joint}; give at most {MOST_NODES}.")
     for name in ("look_back", "num_joint"):
         if getattr(space, name) < 0:
             raise ConfigurationError(f"{name} is {getattr(space, name)}; give 0 or more.")

@@ -16,7 +16,7 @@ def check_config(run: RunDirectory, events: Sequence[Mapping[str, Any]]) -> None
     A change is in the journal before it is in the file: a kill in between leaves the old file.
     """
     known = [event["config_crc32"] for event in events if "config_crc32" in event][-1:]
-    known += [event["previous_crc32"] for event in events if event["event"] == "config"][-1:]
+    known += [event.get("previous_crc32") for event in events if event["event"] == "config"][-1:]
     if known and run.config_crc32 not in known:
         of_search = [event["config"] for event in events if "config" in event][-1:]
         other = first_difference(of_search[0], run.config) if of_search else None

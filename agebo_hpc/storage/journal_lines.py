@@ -161,4 +161,5 @@ def _read_line(line: bytes) -> dict[str, Any] | None:
         event = unseal(line)
     except ValueError:
         return None
-    return event if isinstance(event.get("line"), int) else None
+    is_event = type(event.get("line")) is int and isinstance(event.get("event"), str)
+    return event if is_event else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agebo_hpc.errors import DataError
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 from agebo_hpc.storage.replay import evaluation_from_dict
 
@@ -55,6 +56,11 @@ def later_events(
     -------
     list
         Submissions (`Evaluation`), results and `Missing` proposals.
+
+    Raises
+    ------
+    DataError
+        If the state covers more results than there are.
     """
     submitted: dict[int, list[Evaluation]] = {}
     proposed: list[int] = []
@@ -66,6 +72,11 @@ def later_events(
         elif event["event"] == "result" and Status(event["result"]["status"]).is_told:
             proposed.append(event.get("proposed", 0))
             told += 1
+    if told > len(results):
+        raise DataError(
+            "history.h5 holds the state of a search with more results than the journal has. It is "
+            "of another search: move it away, then resume; it is made anew from the journal."
+        )
     known = {e["evaluation"]["id"] for e in events if e["event"] == "submitted"}
     known -= {evaluation.id for several in submitted.values() for evaluation in several}
     number_known = len(known)

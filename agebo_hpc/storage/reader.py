@@ -29,7 +29,8 @@ def read_replay(path: str | Path) -> Replay:
     """
     run = RunDirectory.open(path)
     # Read before the journal: a search may append to it, and publish, in between.
-    known_lines = int(read_head(run.history_path).get("journal_lines", 0))
+    known = read_head(run.history_path).get("journal_lines", 0)
+    known_lines = known if type(known) is int else 0
     scan = read_journal(run.journal_path)
     events = scan.events
     check_length(run, len(events), known_lines)

@@ -14,6 +14,7 @@ from agebo_hpc.errors import DataError
 from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.storage.past_session import PastSession
+from agebo_hpc.storage.sound import check_event
 
 FORMAT_VERSION = 1
 
@@ -73,8 +74,9 @@ class Replay:
         replay = cls()
         for event in events:
             try:
+                check_event(event)
                 replay.apply(event)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
                 raise DataError(
                     f"Line {event['line']} of the journal cannot be used: {error}. "
                     "Restore the file from a copy."

@@ -116,7 +116,10 @@ def _curve_entry(
 
 
 def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    try:
+        return math.nan if value is None else float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _value(value: Any) -> Any:

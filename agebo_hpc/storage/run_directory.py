@@ -22,6 +22,7 @@ from agebo_hpc.files import create_atomically, read_file, sync_directory, write_
 from agebo_hpc.leftovers import is_leftover, remove_leftovers
 from agebo_hpc.storage.journal_lines import COPY_NAME, read_journal
 from agebo_hpc.storage.seal import seal, unseal
+from agebo_hpc.storage.sound import check_config, check_status
 
 logger = logging.getLogger(__name__)
 
@@ -117,8 +118,9 @@ class RunDirectory:
         try:
             data = read_file(file)
             config = tomllib.loads(data.decode(errors="surrogateescape"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             return cls._without_config(path, f"Cannot read {str(file)!r}: {error}.")
+        _check(config, file)
         return cls(path, config, crc32_of(data))
 
     @classmethod
@@ -126,11 +128,12 @@ class RunDirectory:
         """Take the configuration from the journal, which has it too; see `restore_config`."""
         events = read_journal(path / JOURNAL_NAME).events
         config, crc32 = next(
-            ((e["config"], e["config_crc32"]) for e in reversed(events) if "config" in e),
+            ((e["config"], e.get("config_crc32")) for e in reversed(events) if "config" in e),
             ({}, ""),
         )
-        if crc32_of(config_text(config)) != crc32:
+        if not isinstance(config, dict) or crc32_of(config_text(config)) != crc32:
             raise DataError(f"{why} Restore the file from a copy.")
+        _check(config, path / JOURNAL_NAME)
         run = cls(path, config, crc32)
         run.lost_config = f"{why} The configuration is taken from the journal."
         return run
@@ -220,12 +223,24 @@ class RunDirectory:
     def read_status(self) -> dict[str, Any] | None:
         """Return what `write_status` wrote last; None if there is nothing readable."""
         try:
-            return unseal(read_file(self.status_path))
+            status = unseal(read_file(self.status_path))
+            check_status(status)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             logger.warning("%s cannot be used: %s.", self.status_path, error)
             return None
+        return status
+
+
+def _check(config: Mapping[str, Any], source: Path) -> None:
+    try:
+        check_config(config)
+    except ValueError as error:
+        raise DataError(
+            f"The configuration in {str(source)!r} makes no sense: {error}. Restore the file from "
+            "a copy."
+        ) from error
 
 
 def config_text(config: Mapping[str, Any]) -> bytes:

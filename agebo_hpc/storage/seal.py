@@ -39,7 +39,10 @@ def unseal(line: bytes) -> dict[str, Any]:
     body = b"{" + line[_LENGTH:]
     if line[:_LENGTH] != b'%s%08x",' % (_PREFIX, zlib.crc32(body)):
         raise ValueError("the checksum does not fit the content")
-    record: dict[str, Any] = json.loads(body)
+    try:
+        record: dict[str, Any] = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     return record
 
 

@@ -99,6 +99,20 @@ def read_snapshot(path: Path) -> Snapshot:
     except OSError as error:
         raise DataError(f"Cannot read {str(path)!r}: {error.strerror}.") from error
     _check(path, data)
+    try:
+        return _read(path, data)
+    except DataError:
+        raise
+    # Whatever nonsense leads to, it is nonsense.
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0]
+        raise DataError(
+            f"{str(path)!r} makes no sense ({type(error).__name__}: {said[:200]}); restore it "
+            "from a copy, or remove it: resuming the run makes it anew from the journal."
+        ) from error
+
+
+def _read(path: Path, data: bytes) -> Snapshot:
     with h5py.File(io.BytesIO(data), "r") as file:
         version = file.attrs.get("format_version")
         if file.attrs.get("format") != FORMAT or version != FORMAT_VERSION:
@@ -111,6 +125,10 @@ def read_snapshot(path: Path) -> Snapshot:
         columns = _read_table(file["evaluations"])
         columns["curve"] = _gather(columns["evaluation_id"], _read_table(file["curves"]))
         order = json.loads(file["evaluations"].attrs["columns"])
+    if not 0 <= fields["covered_lines"] <= fields["journal_lines"]:
+        raise ValueError("its state covers lines that the journal never had")
+    if fields["covered"] < 0:
+        raise ValueError("its state covers less than nothing")
     return Snapshot({name: columns[name] for name in order}, **fields)
 
 

@@ -2,9 +2,10 @@
 
     python scripts/bench/damage_prepared_data.py [--number 300] [--seed 1]
 
-Each damage starts from a sound file: a flipped bit (anywhere, in an array, in what HDF5 keeps
-between arrays), a zeroed or doubled block, two swapped blocks, an end that is cut off, bytes too
-many, a changed description, an array of another kind. Then the file is opened, described and
+Each damage starts from a sound file: a flipped bit (anywhere, in an array, in the codes, in what
+HDF5 keeps between arrays), a zeroed or doubled block, a zeroed block of codes, two swapped blocks,
+two swapped rows of codes, an end that is cut off, bytes too many, a changed description, an array
+of another kind. Then the file is opened, described and
 verified, and a fixed network scores each part. The work is done in a child, so that a crash of the
 HDF5 library is a result too. The last line is one JSON object.
 """
@@ -29,6 +30,7 @@ import pandas as pd
 from agebo_hpc.data.dataset import open_dataset
 from agebo_hpc.data.description import describe
 from agebo_hpc.data.file_format import read_prepared
+from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.errors import AgeboError
 
@@ -91,10 +93,12 @@ def look(path: Path) -> dict[str, Any]:
     data = open_dataset(path)
     told = {key: value for key, value in describe(data).items() if key not in HARMLESS}
     data.verify(PARTS)
-    kernel = np.random.default_rng(9).normal(size=(data.num_features, data.num_outputs))
+    inputs = data.num_features + len(data.preprocessing.codes)
+    kernel = np.random.default_rng(9).normal(size=(inputs, data.num_outputs))
     for part in PARTS:
         rows = getattr(data, part)
-        raw = np.tanh(rows.x.astype(np.float64)) @ kernel
+        # Codes are whole numbers of any size, and each must count.
+        raw = np.arcsinh(network_rows(rows, with_codes=True)[:].astype(np.float64)) @ kernel
         if data.class_labels is None:
             told[f"{part} score"] = float(((raw[:, 0] - rows.y) ** 2).mean())
         else:
@@ -112,6 +116,29 @@ def _flip(path: Path, content: bytes, extents: Any, rng: Any, place: int | None 
 def _flip_in_array(path: Path, content: bytes, extents: Any, rng: Any) -> None:
     extent = list(extents.values())[rng.integers(len(extents))]
     _flip(path, content, extents, rng, extent.offset + int(rng.integers(extent.num_bytes)))
+
+
+def _codes(extents: Any, rng: Any) -> Any:
+    return extents[f"{PARTS[rng.integers(len(PARTS))]}/codes"]
+
+
+def _flip_in_codes(path: Path, content: bytes, extents: Any, rng: Any) -> None:
+    extent = _codes(extents, rng)
+    _flip(path, content, extents, rng, extent.offset + int(rng.integers(extent.num_bytes)))
+
+
+def _zero_codes(path: Path, content: bytes, extents: Any, rng: Any) -> None:
+    extent = _codes(extents, rng)
+    length = min(int(2 ** rng.integers(2, 13)), extent.num_bytes)
+    start = extent.offset + int(rng.integers(extent.num_bytes - length + 1))
+    path.write_bytes(content[:start] + bytes(length) + content[start + length :])
+
+
+def _swap_codes(path: Path, content: bytes, extents: Any, rng: Any) -> None:
+    with h5py.File(path, "r+") as file:
+        codes = file[f"{PARTS[rng.integers(len(PARTS))]}/codes"]
+        first, second = (int(row) for row in rng.integers(len(codes), size=2))
+        codes[first], codes[second] = codes[second], codes[first]
 
 
 def _flip_between(path: Path, content: bytes, extents: Any, rng: Any) -> None:
@@ -199,6 +226,9 @@ def _other_array(path: Path, content: bytes, extents: Any, rng: Any) -> None:
 DAMAGES = {
     "a flipped bit": _flip,
     "a flipped bit in an array": _flip_in_array,
+    "a flipped bit in codes": _flip_in_codes,
+    "a zeroed block of codes": _zero_codes,
+    "two swapped rows of codes": _swap_codes,
     "a flipped bit between arrays": _flip_between,
     "a zeroed block": _zero,
     "two swapped blocks": _swap,

@@ -57,7 +57,8 @@ def make_model(target, ensemble):
         task,
         json.loads(json.dumps(stored if ensemble else graph.to_dict())),
         {"num_parameters": graph.num_parameters},
-        {"include_validation": False},
+        {"include_validation": False, "predicts_one": "class"}
+        | ({"members": [{"predicts_one": "class"}, {}]} if ensemble else {}),
         json.loads(json.dumps(fitted.to_dict())),
         {
             "target": target,
@@ -128,6 +129,7 @@ def check_one(model, data, done):
         check_description(Path("model.json"), description)
         check_network(Path("network.keras"), description, model.network)
         changed = Model(model.network, description)
+        assert isinstance(description.remark, str)
         frame = make_table()
         # Names of columns may be others now; then the table lacks them.
         outputs = changed.outputs(changed.preprocessing.transform(frame))

@@ -5,7 +5,7 @@ variable of a launcher does not tell such a case: a loop of job steps over files
 so does a shell in a rank. So MPI itself is asked, in a child, which takes the rank's place in the
 world and finds out who else was given the same command.
 
-    python -m agebo_hpc.execution.mpi.first_rank COMMAND
+    python own_program.py agebo_hpc.execution.mpi.first_rank COMMAND
 
 is the child: its exit code is 0 on the first rank with this command, `LATER` on the others.
 """
@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from agebo_hpc.job.launcher import announced_world
+from agebo_hpc.processes.own_program import own_environment, own_program
 
 SECONDS = 30.0
 """How long MPI may take. It does not answer where other ranks of the world do other things."""
@@ -60,15 +61,16 @@ def may_have_others(environ: Mapping[str, str] | None = None) -> bool:
 @cache
 def _asks_first(arguments: tuple[str, ...]) -> bool:
     command = json.dumps([os.getcwd(), *arguments])
-    words = [sys.executable, "-m", "agebo_hpc.execution.mpi.first_rank", command]
+    words = own_program("agebo_hpc.execution.mpi.first_rank", with_parent=True)
     try:
         done = subprocess.run(
-            words,
+            [*words, command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=SECONDS,
             check=False,
+            env=own_environment(os.environ),
         )
     except (subprocess.TimeoutExpired, OSError):
         return True

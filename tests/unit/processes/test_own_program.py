@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from agebo_hpc.data.packages import pip_download
 from agebo_hpc.diagnostics.installation import probe
 from agebo_hpc.execution.isolated.fork_server import ForkServer
+from agebo_hpc.execution.mpi.first_rank import _asks_first
 from agebo_hpc.execution.steps.launch import StepSite, step_environment
 from agebo_hpc.experiments import runner
 from agebo_hpc.processes.own_program import own_environment, own_program
@@ -75,6 +77,7 @@ def test_no_process_that_we_start_gets_an_empty_entry(monkeypatch, added, tmp_pa
         pass
 
     def note(words, **options):
+        assert "-P" in words or words[0] != sys.executable or "-I" in words
         started.append(options["env"].get("PYTHONPATH", "/none"))
         raise Noted
 
@@ -85,6 +88,8 @@ def test_no_process_that_we_start_gets_an_empty_entry(monkeypatch, added, tmp_pa
         lambda: ForkServer(threads=1),
         lambda: runner._start(job, None),
         lambda: probe("mpi", 1),
+        lambda: _asks_first(("predict",)),
+        lambda: pip_download("no-such-package==1", tmp_path),
     ):
         with pytest.raises(Noted):
             start()
@@ -92,7 +97,7 @@ def test_no_process_that_we_start_gets_an_empty_entry(monkeypatch, added, tmp_pa
     started.append(
         step_environment({"PYTHONPATH": added}, StepSite((), "srun")).get("PYTHONPATH", "/none")
     )
-    assert len(started) == 4
+    assert len(started) == 6
     assert all(entry for path in started for entry in path.split(os.pathsep)), started
 
 
