@@ -84,7 +84,12 @@ def _name(score: str) -> str:
 def start_tensorflow(threads: int | None) -> None:
     """Set TensorFlow up before anything imports it, and after what a user may have got wrong."""
     from agebo_hpc.job.cores import available_cores
+    from agebo_hpc.training.environment import prepare_environment
+    from agebo_hpc.training.preload import load_for_models
     from agebo_hpc.training.runtime import configure_tensorflow
     from agebo_hpc.training.trainer import Slot
 
-    configure_tensorflow(Slot(threads or available_cores()))
+    threads = threads or available_cores()
+    prepare_environment(threads)
+    load_for_models()
+    configure_tensorflow(Slot(threads))

@@ -279,12 +279,15 @@ def _get_ready(
     dataset = rank_group.agree(lambda: open_data(chosen, options.data, rank_group.local_rank == 0))
     rank_group.agree(lambda: check_calibration(options, dataset))
     remark(dataset, rank_group.rank)
+    from agebo_hpc.training.environment import prepare_environment
+    from agebo_hpc.training.preload import load_for_models
     from agebo_hpc.training.runtime import configure_tensorflow
     from agebo_hpc.training.trainer import Slot
 
-    configure_tensorflow(
-        Slot(threads or rank_group.cores, rank_group.local_rank, rank_group.size > 1)
-    )
+    threads = threads or rank_group.cores
+    prepare_environment(threads)
+    load_for_models()
+    configure_tensorflow(Slot(threads, rank_group.local_rank, rank_group.size > 1))
     way = rank_group.way(options.data_parallel or "auto").name
     return dataset, replace(options, data_parallel=way)
 

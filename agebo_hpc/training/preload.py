@@ -65,6 +65,18 @@ def load_tensorflow(with_horovod: bool) -> None:
             load_horovod()
 
 
+def load_for_models() -> None:
+    """Import TensorFlow and Keras without what Keras looks for. Local.
+
+    For a command that uses models: Keras draws nothing there. Later imports are as ever.
+    """
+    with _without(*(name for name in OF_KERAS if name != "pandas")):
+        from tensorflow import keras
+
+        # It is imported when it is looked at.
+        assert keras.__version__
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Switch the garbage collector off meanwhile: what libraries make while being loaded stays."""

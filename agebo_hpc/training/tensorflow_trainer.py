@@ -52,9 +52,11 @@ class TensorFlowTrainer:
             )
         from agebo_hpc.data.dataset import open_dataset
         from agebo_hpc.data.numbers import network_shape
+        from agebo_hpc.training.environment import prepare_environment
         from agebo_hpc.training.preload import load_tensorflow
         from agebo_hpc.training.runtime import configure_tensorflow
 
+        prepare_environment(slot.threads)
         # Another thread may import what is left out meanwhile.
         if threading.active_count() == 1:
             load_tensorflow(slot.with_group and slot.data_parallel == "horovod")

@@ -241,7 +241,11 @@ import sys
 for name in ("mpi4py", "horovod"):
     sys.modules[name] = None  # importing it raises
 from agebo_hpc.__main__ import main
-main()
+try:
+    main()
+finally:
+    drawing = {"matplotlib", "PIL", "joblib"} & set(sys.modules)
+    print("loaded without need:", sorted(drawing))
 """
     done = subprocess.run(
         [sys.executable, "-c", code, "predict", "copy", tiny_table, "there.parquet"],
@@ -249,6 +253,7 @@ main()
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded without need: []"
     here = pd.read_parquet(tmp_path / "here.parquet")
     pd.testing.assert_frame_equal(
         pd.read_parquet(tmp_path / "far" / "there.parquet"), here, check_exact=True

@@ -15,7 +15,7 @@ import numpy as np
 from agebo_hpc.training.preload import load_tensorflow
 from agebo_hpc.training.runtime import configure_tensorflow
 from agebo_hpc.training.trainer import Slot
-load_tensorflow(with_horovod=False)
+load_tensorflow(with_horovod=WAY == "horovod")
 configure_tensorflow(Slot(1, 0, with_group=True))
 from functools import partial
 import tensorflow as tf
