@@ -75,6 +75,8 @@ def check_split_columns(
             raise UsageError(no_column(f"--{way}", column, list(columns)))
         if column == target:
             raise UsageError(f"--{way} names the target {target!r}; give another column.")
+        if column == options.weight:
+            raise UsageError(f"--{way} and --weight both name {column!r}; give each its own.")
     if len(set(named.values())) < len(named):
         raise UsageError(
             f"{' and '.join(f'--{way}' for way in named)} name one column; give each its own."

@@ -29,3 +29,9 @@ def table() -> pd.DataFrame:
             "grade": np.array(["low", "mid", "top"])[np.digitize(score, [10, 13])],
         }
     )
+
+
+@pytest.fixture
+def counted(table):
+    """Give the table with the number of each row."""
+    return table.assign(row=np.arange(600.0), person=[f"p{i % 60}" for i in range(600)])
