@@ -8,7 +8,7 @@ that its score is of rows that nothing of this training has seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -55,16 +55,13 @@ class Folds:
         taken = (self.of_row == fold) == inside
         parts = [getattr(self.dataset, name) for name in DIVIDED]
         marks = np.split(taken, [len(parts[0].y)])
-        pieces = [
-            [None if array is None else array[mark] for array in (p.x, p.y, p.codes, p.groups)]
-            for p, mark in zip(parts, marks, strict=True)
-        ]
-        x, y, codes, groups = (
-            None if one is None else np.concatenate([one, other])
-            for one, other in zip(*pieces, strict=True)
-        )
-        assert x is not None and y is not None
-        return Part(x, y, codes, groups)
+        found: dict[str, Any] = {}
+        for name in (field.name for field in fields(Part)):
+            arrays = [getattr(part, name) for part in parts]
+            if arrays[0] is not None:
+                kept = [array[mark] for array, mark in zip(arrays, marks, strict=True)]
+                found[name] = np.concatenate(kept)
+        return Part(**found)
 
 
 def make_folds(dataset: DataSet, count: int, seed: int) -> Folds:
@@ -176,7 +173,7 @@ def fixed(options: RetrainOptions) -> RetrainOptions:
 
 
 def _rows(part: Part, with_codes: bool) -> Rows:
-    return Rows.of(part.x, part.y, part.codes if with_codes else None)
+    return Rows.of(**part.arrays(with_codes))
 
 
 def make_model_of_folds(
@@ -214,8 +211,9 @@ def make_model_of_folds(
 
 def _scores_of(model: Model, held: Part) -> dict[str, Any]:
     outputs = model.outputs(network_rows(held, model.takes_codes))
-    scores = score(model, outputs, held.y, metrics_of(model.description))
-    intervals = score_intervals(model, outputs, held.y, list(scores), held.groups)
+    scores = score(model, outputs, held.y, metrics_of(model.description), held.weights)
+    names = list(scores)
+    intervals = score_intervals(model, outputs, held.y, names, held.groups, held.weights)
     return {"rows": len(held.y), "scores": scores, "intervals": plain(intervals)}
 
 

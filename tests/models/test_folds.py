@@ -92,6 +92,18 @@ def test_groups_stay_on_one_side(tmp_path):
         make_folds(dataset, 38, 0)
 
 
+def test_what_rows_count_goes_with_them_into_the_folds(tmp_path):
+    dataset = prepared(tmp_path / "weights.h5", weight="patient")
+    folds = make_folds(dataset, 4, 0)
+    whole = np.concatenate([dataset.train.weights, dataset.validation.weights])
+    held = np.concatenate([folds.rows_of(fold, True).weights for fold in range(4)])
+    assert sorted(held) == sorted(whole) and len(set(whole)) > 10
+    chosen, options = chosen_of(dataset, tmp_path / "run"), RetrainOptions(folds=2, epochs=1)
+    folds = make_folds(dataset, 2, 0)
+    model = make_model_of_folds(chosen, folds, options, train_folds(chosen, folds, options))
+    assert model.description.scores["folds"]["scores"]["accuracy"] > 0.3
+
+
 def test_rows_in_the_order_of_time_are_not_dealt_by_chance(tmp_path):
     dataset = prepared(tmp_path / "times.h5", time="day")
     with pytest.raises(UsageError, match="split by time .*'day'.*--seeds"):
