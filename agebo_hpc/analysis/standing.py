@@ -24,6 +24,8 @@ from agebo_hpc.analysis.tables import (
     status_counts,
     top_configurations,
 )
+from agebo_hpc.intervals.approximate import approximate_interval
+from agebo_hpc.intervals.optimism import error_of, optimism_at_most
 from agebo_hpc.space.configuration import said_of
 from agebo_hpc.storage.run_directory import CONFIG_NAME
 
@@ -45,7 +47,9 @@ def standing(run: Run) -> dict[str, Any]:
         `agebo_hpc.analysis.data_facts.DataFacts`), ``counts`` by status, ``finished``,
         ``pending``, ``paused``, ``rungs`` (how many evaluations came to each number of epochs;
         None where all are trained in full), ``max_evals``, ``best`` (``evaluation_id``,
-        ``objective``, ``hyperparameters``, ``architecture``, ``decisions``, ``predicts_one``),
+        ``objective``, its 95 % ``interval``, evaluations that it was ``chosen_among``, by how
+        much it is too good in the mean ``at_most``, ``hyperparameters``, ``architecture``,
+        ``decisions``, ``predicts_one``),
         ``metric`` (what the objective is; None: not known), ``constant`` (networks that predict
         the same for every row) of ``known`` (those of which this is known), ``baselines`` (score
         by name) with ``baseline_remarks``, ``num_slots``, ``busy_share``,
@@ -126,12 +130,30 @@ def _best(run: Run) -> dict[str, Any] | None:
     return {
         "evaluation_id": int(top["evaluation_id"].iloc[0]),
         "objective": float(top["objective"].iloc[0]),
+        **_uncertainty(run),
         "hyperparameters": {
             name: _plain(values[name]) for name in hyperparameter_columns(run.history)
         },
         "architecture": top["architecture"].iloc[0],
         "decisions": top["decisions"].iloc[0],
         "predicts_one": values["predicts_one"] if said_of(values["predicts_one"]) else None,
+    }
+
+
+def _uncertainty(run: Run) -> dict[str, Any]:
+    """Return what is known of how far the best validation score may be from the true one."""
+    objectives = scored(run.history)["objective"].to_numpy(dtype=float)
+    data = run.section("data")
+    found = approximate_interval(
+        run.metric,
+        float(objectives.max()),
+        int(data.get("independent", 0)),
+        data.get("validation_counts", ()),
+    )
+    return {
+        "interval": None if found is None else list(found),
+        "chosen_among": len(objectives),
+        "at_most": None if found is None else optimism_at_most(objectives, error_of(found)),
     }
 
 

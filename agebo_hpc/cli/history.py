@@ -21,6 +21,7 @@ from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
 from agebo_hpc.analysis.tables import trajectory
 from agebo_hpc.errors import UsageError
+from agebo_hpc.intervals.interval import with_interval
 from agebo_hpc.metrics.table import said, shown
 from agebo_hpc.space.configuration import said_of
 from agebo_hpc.streams import write_as_is
@@ -176,10 +177,20 @@ def _best(best: dict[str, Any], metric: str) -> list[tuple[str, str]]:
     one = said_of(best["predicts_one"])
     which = f"evaluation {best['evaluation_id']}" + (f", which {one}" if one else "")
     told = said(metric, best["objective"])
+    if best["interval"] is not None:
+        told = with_interval(best["objective"], best["interval"])
     return [
         ("best", f"{told} by {which}: {values}"),
+        *_optimism(best),
         *(("", _numbered(number, node)) for number, node in enumerate(nodes, 1)),
     ]
+
+
+def _optimism(best: dict[str, Any]) -> list[tuple[str, str]]:
+    if not best["at_most"]:
+        return []
+    told = f"the best of {best['chosen_among']} on the validation rows: that flatters, in the mean"
+    return [("", f"{told} by {best['at_most']:.2g} at most; the test rows tell (retrain)")]
 
 
 def _baselines(stands: dict[str, Any]) -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ from agebo_hpc.interface.problems import problem_reference
 from agebo_hpc.interface.reports import report_of_fit
 from agebo_hpc.interface.splits import split_arrays
 from agebo_hpc.interface.tables import frame_of, target_of, weights_of
+from agebo_hpc.models.best_of_many import interval_of_search
 from agebo_hpc.models.rare_classes import repeat_rare
 from agebo_hpc.reporter import WarningReporter, on_standard_error
 from agebo_hpc.run.keywords import read_keywords
@@ -91,6 +92,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
             raise type(error)(in_own_words(str(error), TARGET)) from error
         self.model_, self.history_ = found.model, found.history
         self.best_score_, self.baselines_ = found.best_score, dict(found.baselines)
+        self.score_interval_ = interval_of_search(found.model.description)
         self._run = found.run
 
     def _split_of(self, y: NDArray[Any], groups: Any) -> SplitArrays | None:
@@ -190,6 +192,9 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         a directory.
     best_score_
         The metric of the best evaluation of the search, on the validation rows.
+    score_interval_
+        Lower and upper end of the 95 % interval of this metric for `model_`, on the same rows and
+        the larger the better; None: it has none, as where it was trained on these rows.
     history_
         One row for each finished evaluation, a pandas data frame; see `agebo_hpc.read_history`.
     baselines_

@@ -9,6 +9,7 @@ import numpy as np
 
 from agebo_hpc.intervals.interval import with_interval
 from agebo_hpc.intervals.optimism import error_of, gap_interval, optimism_at_most
+from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.record import Metric, kind_of
 from agebo_hpc.metrics.table import metric_for
 from agebo_hpc.models.description import ModelDescription
@@ -33,6 +34,9 @@ def optimism(description: ModelDescription, objectives: Sequence[float]) -> dict
         not known), ``gap`` (how much it is better than that on test rows) and ``gap_interval``.
         None: there is no validation score, or nothing was chosen.
     """
+    if is_own(description.metric):
+        # A model runs no code of a file that it only names.
+        return None
     metric = metric_for(
         description.metric, kind_of(description.task, len(description.class_labels or ()))
     )
@@ -69,6 +73,17 @@ def _score_of(
     name = next((n for n in (metric.shown_name, *metric.aliases) if n in scores), "")
     ends = intervals.get(name)
     return scores.get(name), None if ends is None else (float(ends[0]), float(ends[1]))
+
+
+def interval_of_search(description: ModelDescription) -> tuple[float, float] | None:
+    """Return the interval of the search's metric on the validation part, the larger the better."""
+    if is_own(description.metric):
+        return None
+    metric = metric_for(
+        description.metric, kind_of(description.task, len(description.class_labels or ()))
+    )
+    _, ends = _score_of(description, metric, "validation")
+    return (-ends[1], -ends[0]) if ends is not None and metric.is_loss else ends
 
 
 def optimism_text(description: ModelDescription) -> str:

@@ -21,13 +21,6 @@ from agebo_hpc.metrics.record import Metric
 from agebo_hpc.metrics.table import find
 from agebo_hpc.models.bundle import Model, Outputs
 
-OF_WEIGHTED = ("accuracy", "r2")
-USUAL = (
-    *("loss", "accuracy", "balanced_accuracy", "roc_auc", "average_precision"),
-    *("calibration_error", "r2", "mse", "mae"),
-)
-"""Scores that every model has. Of rows that count differently each interval calls its metric for
-every resample, seconds for each: of these scores only `OF_WEIGHTED` have one then."""
 SEED = 0
 """Of the resamples: the same predictions have the same interval."""
 
@@ -53,54 +46,34 @@ def score_intervals(
     groups
         Group of each row, shape (rows,); None: rows are independent.
     weights
-        What each row counts, shape (rows,); None: all count alike. Otherwise
-        intervals are of resampled rows, for `OF_WEIGHTED` and what is asked for beside the usual.
+        What each row counts, shape (rows,); None: all count alike.
     """
-    if weights is not None:
-        return _of_weighted(model, outputs, y, names, groups, np.asarray(weights, np.float64))
     units = Units(len(y), groups, SEED)
+    wide = None if weights is None else np.asarray(weights, np.float64)
     given: Predictions
     coding = model.preprocessing.target
     if isinstance(coding, RealCoding):
-        truth, predicted = (
-            np.asarray(values, np.float64) * coding.scale + coding.mean
-            for values in (y, outputs.raw[:, 0])
-        )
-        found = number_intervals(truth, predicted, units, [n for n in names if n != "loss"])
+        truth, predicted = coding.decode(y), coding.decode(outputs.raw[:, 0])
+        given = Numbers(predicted, truth, wide, coding.mean)
+        found = number_intervals(truth, predicted, units, [n for n in names if n != "loss"], wide)
         if "loss" in names:
             # In standard deviations of the target.
-            scaled = truth / coding.scale, predicted / coding.scale
-            found |= number_intervals(*scaled, units, ["loss"])
-        given = Numbers(predicted, truth, centre=coding.mean)
+            coded, output = np.asarray(y, np.float64), outputs.raw[:, 0].astype(np.float64)
+            found |= number_intervals(coded, output, units, ["loss"], wide)
     else:
-        found = class_intervals(_class_rows(outputs, y, units, groups), names)
-        given = Classes.of_logits(outputs.raw, y)
+        given = replace(Classes.of_logits(outputs.raw, y, wide), decode=coding.decode)
+        found = class_intervals(_class_rows(outputs, y, units, groups, wide), names)
     further = [name for name in names if name not in found]
     found |= {name: _of_metric(find(name), given, groups) for name in further}
     return {name: interval for name, interval in found.items() if interval is not None}
 
 
-def _of_weighted(
-    model: Model,
+def _class_rows(
     outputs: Outputs,
     y: NDArray[Any],
-    names: Sequence[str],
+    units: Units,
     groups: NDArray[Any] | None,
-    weights: NDArray[np.float64],
-) -> dict[str, Interval]:
-    coding = model.preprocessing.target
-    given: Predictions
-    if isinstance(coding, RealCoding):
-        given = Numbers(coding.decode(outputs.raw[:, 0]), coding.decode(y), weights, coding.mean)
-    else:
-        given = Classes.of_logits(outputs.raw, y, weights)
-    known = [name for name in names if name in OF_WEIGHTED or name not in USUAL]
-    found = {name: _of_metric(find(name), given, groups) for name in known}
-    return {name: interval for name, interval in found.items() if interval is not None}
-
-
-def _class_rows(
-    outputs: Outputs, y: NDArray[Any], units: Units, groups: NDArray[Any] | None
+    weights: NDArray[np.float64] | None,
 ) -> ClassRows:
     wide = outputs.raw.astype(np.float64)
     two = wide.shape[1] == 2
@@ -112,6 +85,7 @@ def _class_rows(
         y=np.asarray(y),
         units=units,
         groups=groups,
+        weights=weights,
         seed=SEED,
     )
 

@@ -29,6 +29,9 @@ from agebo_hpc.versions import installed_versions
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
 
+if TYPE_CHECKING:
+    from agebo_hpc.data.dataset import DataSet
+
 LEAST_INITIAL_POINTS = 5
 """Least number of random points: with fewer, some searches stay where nothing trains."""
 
@@ -244,7 +247,17 @@ def _data_told(problem: Problem) -> dict[str, Any] | None:
         "split": data.split_text,
         "num_columns": len(data.preprocessing.columns),
         "num_classes": len(data.class_labels or ()),
+        **_independent(data),
     }
+
+
+def _independent(data: DataSet) -> dict[str, Any]:
+    """Return the validation rows (of each class, of two) where they are independent and alike."""
+    if data.split.groups or data.is_weighted:
+        return {}
+    counts = data.class_counts("validation") or ()
+    told: dict[str, Any] = {"independent": data.num_rows["validation"]}
+    return {**told, "validation_counts": list(counts)} if len(counts) == 2 else told
 
 
 def _trainer_name(request: SearchRequest, problem: Problem) -> str:

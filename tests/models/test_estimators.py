@@ -164,6 +164,8 @@ def test_what_the_search_found_stays_with_the_estimator(tmp_path):
     classifier = AgEBOClassifier(**{**asked, "max_evals": 2}).fit(frame, labels)
     assert len(classifier.history_) == 2
     assert classifier.best_score_ == classifier.history_["objective"].max()
+    low, high = classifier.score_interval_
+    assert low < classifier.model_.description.scores["validation"]["roc_auc"] < high
     assert "test" not in classifier.model_.description.scores
     assert classifier.model_.description.scores["rows_per_second"] > 0
     recipe = classifier.model_.description.training["recipe"]

@@ -8,7 +8,6 @@ from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, mean_absolute_error
 
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
-from agebo_hpc.models import uncertainty
 from agebo_hpc.models.choice import RetrainOptions, choose
 from agebo_hpc.models.ensemble import make_ensemble, train_candidates
 from agebo_hpc.models.evaluation import evaluate_model
@@ -30,12 +29,6 @@ def dataset(request, tmp_path):
     drop = {"kind": "price", "price": "kind"}[request.param]
     options = PrepareOptions(drop=[drop], weight="w")
     return prepare_dataset(table(), request.param, tmp_path / "d.h5", options)
-
-
-@pytest.fixture(autouse=True)
-def _few_intervals(monkeypatch):
-    """Intervals have tests of their own."""
-    monkeypatch.setattr(uncertainty, "OF_WEIGHTED", ())
 
 
 def test_scores_are_scikit_learns_with_these_weights_and_those_of_the_search(dataset, tmp_path):

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from agebo_hpc.analysis import standing as standing_module
 from agebo_hpc.analysis.runs import read_run
 from agebo_hpc.analysis.standing import standing
+from agebo_hpc.cli.history import _show
 from agebo_hpc.storage.run_directory import RunDirectory
 
 Make = Callable[..., RunDirectory]
@@ -34,9 +36,30 @@ def test_counts_and_best_are_said_with_the_configuration(make_run: Make) -> None
         "architecture": "Dense(16, relu) + input; Dense(16, relu)",
         "decisions": "1 1 1 0",
         "predicts_one": None,
+        "interval": None,
+        "chosen_among": 2,
+        "at_most": None,
     }
     assert (found["constant"], found["known"]) == (0, 0)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_the_best_of_many_stands_with_its_interval_and_what_it_owes_to_the_choice(
+    make_run: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = read_run(make_run([0.8, 0.81, None, 0.5]).path)
+    data = {"name": "t", "rows": {"validation": 500}, "independent": 500}
+    problem = {**run.section("problem"), "metric": "accuracy"}
+    run = replace(run, config={**run.config, "data": data, "problem": problem})
+    best = standing(run)["best"]
+    assert best["interval"] == pytest.approx([0.7733, 0.8420], abs=1e-4)
+    # Two of the three lie within reach of each other.
+    assert best["chosen_among"] == 3
+    assert best["at_most"] == pytest.approx(0.0176 * 0.564, rel=0.05)
+    _show(run, False)
+    shown = capsys.readouterr().out
+    assert "0.810 [0.773, 0.842] by evaluation 1" in shown
+    assert "the best of 3 on the validation rows: that flatters, in the mean by 0.01" in shown
 
 
 def test_a_run_without_results_stands_too(make_run: Make, tmp_path: object) -> None:

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
+from agebo_hpc.intervals.approximate import approximate_interval
 from agebo_hpc.intervals.interval import with_interval
 from agebo_hpc.intervals.of_classes import OF_CLASSES, ClassRows, class_intervals
 from agebo_hpc.intervals.of_numbers import number_intervals
@@ -239,3 +240,34 @@ def test_a_score_that_is_infinite_without_some_rows_has_an_interval_all_the_same
     found = metric_interval(metric, 40)
     assert found is None or np.isfinite(found).all()
     assert metric_interval(lambda rows: float("inf"), 40) is None
+
+
+def test_without_predictions_the_interval_is_much_the_same() -> None:
+    rows = class_rows(2000)
+    found = class_intervals(rows, ["accuracy", "roc_auc"])
+    counts = np.bincount(rows.y).tolist()
+    area = roc_auc_score(rows.y, rows.ranks[:, 0])
+    assert approximate_interval("accuracy", rows.hits.mean(), 2000) == found["accuracy"]
+    given = approximate_interval("roc_auc", area, 2000, counts)
+    assert given == pytest.approx(found["roc_auc"], abs=0.004)
+    y, predicted = numbers(2000)
+    r2 = 1 - np.mean((y - predicted) ** 2) / np.var(y)
+    expected = number_intervals(y, predicted, Units(2000), ["r2"])["r2"]
+    assert approximate_interval("r2", r2, 2000) == pytest.approx(expected, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "rows", "counts"),
+    [
+        ("accuracy", 0.9, 0, ()),
+        ("f1_macro", 0.9, 100, (50, 50)),
+        ("r2", -0.2, 100, ()),
+        ("roc_auc", 0.9, 100, ()),
+        ("roc_auc", 0.9, 100, (99, 1)),
+        ("objective", 0.9, 100, ()),
+    ],
+)
+def test_what_a_value_and_the_rows_do_not_tell_has_no_interval(
+    metric: str, score: float, rows: int, counts: tuple[int, ...]
+) -> None:
+    assert approximate_interval(metric, score, rows, counts) is None
