@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -34,13 +33,9 @@ from agebo_hpc.run.configuration import (
     proposed_architectures,
     run_configuration,
 )
+from agebo_hpc.run.ending import end_line, stop_line
 from agebo_hpc.run.machine_speed import products_per_second
-from agebo_hpc.run.population import (
-    LARGEST,
-    default_population,
-    default_sample_size,
-    expected_evaluations,
-)
+from agebo_hpc.run.population import usual_population
 from agebo_hpc.run.progress import ProgressLine
 from agebo_hpc.run.restoring import restore
 from agebo_hpc.run.resumption import changed_configuration
@@ -84,7 +79,6 @@ class Manager:
         self._has_new_limit = session.has_new_limit
         self._is_stopping = False
         self._why = ""
-        self._notes: list[str] = []
         self._executor = executor
         self._num_ranks = num_ranks
         self._size_of = parameter_counter(problem)
@@ -95,7 +89,8 @@ class Manager:
         num_at_once = max(1, executor.num_at_once(min(space.processes)))
         speed = self._speed(session, problem)
         architectures = proposed_architectures(session.request, problem, speed)
-        usual = self._usual_population(session, problem, speed)
+        usual, note = usual_population(session, problem, speed, executor)
+        self._notes = [note] if note else []
         settings = session.request.search_settings(first_points(session, num_at_once), usual)
         num_rungs = first_rungs(session, self._num_epochs)
         self._scheduler_settings = session.request.scheduler_settings(self._num_epochs, num_rungs)
@@ -129,23 +124,6 @@ class Manager:
             return float(stored["products_per_second"])
         is_real = problem.data is not None and problem.trainer is None
         return products_per_second() if is_real else 0.0
-
-    def _usual_population(
-        self, session: Session, problem: Problem, speed: float
-    ) -> tuple[int, int]:
-        """Return population and sample size where nobody says them; a resume keeps the run's."""
-        if session.run is not None:
-            stored = session.run.config["search"]
-            return int(stored.get("population_size", LARGEST)), int(stored.get("sample_size", 10))
-        cores = self._executor.num_cores or self._executor.num_slots
-        expected = expected_evaluations(session.request, problem, speed, cores)
-        size = default_population(expected)
-        if size < LARGEST and session.request.population is None:
-            self._notes.append(
-                f"population {size}, a quarter of the {expected} evaluations that are expected; "
-                "--population says another"
-            )
-        return size, default_sample_size(size)
 
     def run(self, interrupt: Interrupt) -> int:
         """Run the search to one of its limits and return the exit code."""
@@ -233,12 +211,19 @@ class Manager:
         if driver.limits.order and not self._is_stopping:
             # A launcher may kill before the epoch is over: what is saved is enough to go on.
             self._is_stopping = True
+            self._announce_stop(driver.limits)
             self._write_aside(driver, self._status(tally, "stopping", EXIT_AGAIN))
         if progress.is_due():
             tally.baselines = self._baselines.text
             progress.update(self._executor.num_running)
             if not self._is_stopping:
                 self._write_aside(driver, self._status(tally, "running"))
+
+    def _announce_stop(self, limits: Limits) -> None:
+        """Say that the search stops, now: a launcher may kill before the epochs are over."""
+        said = stop_line(self._run, limits)
+        logger.info("%s", said)
+        self._reporter.say(said)
 
     def _write_aside(self, driver: Driver, status: dict[str, Any]) -> None:
         driver.proposals.aside(lambda: self._run.write_status(status))
@@ -271,7 +256,7 @@ class Manager:
             history.session("end", {"reason": state} | ({"why": self._why} if self._why else {}))
             history.snapshot(self._search.state, force=True)
             self._baselines.end(tally, self._reporter)
-            remark = self._remark(state, limits, tally)
+            remark = end_line(self._run, limits, tally, state, self._why, self._request.max_time)
             self._advise(tally)
             progress.finish(remark)
             logger.info("%s", best_line(tally.best))
@@ -389,25 +374,6 @@ class Manager:
         """
         used_up = self._budget.completes and not limits.order and not limits.drain_reason
         return EXIT_COMPLETE if complete or used_up else EXIT_AGAIN
-
-    def _remark(self, state: str, limits: Limits, tally: Tally) -> str:
-        """Return a sentence on how the search ended and how to go on."""
-        reason = f" by {limits.order}" if limits.order else ""
-        if not reason and state != "complete" and limits.drain_reason:
-            reason = f", as {limits.drain_reason},"
-        resume = f"agebo-hpc resume {shlex.quote(str(self._run.path))}"
-        if limits.order and limits.interrupt.received is None:
-            resume = f"rm {shlex.quote(str(self._run.stop_path))}; {resume}"
-        why = f": {self._why}" if self._why and not reason else ""
-        if state != "complete":
-            again = f"; go on with: {resume}"
-        elif tally.busy_seconds:
-            again = ""
-        else:
-            goals = {"--max-evals N": limits.max_evals, "--max-time T": self._request.max_time}
-            more = next((o for o, goal in goals.items() if goal is not None), "--walltime T")
-            why, again = ": no evaluation was left to do", f"; for more: {resume} {more}"
-        return f"search {state}{reason} after {limits.elapsed:.1f} s{why}{again}"
 
 
 def _log_refills(driver: Driver) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from agebo_hpc.execution.executor import Executor
 from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.run.session import Session
 from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.cost import work
 from agebo_hpc.space.problem import Problem
@@ -73,3 +75,29 @@ def default_population(expected: int | None) -> int:
 def default_sample_size(population: int) -> int:
     """Return how many are drawn from a population to take a parent from."""
     return max(1, min(SearchSettings.sample_size, population // 2))
+
+
+def usual_population(
+    session: Session, problem: Problem, speed: float, executor: Executor
+) -> tuple[tuple[int, int], str]:
+    """Return population and sample size where nobody says them; a resume keeps the run's.
+
+    Returns
+    -------
+    sizes : tuple of int
+    note : str
+        What is said of them; empty where they are the papers', or given.
+    """
+    if session.run is not None:
+        stored = session.run.config["search"]
+        names = ("population_size", "sample_size")
+        population, sample = (int(stored.get(n, getattr(SearchSettings, n))) for n in names)
+        return (population, sample), ""
+    cores = executor.num_cores or executor.num_slots
+    expected = expected_evaluations(session.request, problem, speed, cores)
+    size = default_population(expected)
+    note = ""
+    if size < LARGEST and session.request.population is None:
+        why = f"about {expected} evaluations are expected"
+        note = f"population {size}, for {why}; --population says another"
+    return (size, default_sample_size(size)), note

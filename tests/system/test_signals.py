@@ -113,6 +113,9 @@ def test_a_search_is_to_be_resumed_where_mpirun_itself_does_not_wait_for_it(job,
     # Half a second later mpirun kills the ranks: their epochs may be over by then, or not.
     assert process.wait(SECONDS) != 0
     check_saved(out)
+    # mpirun passes on nothing that is said after the signal: the log has it.
+    log = (out / "log.txt").read_text()
+    assert "stopping by SIG" in log and f"go on with: agebo-hpc resume {out}" in log
     state = agebo("status", out).stdout
     assert "agebo-hpc resume" in state and "running" not in state
 
