@@ -65,11 +65,6 @@ def _is_time(value: Any) -> bool:
     return _is_number(value) and 0 <= value < LONGEST
 
 
-def _is_moment(value: Any) -> bool:
-    """Tell whether it is a time, or NaN where the time is not known."""
-    return _is_number(value) and not math.isinf(value)
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -147,7 +142,7 @@ RESULT: Mapping[str, Check] = {
     "objective": _or_nothing(_is_number),
     "curve": _is_curve,
     "times": _by_name(_is_number),
-    **dict.fromkeys(("submitted", "started", "ended"), _is_moment),
+    **dict.fromkeys(("submitted", "started", "ended"), _is_number),
     "ranks": _each(_is_whole),
     **dict.fromkeys(("num_parameters", "peak_memory"), _is_whole),
     **dict.fromkeys(("host", "traceback"), _is_text),
