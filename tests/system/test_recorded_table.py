@@ -19,7 +19,7 @@ def made(shell, tiny_dataset, tmp_path_factory):
     """Return a table of a short search, and what its making printed."""
     out = tmp_path_factory.mktemp("made") / "table.parquet"
     done = shell(
-        "EVALUATIONS=8 EPOCHS=1 METHODS=random SEARCHES=1 NOTE='a test' SOURCE='made up, CC0' "
+        "EVALUATIONS=12 EPOCHS=1 METHODS=random SEARCHES=1 NOTE='a test' SOURCE='made up, CC0' "
         f"{ROOT}/scripts/make_table.sh {tiny_dataset} {out}",
         cwd=out.parent,
         timeout=300,
