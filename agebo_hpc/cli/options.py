@@ -49,6 +49,23 @@ class Integers(click.ParamType[tuple[int, ...]]):
             self.fail(str(error))
 
 
+class Costs(click.ParamType[tuple[float, float]]):
+    """Two numbers separated by a comma."""
+
+    name = "costs"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            false, missed = (float(word) for word in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not two numbers with a comma between, as in 1,20.")
+        return false, missed
+
+
 class _OfRecord(click.ParamType[Any]):
     """What a record allows."""
 

@@ -20,7 +20,7 @@ from agebo_hpc.cli.model_output import (
     remark,
     warn_of,
 )
-from agebo_hpc.cli.options import Integers, record_options
+from agebo_hpc.cli.options import Costs, Integers, record_options
 from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.space.configuration import said_of
 from agebo_hpc.training.ways import NAMES as WAYS
@@ -98,6 +98,19 @@ _DATA = click.option(
     is_flag=True,
     help="Divide the logits by one temperature that makes the cross-entropy of the validation "
     "rows small, and say what it made of the probabilities.",
+)
+@click.option(
+    "--threshold",
+    metavar="NAME|X",
+    help="Of two classes, predict the second from the probability X on, or from where the metric "
+    "NAME, such as f1, is best on the validation rows.  [default: 0.5]",
+)
+@click.option(
+    "--cost",
+    type=Costs(),
+    metavar="FALSE,MISSED",
+    help="Choose the threshold by what it costs to predict the second class wrongly, and to miss "
+    "it, as in 1,20.",
 )
 @_DATA
 @THREADS
@@ -313,7 +326,15 @@ def _parts_without_score(description: ModelDescription) -> list[str]:
     return lines
 
 
-def _print_calibration(description: ModelDescription) -> None:
+def _print_decision(description: ModelDescription) -> None:
+    decision = description.training.get("decision")
+    if decision is not None:
+        second = description.schema["class_labels"][1]
+        by = f": validation {decision['by']} {decision['before']:.5g} -> {decision['after']:.5g}"
+        click.echo(
+            f"threshold   {second} from the probability {decision['threshold']:.4g} on"
+            + (by if decision["by"] else "")
+        )
     told = description.training.get("calibration")
     if told is None:
         return
@@ -335,8 +356,9 @@ def _report_training(
     if as_json:
         told = {"model": str(out), "seconds": seconds, "scores": scores}
         told |= {} if baselines is None else {"baselines": baselines.scores}
-        calibration = description.training.get("calibration")
-        told |= {} if calibration is None else {"calibration": calibration}
+        for name in ("calibration", "decision"):
+            if name in description.training:
+                told[name] = description.training[name]
         seeds = description.training.get("seeds")
         click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
         return
@@ -358,7 +380,7 @@ def _report_training(
     if baselines is not None and baselines.text:
         what = f"{baselines.shown_metric} of the validation part"
         click.echo(f"baselines   {baselines.text}  ({what})")
-    _print_calibration(description)
+    _print_decision(description)
     curve = description.training.get("curve", ())
     epochs = f"{len(curve)} epochs, " if curve else f"{len(model.members)} members, "
     click.echo(

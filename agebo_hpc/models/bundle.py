@@ -50,10 +50,22 @@ class Outputs:
     probabilities
         Probabilities of the classes, shape (rows, classes), float32; for a regression the same as
         `raw`.
+    threshold
+        Probability of the second of two classes from which on it is predicted; None: the most
+        probable class is.
     """
 
     raw: NDArray[np.float32]
     probabilities: NDArray[np.float32]
+    threshold: float | None = None
+
+    @property
+    def predicted(self) -> NDArray[np.intp]:
+        """Index of the predicted class of each row, shape (rows,)."""
+        if self.threshold is None:
+            most: NDArray[np.intp] = self.raw.argmax(axis=1)
+            return most
+        return (self.probabilities[:, 1] >= self.threshold).astype(np.intp)
 
 
 class Model:
@@ -98,7 +110,8 @@ class Model:
             for start in range(0, len(x), BATCH_ROWS)
         ]
         raw, probabilities = zip(*pieces, strict=True)
-        return Outputs(np.concatenate(raw), np.concatenate(probabilities))
+        threshold = self.description.threshold
+        return Outputs(np.concatenate(raw), np.concatenate(probabilities), threshold)
 
     def _outputs(self, x: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
         # A single row is multiplied by another kernel, which rounds otherwise: filled up, a row's
@@ -134,7 +147,7 @@ class Model:
             values = self.preprocessing.decode_target(outputs.raw[:, 0])
             return pd.DataFrame({PREDICTION: values}, index=index)
         table = pd.DataFrame(outputs.probabilities, index, self.description.output_columns[1:])
-        labels = self.preprocessing.decode_target(outputs.raw.argmax(axis=1))
+        labels = self.preprocessing.decode_target(outputs.predicted)
         table.insert(0, PREDICTION, labels)
         return table
 

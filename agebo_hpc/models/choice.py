@@ -15,6 +15,7 @@ from typing import Any
 from agebo_hpc.data.dataset import DataSet, open_dataset
 from agebo_hpc.data.splits import PARTS
 from agebo_hpc.errors import ConfigurationError, DataError, InputMissingError, UsageError
+from agebo_hpc.models.decision import check_decision, fixed
 from agebo_hpc.space.configuration import Configuration, Result, Status
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
@@ -47,6 +48,9 @@ class RetrainOptions:
     calibrate
         Fit a temperature of the probabilities on the validation rows, see
         `agebo_hpc.models.calibration`.
+    threshold, cost
+        How the threshold between two classes is chosen on the validation rows, see
+        `agebo_hpc.models.decision.decide`. None: the most probable class is predicted.
     data
         The prepared data set; None: where the search found it. It must be the same data.
     versions
@@ -64,6 +68,8 @@ class RetrainOptions:
     seeds: tuple[int, ...] = ()
     folds: int | None = None
     calibrate: bool = False
+    threshold: str | None = None
+    cost: tuple[float, float] | None = None
     data: str | Path | None = None
     versions: Mapping[str, Any] | None = None
     data_parallel: str | None = None
@@ -84,12 +90,28 @@ class RetrainOptions:
                 "--seeds compares networks by scores, and --all-rows leaves none; give --seed."
             )
 
-        if self.calibrate:
-            self._check_calibrate()
+        self._check_decision()
         if self.folds is not None:
             self._check_folds(self.folds)
 
-    def _check_calibrate(self) -> None:
+    def _check_decision(self) -> None:
+        if self.threshold is not None and self.cost is not None:
+            raise UsageError("--threshold and --cost are both given; give one of them.")
+        if self.cost is not None and not all(math.isfinite(c) and c > 0 for c in self.cost):
+            given = ",".join(f"{c:g}" for c in self.cost)
+            raise UsageError(f"--cost is {given}; give two numbers above 0, as in 1,20.")
+        if self.threshold is not None and self.folds is not None:
+            raise UsageError("--threshold and --folds are both given; give one of them.")
+        needs = {
+            "--calibrate": self.calibrate,
+            "--threshold": self.threshold is not None and fixed(self.threshold) is None,
+            "--cost": self.cost is not None,
+        }
+        for name, needs_rows in needs.items():
+            if needs_rows:
+                self._check_rows_for(name)
+
+    def _check_rows_for(self, option: str) -> None:
         others = {
             "--include-validation": self.include_validation,
             "--all-rows": self.all_rows,
@@ -98,7 +120,7 @@ class RetrainOptions:
         given = [name for name, is_given in others.items() if is_given]
         if given:
             raise UsageError(
-                f"--calibrate needs validation rows that are not trained on, and {given[0]} "
+                f"{option} needs validation rows that are not trained on, and {given[0]} "
                 "trains on them; leave out one of them."
             )
 
@@ -126,7 +148,8 @@ class RetrainOptions:
 
 
 def check_calibration(options: RetrainOptions, dataset: DataSet) -> None:
-    """Raise UsageError if probabilities are to be calibrated that a data set does not have."""
+    """Raise UsageError if something is asked of classes that a data set does not have."""
+    check_decision(options.threshold, options.cost, dataset)
     if options.calibrate and dataset.task != "classification":
         raise UsageError(
             f"--calibrate is for probabilities of classes, but {dataset.path} is a regression; "

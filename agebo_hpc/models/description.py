@@ -90,6 +90,12 @@ class ModelDescription:
         return f"the model {said[0]} of the validation part: it has learnt nothing from the inputs"
 
     @property
+    def threshold(self) -> float | None:
+        """Probability from which on the second of two classes is predicted; None: a half."""
+        decision = self.training.get("decision")
+        return None if decision is None else float(decision["threshold"])
+
+    @property
     def metric(self) -> str:
         """Name of the metric that the search made large; ``"auto"``: the task's usual one."""
         first = next(iter(self.training.get("members", ())), self.training)

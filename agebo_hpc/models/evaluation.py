@@ -110,7 +110,7 @@ def evaluate_model(
 def _quality(model: Model, outputs: Outputs, rows: Part) -> Quality | None:
     if model.class_labels is None:
         return None
-    predicted = outputs.raw.argmax(axis=1)
+    predicted = outputs.predicted
     return Quality.of(model.class_labels, predicted, outputs.probabilities, rows.y)
 
 
@@ -163,7 +163,13 @@ def score(
             outputs.raw[:, 0], y.astype(np.float32), coding.mean, coding.scale, metrics, wide
         )
     return classification_scores(
-        outputs.raw, outputs.probabilities, y.astype(np.int32), metrics, wide, coding.decode
+        outputs.raw,
+        outputs.probabilities,
+        y.astype(np.int32),
+        metrics,
+        wide,
+        coding.decode,
+        outputs.predicted,
     )
 
 

@@ -140,7 +140,7 @@ def _value(model: Model, metric: Metric, found: Predictions, y: NDArray[Any]) ->
 
 def _of_classes(model: Model, outputs: Outputs, y: NDArray[Any]) -> dict[str, Any]:
     labels = model.class_labels or ()
-    quality = Quality.of(labels, outputs.raw.argmax(axis=1), outputs.probabilities, y)
+    quality = Quality.of(labels, outputs.predicted, outputs.probabilities, y)
     names = [str(label) for label in labels]
     table = pd.DataFrame(list(map(vars, quality.reliability)))
     return {

@@ -263,6 +263,7 @@ def told_inputs(description: ModelDescription, names: Mapping[str, str]) -> str:
         Column -> its input's name.
     """
     preprocessing = Preprocessing.from_dict(description.preprocessing)
+    threshold = description.threshold
     columns = [
         {
             "name": encoder.column,
@@ -278,5 +279,6 @@ def told_inputs(description: ModelDescription, names: Mapping[str, str]) -> str:
             "target": preprocessing.target.name,
             "columns": columns,
             "class_labels": description.schema["class_labels"],
+            **({} if threshold is None else {"threshold": threshold}),
         }
     )

@@ -70,7 +70,7 @@ class Quality:
         return cls(
             labels,
             tuple(tuple(int(n) for n in row) for row in counts),
-            reliability(probabilities, predicted == y),
+            reliability(probabilities, probabilities.argmax(axis=1) == y),
         )
 
 

@@ -19,10 +19,12 @@ from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
 from agebo_hpc.intervals.interval import plain
+from agebo_hpc.metrics.predictions import Classes
 from agebo_hpc.models.best_of_many import optimism
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.calibration import Calibration, calibrate
 from agebo_hpc.models.choice import Chosen, RetrainOptions
+from agebo_hpc.models.decision import Decision, decide
 from agebo_hpc.models.description import ModelDescription, trained_parts
 from agebo_hpc.models.evaluation import evaluate_model, run_timed
 from agebo_hpc.space.architecture import ArchitectureSpace
@@ -186,8 +188,25 @@ def unscored(
     noted = {**description.training, "num_ranks": num_ranks}
     if training.calibration is not None:
         noted["calibration"] = training.calibration.to_dict()
-    description = replace(description, training=noted)
-    return Model(keras_model(plan.graph, trained.parameters, plan.task), description)
+    network = keras_model(plan.graph, trained.parameters, plan.task)
+    model = Model(network, replace(description, training=noted))
+    if options.threshold is None and options.cost is None:
+        return model
+    noted["decision"] = _decided(model, dataset, options).to_dict()
+    return Model(network, replace(description, training=noted))
+
+
+def _decided(model: Model, dataset: DataSet, options: RetrainOptions) -> Decision:
+    part = dataset.validation
+    outputs = model.outputs(network_rows(part, model.takes_codes))
+    # As predictions have them, float32, so that a row at the threshold is decided alike.
+    given = Classes(
+        outputs.probabilities.astype(np.float64),
+        np.asarray(part.y),
+        None if part.weights is None else np.asarray(part.weights, np.float64),
+        decode=dataset.decode,
+    )
+    return decide(given, options.threshold, options.cost)
 
 
 def with_scores(model: Model, dataset: DataSet) -> Model:

@@ -30,6 +30,7 @@ def classification_scores(
     metrics: Sequence[Metric] = (),
     weights: NDArray[np.float64] | None = None,
     decode: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+    chosen: NDArray[Any] | None = None,
 ) -> Scores:
     """Score class predictions.
 
@@ -45,6 +46,8 @@ def classification_scores(
         What each row counts, shape (rows,); None: all count alike.
     decode
         From class indices to labels, which functions of a user's own get; None: they are the same.
+    chosen
+        Index of the predicted class of each row, shape (rows,); None: the most probable.
 
     Returns
     -------
@@ -58,7 +61,8 @@ def classification_scores(
     wide = logits.astype(np.float64)
     losses = logsumexp(wide, axis=1) - wide[np.arange(len(y)), y]
     predicted = logits.argmax(axis=1)
-    given = replace(Classes.of_logits(logits, y, weights), decode=decode)
+    decided = predicted if chosen is None else chosen
+    given = replace(Classes.of_logits(logits, y, weights), decode=decode, chosen=decided)
     scores: Scores = {
         "loss": float(np.average(losses, weights=weights)),
         "accuracy": find("accuracy").score(given),

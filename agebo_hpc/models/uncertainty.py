@@ -61,7 +61,8 @@ def score_intervals(
             coded, output = np.asarray(y, np.float64), outputs.raw[:, 0].astype(np.float64)
             found |= number_intervals(coded, output, units, ["loss"], wide)
     else:
-        given = replace(Classes.of_logits(outputs.raw, y, wide), decode=coding.decode)
+        rows = Classes.of_logits(outputs.raw, y, wide)
+        given = replace(rows, decode=coding.decode, chosen=outputs.predicted)
         found = class_intervals(_class_rows(outputs, y, units, groups, wide), names)
     further = [name for name in names if name not in found]
     found |= {name: _of_metric(find(name), given, groups) for name in further}
@@ -81,7 +82,7 @@ def _class_rows(
         losses=logsumexp(wide, axis=1) - wide[np.arange(len(y)), y],
         probabilities=outputs.probabilities,
         ranks=wide[:, 1:] - wide[:, :1] if two else outputs.probabilities.astype(np.float64),
-        predicted=wide.argmax(axis=1),
+        predicted=outputs.predicted,
         y=np.asarray(y),
         units=units,
         groups=groups,

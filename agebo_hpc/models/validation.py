@@ -82,6 +82,11 @@ def _check(description: ModelDescription) -> None:
             raise ValueError(f"{name} of the schema are not those of the preprocessing")
     if description.task != preprocessing.task:
         raise ValueError(f"the task is {description.task!r}, the target's {preprocessing.task!r}")
+    decision = description.training.get("decision")
+    if decision is not None:
+        threshold = decision["threshold"]
+        if not is_number(threshold) or not 0 < threshold < 1 or len(labels or ()) != 2:
+            raise ValueError("the threshold is no probability of the second of two classes")
     for member in _members(description.graph):
         check_graph(member)
         graph = Graph.from_dict(member)

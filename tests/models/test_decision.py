@@ -1,0 +1,164 @@
+"""A threshold between two classes: chosen on validation rows, kept, used by whatever decides."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_run import make_run
+from sklearn.metrics import confusion_matrix, f1_score
+
+from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
+from agebo_hpc.errors import ConfigurationError, DataError, UsageError
+from agebo_hpc.metrics.predictions import Classes
+from agebo_hpc.models import uncertainty
+from agebo_hpc.models.bundle import load_model, save_model
+from agebo_hpc.models.choice import RetrainOptions, check_calibration, choose
+from agebo_hpc.models.decision import decide
+from agebo_hpc.models.evaluation import evaluate_model
+from agebo_hpc.models.portable import told_inputs
+from agebo_hpc.models.retraining import retrain
+
+
+def table():
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(rng.normal(size=(800, 3)), columns=["a", "b", "c"])
+    frame["kind"] = np.where(frame["a"] + rng.normal(0, 1, 800) > 1.6, "yes", "no")
+    return frame
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "d.h5"
+    return prepare_dataset(table(), "kind", path, PrepareOptions())
+
+
+@pytest.fixture(scope="module")
+def chosen(dataset, tmp_path_factory):
+    return choose(make_run(tmp_path_factory.mktemp("runs") / "run", dataset, [0.5]))
+
+
+@pytest.fixture(scope="module")
+def by_cost(chosen, dataset):
+    return retrain(chosen, dataset, RetrainOptions(cost=(1.0, 20.0)))
+
+
+def given(number=400, weights=None):
+    rng = np.random.default_rng(0)
+    y = (rng.random(number) < 0.2).astype(int)
+    second = np.clip(rng.beta(2, 5, number) + 0.25 * y, 0.001, 0.999)
+    return Classes(np.stack([1 - second, second], axis=1), y, weights)
+
+
+@pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "mcc", "f1_macro", "accuracy"])
+def test_no_other_threshold_is_better_for_the_metric(name):
+    from agebo_hpc.metrics.table import find
+
+    rows = given()
+    found = decide(rows, name)
+    second = rows.probabilities[:, 1]
+    every = [
+        find(name).score(Classes(rows.probabilities, rows.y, chosen=(second >= t).astype(int)))
+        for t in np.linspace(0, 1, 2001)
+    ]
+    assert found.after == pytest.approx(max(every)) and found.after >= found.before
+    assert found.by == find(name).shown_name
+
+
+@pytest.mark.parametrize("cost", [(1.0, 20.0), (5.0, 1.0)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_other_threshold_costs_less(cost, weighted):
+    weights = np.random.default_rng(1).integers(0, 3, 400).astype(float) if weighted else None
+    rows = given(weights=weights)
+    found = decide(rows, cost=cost)
+    second = rows.probabilities[:, 1]
+
+    def mean_cost(threshold):
+        cells = confusion_matrix(rows.y, second >= threshold, sample_weight=weights)
+        return (cost[0] * cells[0, 1] + cost[1] * cells[1, 0]) / cells.sum()
+
+    assert found.after == pytest.approx(min(map(mean_cost, np.linspace(0, 1, 2001))))
+    assert found.before == pytest.approx(mean_cost(0.5))
+    assert found.after == pytest.approx(mean_cost(found.threshold))
+
+
+def test_the_threshold_is_used_by_predictions_scores_and_the_confusion_matrix(
+    by_cost, dataset, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(uncertainty, "_of_metric", lambda *_: None)
+    threshold = by_cost.description.threshold
+    assert threshold < 0.4
+    save_model(by_cost, tmp_path / "m")
+    model = load_model(tmp_path / "m")
+    predicted = model.predict(table())
+    expected = np.where(predicted["probability_yes"] >= threshold, "yes", "no")
+    assert (predicted["prediction"] == expected).all()
+    assert (expected != np.where(predicted["probability_yes"] > 0.5, "yes", "no")).any()
+    done = evaluate_model(model, dataset, "test", ("f1",))
+    y = dataset.test.y
+    chosen = model.outputs(np.asarray(dataset.test.x)).probabilities[:, 1] >= threshold
+    assert done.scores["f1"] == pytest.approx(f1_score(y, chosen))
+    np.testing.assert_array_equal(done.quality.confusion, confusion_matrix(y, chosen))
+    low, high = done.intervals["accuracy"]
+    assert low <= done.scores["accuracy"] == (chosen == y).mean() <= high
+    assert (
+        json.loads(told_inputs(model.description, {c: c for c in "abc"}))["threshold"] == threshold
+    )
+
+
+def test_a_model_without_one_says_none(chosen, dataset):
+    plain = retrain(chosen, dataset, RetrainOptions())
+    assert plain.description.threshold is None
+    assert "threshold" not in told_inputs(plain.description, {c: c for c in "abc"})
+
+
+def test_the_validation_score_told_is_that_of_the_model(chosen, dataset, monkeypatch):
+    monkeypatch.setattr(uncertainty, "_of_metric", lambda *_: None)
+    model = retrain(chosen, dataset, RetrainOptions(threshold="f1"))
+    told = model.description.training["decision"]
+    scores = evaluate_model(model, dataset, "validation", ("f1",)).scores
+    assert told["after"] == pytest.approx(scores["f1"]) and told["after"] > told["before"]
+
+
+def test_a_number_is_taken_as_it_is(chosen, dataset):
+    model = retrain(chosen, dataset, RetrainOptions(threshold="0.3", include_validation=True))
+    assert model.description.threshold == 0.3
+
+
+@pytest.mark.parametrize("threshold", [0, 1.5, "much", None])
+def test_a_stored_threshold_that_cannot_be_is_refused(by_cost, threshold, tmp_path):
+    noted = {**by_cost.description.training, "decision": {"threshold": threshold}}
+    from dataclasses import replace
+
+    from agebo_hpc.models.validation import check_description
+
+    with pytest.raises(DataError, match="makes no sense"):
+        check_description(tmp_path, replace(by_cost.description, training=noted))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"threshold": "f1", "cost": (1.0, 2.0)}, "both given"),
+        ({"threshold": "1.5"}, "between 0 and 1"),
+        ({"threshold": "f1", "include_validation": True}, "--threshold needs validation rows"),
+        ({"cost": (1.0, 2.0), "all_rows": True}, "--cost needs validation rows"),
+        ({"cost": (0.0, 2.0)}, "two numbers above 0"),
+        ({"threshold": "0.3", "folds": 3}, "both given"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused(options, said):
+    with pytest.raises(UsageError, match=said):
+        RetrainOptions(**options)
+
+
+def test_what_does_not_fit_the_data_is_refused(dataset, tmp_path):
+    check_calibration(RetrainOptions(threshold="f1"), dataset)
+    with pytest.raises(UsageError, match="roc_auc, which does not depend on one; .*balanced_acc"):
+        check_calibration(RetrainOptions(threshold="roc_auc"), dataset)
+    with pytest.raises(ConfigurationError, match="two classes; choose among"):
+        check_calibration(RetrainOptions(threshold="r2"), dataset)
+    frame = table().assign(kind=pd.qcut(table()["a"], 3, labels=["x", "y", "z"]).astype(str))
+    three = prepare_dataset(frame, "kind", tmp_path / "d.h5", PrepareOptions())
+    with pytest.raises(UsageError, match="--cost is for two classes, but .* has 3 classes"):
+        check_calibration(RetrainOptions(cost=(1.0, 2.0)), three)
