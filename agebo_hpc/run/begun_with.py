@@ -19,4 +19,5 @@ def first_rungs(session: Session, num_epochs: int) -> int | None:
         return None
     if session.run is None:
         return len(session.request.scheduler_settings(num_epochs, None).levels)
-    return int(session.run.config["search"]["num_rungs"])
+    begun_with: int | None = session.run.config["search"].get("num_rungs")
+    return begun_with

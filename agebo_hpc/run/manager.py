@@ -37,7 +37,7 @@ from agebo_hpc.run.ending import end_line, stop_line
 from agebo_hpc.run.machine_speed import products_per_second
 from agebo_hpc.run.population import usual_population
 from agebo_hpc.run.progress import ProgressLine
-from agebo_hpc.run.restoring import restore
+from agebo_hpc.run.restoring import restore, restored_scheduler
 from agebo_hpc.run.resumption import changed_configuration
 from agebo_hpc.run.run_log import (
     best_line,
@@ -49,7 +49,6 @@ from agebo_hpc.run.run_log import (
 from agebo_hpc.run.session import Session
 from agebo_hpc.run.session_budget import session_budget
 from agebo_hpc.run.tally import Tally
-from agebo_hpc.scheduling.schedulers import make_scheduler
 from agebo_hpc.search.affordable import affordable_first
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.space.assignment import Assignment
@@ -187,16 +186,15 @@ class Manager:
         return tally
 
     def _make_driver(self, history: History, limits: Limits) -> Driver:
-        pending = sorted(history.pending.values(), key=lambda e: e.id)
         return Driver(
             self._make_proposals(history),
             self._executor,
             limits,
-            make_scheduler(self._scheduler_settings, history.past, pending),
+            restored_scheduler(self._scheduler_settings, history),
             ahead=self._ahead,
             synchronous=self._request.synchronous,
             num_told=len(history.results),
-            num_pending=len(pending),
+            num_pending=len(history.pending),
             paused=set(history.paused),
             losses=history.losses.copy(),
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from agebo_hpc.errors import DataError
+from agebo_hpc.scheduling.scheduler import Scheduler
+from agebo_hpc.scheduling.schedulers import SchedulerSettings, make_scheduler
 from agebo_hpc.search.search import Search
 from agebo_hpc.space.configuration import Evaluation, Result
 from agebo_hpc.storage.history import History
@@ -43,3 +45,22 @@ def restore(search: Search, history: History) -> list[tuple[Evaluation, int]]:
             case Result():
                 search.tell([event])
     return made_up_for
+
+
+def restored_scheduler(settings: SchedulerSettings, history: History) -> Scheduler:
+    """Return a scheduler as the history left it.
+
+    Raises
+    ------
+    DataError
+        If what was trained does not follow from one another, as no search writes it.
+    """
+    pending = sorted(history.pending.values(), key=lambda evaluation: evaluation.id)
+    try:
+        return make_scheduler(settings, history.past, pending)
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(
+            f"The pieces of trainings in {str(history.run.journal_path)!r} do not follow from one "
+            f"another under --scheduler {settings.name} ({type(error).__name__}: {error}). "
+            "Restore the file from a copy."
+        ) from error

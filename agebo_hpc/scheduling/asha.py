@@ -72,6 +72,8 @@ class Asha(RungScheduler):
 
     def _note(self, assignment: Assignment) -> None:
         evaluation_id = assignment.evaluation.id
+        # A level that no rung has is an error here and not when it ends.
+        self._ladder.rung_of(assignment.end)
         if assignment.start:
             del self._paused[evaluation_id]
             below = self._ladder.rung_of(assignment.start)

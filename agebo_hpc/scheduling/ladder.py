@@ -36,10 +36,18 @@ class Ladder:
         return self.levels[-1] * beyond
 
     def rung_of(self, level: int) -> int:
-        """Return the rung of a level."""
+        """Return the rung of a level.
+
+        Raises
+        ------
+        LookupError
+            If it is none.
+        """
         rung = 0
         while self.level(rung) < level:
             rung += 1
+        if self.level(rung) != level:
+            raise LookupError(f"no rung is after {level} epochs")
         return rung
 
     def is_top(self, rung: int) -> bool:

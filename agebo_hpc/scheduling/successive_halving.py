@@ -145,14 +145,16 @@ class SuccessiveHalving(RungScheduler):
     def _note(self, assignment: Assignment) -> None:
         evaluation, number = assignment.evaluation, assignment.bracket
         if not assignment.start:
-            while self._num_brackets <= number:
+            if number == self._num_brackets:
                 self._open_next()
             self._open[number].join(evaluation)
-            return
-        if self._open[number].has_place:
-            # It was decided unfilled, since nothing new was to come.
-            self._close(number)
-        self._open[number].promoted.remove(evaluation.id)
+        else:
+            if self._open[number].has_place:
+                # It was decided unfilled, since nothing new was to come.
+                self._close(number)
+            self._open[number].promoted.remove(evaluation.id)
+        if assignment != self._assignment(number, evaluation.id):
+            raise ValueError(f"no piece of bracket {number} ends after {assignment.end} epochs")
 
     def _enter(self, assignment: Assignment, result: Result) -> Decision:
         halving = self._open[assignment.bracket]

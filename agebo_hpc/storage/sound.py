@@ -181,7 +181,7 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
     },
     "search": {
         "method": _is_text,
-        **dict.fromkeys(("max_evals", "population_size", "sample_size"), _is_whole),
+        **dict.fromkeys(("max_evals", "population_size", "sample_size", "num_rungs"), _is_whole),
     },
     "machine": {"products_per_second": _is_speed},
 }

@@ -8,10 +8,11 @@ import pytest
 from agebo_hpc.__main__ import run as command
 from agebo_hpc.analysis.runs import read_run
 from agebo_hpc.analysis.standing import standing
+from agebo_hpc.errors import DataError
 from agebo_hpc.execution.driver import Driver
 from agebo_hpc.execution.limits import Limits
 from agebo_hpc.execution.proposals import InlineProposals
-from agebo_hpc.run.restoring import restore
+from agebo_hpc.run.restoring import restore, restored_scheduler
 from agebo_hpc.scheduling.schedulers import BY_RUNGS, SchedulerSettings, make_scheduler
 from agebo_hpc.search.methods import make_search
 from agebo_hpc.search.settings import SearchSettings
@@ -25,6 +26,7 @@ from agebo_hpc.space.problem import v1_hyperparameters
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.storage.seal import seal, unseal
 
 EPOCHS = 9
 EVALS = 30
@@ -210,3 +212,33 @@ def test_from_the_command_line_with_more_and_what_is_seen_of_it(tmp_path, capsys
     assert f"{second['paused']} paused" in said and f"{second['rungs'][1]} after 1, " in said
     assert command(["resume", out, "--max-evals", "50", "--eta", "3"]) == 78
     assert "--eta" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", BY_RUNGS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": [0, 2, 9]},
+        {"epochs": [1, 9, 9]},
+        {"epochs": [3, 9, 9]},
+        {"bracket": 2**40},
+        {"bracket": 7},
+    ],
+    ids=str,
+)
+def test_pieces_that_do_not_follow_from_one_another_are_told_in_one_line(name, change, tmp_path):
+    run = new_run(tmp_path / "run")
+    session(run, name)
+    events = [unseal(line) for line in (run / "journal.jsonl").read_bytes().splitlines()]
+    first = next(event for event in events if event["event"] == "assigned")
+    first.update(change)
+    (run / "journal.jsonl").write_bytes(b"".join(map(seal, events)))
+    (run / "journal.copy.jsonl").unlink()
+    with closing(History.open(RunDirectory.open(run), durable=False)) as history:
+        try:
+            restored_scheduler(SchedulerSettings(name, EPOCHS, eta=3), history)
+        except DataError as error:
+            assert "do not follow from one another" in str(error) and "\n" not in str(error)
+        else:
+            # Who has one bracket and looks at levels alone has nothing to find in some of these.
+            assert name == "median"
