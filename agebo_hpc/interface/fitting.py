@@ -114,8 +114,8 @@ def fit(wanted: Wanted, home: Path, seed: int, rank_group: RankGroup) -> Found:
     data, run = home / "data.h5", home / "run"
     rank_group.first(lambda: prepare(wanted, data, seed))
     _search(_request(wanted, data, run, seed, rank_group), wanted.reporter, rank_group)
-    if "tensorflow" not in sys.modules:
-        rank_group.agree(lambda: start_tensorflow(_threads(wanted), rank_group))
+    # The rank that managed has not loaded it, those that trained have.
+    rank_group.agree(lambda: _load_tensorflow(_threads(wanted), rank_group))
     dataset = rank_group.agree(lambda: open_dataset(data))
     model = _train(wanted, run, dataset, rank_group)
     return rank_group.first(lambda: _found(model, run))
@@ -144,6 +144,12 @@ def prepare(wanted: Wanted, data: Path, seed: int) -> None:
         if made.validation.y.min() < made.validation.y.max():
             return
     raise reason
+
+
+def _load_tensorflow(threads: int | None, rank_group: RankGroup) -> None:
+    """Set TensorFlow up where it is not loaded yet. Local."""
+    if "tensorflow" not in sys.modules:
+        start_tensorflow(threads, rank_group)
 
 
 def _threads(wanted: Wanted) -> int | None:
