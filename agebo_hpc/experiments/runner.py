@@ -15,10 +15,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from agebo_hpc.errors import EXIT_COMPLETE, AgeboError, LaunchError
 from agebo_hpc.execution.interrupt import Interrupt
+from agebo_hpc.files import open_own, writing
 from agebo_hpc.processes.own_program import own_environment
 from agebo_hpc.processes.parent_death import with_parent_death
 from agebo_hpc.run.notation import format_seconds
@@ -136,12 +137,9 @@ class _Pace:
 
 
 def _start(job: Job, threads: int | None) -> _Running:
-    job.log.parent.mkdir(parents=True, exist_ok=True)
     env = own_environment(os.environ, threads)
     command = job.command
-    with job.log.open("ab") as log:
-        log.write(f"{_PROMPT}{' '.join(command)}\n".encode())
-        log.flush()
+    with _log_of(job, command) as log:
         try:
             process = subprocess.Popen(
                 with_parent_death(command),
@@ -154,6 +152,21 @@ def _start(job: Job, threads: int | None) -> _Running:
         except OSError as error:
             raise LaunchError(f"Cannot start {command[0]}: {error.strerror}.") from error
     return _Running(job, process, time.monotonic())
+
+
+def _log_of(job: Job, command: Sequence[str]) -> IO[bytes]:
+    """Open a job's log, whose last words are the command; the caller closes it."""
+    with writing("--out", job.log):
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        log = os.fdopen(open_own(job.log, flags), "ab", buffering=0)
+        try:
+            # A directory's name need not be text.
+            log.write(os.fsencode(f"{_PROMPT}{' '.join(command)}\n"))
+        except BaseException:
+            log.close()
+            raise
+    return log
 
 
 def _check(one: _Running) -> None:

@@ -1,12 +1,13 @@
 """Jobs of an experiment: several at a time, complete ones skipped, failures named."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from agebo_hpc.errors import AgeboError
+from agebo_hpc.errors import AgeboError, UsageError
 from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.experiments.runner import run_all
 
@@ -17,6 +18,7 @@ class Script:
 
     path: Path
     text: str
+    words: tuple[str, ...] = ()
 
     @property
     def name(self):
@@ -32,7 +34,7 @@ class Script:
 
     @property
     def command(self):
-        return [sys.executable, "-c", self.text]
+        return [sys.executable, "-c", self.text, *self.words]
 
 
 def touching(path):
@@ -78,3 +80,28 @@ def test_a_signal_ends_what_runs_and_starts_nothing_more(tmp_path):
     jobs = [touching(tmp_path / "first"), endless, touching(tmp_path / "last")]
     assert not run_all(jobs, 2, interrupt, say=stop)
     assert not (tmp_path / "last").exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "no directory"])
+def test_a_log_that_is_no_file_of_its_own_is_refused_in_one_line(tmp_path, kind):
+    job = touching(tmp_path / "place" / "job")
+    if kind == "no directory":
+        job.path.parent.write_text("a file\n")
+    else:
+        job.path.parent.mkdir()
+        (tmp_path / "victim").write_text("mine\n")
+        if kind == "link":
+            job.log.symlink_to(tmp_path / "victim")
+        else:
+            os.mkfifo(job.log)
+    with pytest.raises(UsageError, match="choose another --out") as raised:
+        run_all([job], 1, Interrupt(), say=[].append)
+    assert "\n" not in str(raised.value) and not job.is_complete
+    assert kind == "no directory" or (tmp_path / "victim").read_text() == "mine\n"
+
+
+def test_a_command_whose_words_are_no_text_is_run_and_logged(tmp_path):
+    job = touching(tmp_path / "job")
+    named = Script(job.path, job.text, (os.fsdecode(b"caf\xe9"),))
+    assert run_all([named], 1, Interrupt(), say=[].append)
+    assert b" caf\xe9\n" in job.log.read_bytes()
