@@ -11,6 +11,7 @@ import numpy as np
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.run.session import Session
+from agebo_hpc.search.methods import WITH_POPULATION
 from agebo_hpc.search.settings import SearchSettings
 from agebo_hpc.space.cost import work
 from agebo_hpc.space.problem import Problem
@@ -97,7 +98,9 @@ def usual_population(
     expected = expected_evaluations(session.request, problem, speed, cores)
     size = default_population(expected)
     note = ""
-    if size < LARGEST and session.request.population is None:
+    request = session.request
+    is_told = request.population is not None or request.method not in WITH_POPULATION
+    if size < LARGEST and not is_told:
         why = f"about {expected} evaluations are expected"
         note = f"population {size}, for {why}; --population says another"
     return (size, default_sample_size(size)), note

@@ -109,6 +109,9 @@ METHODS: dict[str, Builder] = {
 }
 """Every search method by the name that the command line knows."""
 
+WITH_POPULATION = ("agebo", "age", "mixed-age")
+"""Methods that draw parents from a population."""
+
 WITH_SURROGATE = ("agebo", "mixed-bo")
 """Methods that have a surrogate."""
 

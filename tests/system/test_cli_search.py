@@ -343,6 +343,7 @@ def test_off_a_terminal_progress_is_a_line_now_and_then(agebo, tmp_path):
 def test_on_a_terminal_progress_is_one_live_line(tmp_path):
     ours, theirs = pty.openpty()
     words = ["search", "--out", tmp_path / "run", *problem("unhurried"), "--max-evals", "12"]
+    words += ["--population", "6"]
     with subprocess.Popen(
         [sys.executable, "-m", "agebo_hpc", *words],
         stderr=theirs,
