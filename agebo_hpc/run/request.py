@@ -127,6 +127,11 @@ class SearchRequest(SearchOptions):
             n_max=self.n_max,
             n_min=self.n_min,
         )
+        if num_epochs == 1 and self.scheduler != "fifo":
+            raise UsageError(
+                f"--scheduler {self.scheduler} compares trainings after a part of their epochs, "
+                "but they have one; give more --epochs."
+            )
         if self.min_epochs > num_epochs and self.scheduler != "fifo":
             raise UsageError(
                 f"--min-epochs is {self.min_epochs}, but a whole training has {num_epochs} "

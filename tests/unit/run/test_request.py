@@ -240,3 +240,10 @@ def test_rungs_follow_from_epochs_and_evaluations_and_stay_what_they_were():
     assert asked.scheduler_settings(256, None).levels == (4, 16, 64, 256)
     assert asked.scheduler_settings(256, 2).levels == (64, 256)
     assert asked.scheduler_settings(20, None).levels == (1, 5, 20)
+
+
+def test_one_epoch_has_no_part_to_compare_trainings_after():
+    asked = SearchRequest(out="run", scheduler="asha", **SIMULATED)
+    with pytest.raises(UsageError, match="they have one; give more --epochs"):
+        asked.scheduler_settings(1, None)
+    assert SearchRequest(out="run", **SIMULATED).scheduler_settings(1, None).levels == (1,)
