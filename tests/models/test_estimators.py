@@ -321,7 +321,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(300, 3))
 y = (X[:, 0] + X[:, 1] > 0).astype(int)
 classifier = AgEBOClassifier(
-    max_evals=3, epochs=4, preset="v1-small", processes=(2,), threads=1,
+    max_evals=3, epochs=8, preset="v1-small", processes=(2,), threads=1, objective="best",
     directory={str(tmp_path)!r}, random_state=3, data_parallel="mpi",
 ).fit(X, y)
 from agebo_hpc.job.launcher import announced_rank
