@@ -2,6 +2,8 @@
 
 Tables are drawn from populations whose scores are known from two million rows. For each score and
 number of rows the share of tables whose interval holds it is printed, and JSON as the last line.
+`--degrees` says how heavy the tails of a real target's errors are: fewer degrees of freedom of
+Student's t, heavier tails.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +28,13 @@ POPULATION = 2_000_000
 ROWS = (50, 200, 1000, 5000)
 GROUP = 5
 """Rows of a group, which share half of the variance of what is drawn."""
+DEGREES = 15.0
+"""Degrees of freedom of the errors of a real target."""
 
 Array = NDArray[np.float64]
 Drawn = tuple[Array, Array]
 """Outputs of a network, and targets."""
+Draw = Callable[[np.random.Generator, int, "NDArray[np.int64] | None"], Drawn]
 
 
 def noise(generator: np.random.Generator, rows: int, groups: NDArray[np.int64] | None) -> Array:
@@ -50,11 +56,14 @@ def draw_classes(
 
 
 def draw_numbers(
-    generator: np.random.Generator, rows: int, groups: NDArray[np.int64] | None
+    generator: np.random.Generator,
+    rows: int,
+    groups: NDArray[np.int64] | None,
+    degrees: float = DEGREES,
 ) -> Drawn:
     """Draw predictions, and targets whose errors grow with them and have heavier tails."""
     signal = noise(generator, rows, groups)
-    errors = generator.standard_t(15, size=rows) * (0.4 + 0.1 * np.abs(signal))
+    errors = generator.standard_t(degrees, size=rows) * (0.4 + 0.1 * np.abs(signal))
     return signal[:, None] * 0.95, signal + errors
 
 
@@ -72,22 +81,23 @@ def intervals_of(kind: str, drawn: Drawn, groups: NDArray[np.int64] | None, seed
     return class_intervals(rows, CLASSES)
 
 
-def true_scores(kind: str) -> dict[str, float]:
+def true_scores(kind: str, draw: Draw) -> dict[str, float]:
     """Return the scores of the population."""
-    outputs, y = DRAW[kind](np.random.default_rng(12345), POPULATION, None)
+    outputs, y = draw(np.random.default_rng(12345), POPULATION, None)
     if kind == "numbers":
         return regression_scores(outputs[:, 0], y, 0.0, 1.0)
     shares = 1 / (1 + np.exp(-outputs[:, 1]))
     return classification_scores(outputs, np.stack([1 - shares, shares], axis=1), y)
 
 
-DRAW = {"classes": draw_classes, "numbers": draw_numbers}
-
-
-def coverages(tables: int, row_numbers: list[int]) -> Iterator[dict]:
+def coverages(tables: int, row_numbers: list[int], degrees: float = DEGREES) -> Iterator[dict]:
     """Yield how many intervals hold the true score, for each kind, number of rows and score."""
-    for kind, draw in DRAW.items():
-        true = true_scores(kind)
+    draws: dict[str, Draw] = {
+        "classes": draw_classes,
+        "numbers": partial(draw_numbers, degrees=degrees),
+    }
+    for kind, draw in draws.items():
+        true = true_scores(kind, draw)
         for rows in row_numbers:
             for grouped in (False, True):
                 groups = np.arange(rows) // GROUP if grouped else None
@@ -115,9 +125,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=int, default=1000)
     parser.add_argument("--rows", default=",".join(map(str, ROWS)))
+    parser.add_argument("--degrees", type=float, default=DEGREES)
     asked = parser.parse_args()
     found = []
-    for row in coverages(asked.tables, [int(text) for text in asked.rows.split(",")]):
+    numbers = [int(text) for text in asked.rows.split(",")]
+    for row in coverages(asked.tables, numbers, asked.degrees):
         found.append(row)
         kind = f"groups of {GROUP}" if row["grouped"] else "rows"
         print(
