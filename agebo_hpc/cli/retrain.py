@@ -20,7 +20,8 @@ from agebo_hpc.cli.model_output import (
     remark,
     warn_of,
 )
-from agebo_hpc.cli.options import Costs, Integers, record_options
+from agebo_hpc.cli.options import Costs, GroupedCommand, Integers, grouped, record_options
+from agebo_hpc.run.option import OptionGroup
 from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.space.configuration import said_of
 from agebo_hpc.training.ways import NAMES as WAYS
@@ -33,80 +34,100 @@ if TYPE_CHECKING:
     from agebo_hpc.models.choice import Chosen, RetrainOptions
     from agebo_hpc.models.description import ModelDescription
 
-_EPOCHS = click.option(
+MODEL, TRAINING, DECISION = "Model", OptionGroup.TRAINING.value, "Decision"
+"""Headings of the options of `retrain`; decision: what is made of a network's probabilities."""
+
+_EPOCHS = grouped(
     "--epochs",
+    group=TRAINING,
     type=click.IntRange(min=1),
     help="Epochs of the training; the warm-up keeps its length.  [default: as in the search]",
 )
-_SEED = click.option(
-    "--seed", type=click.IntRange(min=0), help="Of weights and shuffles.  [default: the search's]"
+_SEED = grouped(
+    "--seed",
+    group=TRAINING,
+    type=click.IntRange(min=0),
+    help="Seed of weights and shuffles.  [default: the search's]",
 )
-_DATA = click.option(
+_DATA = grouped(
     "--data",
+    group=MODEL,
     type=click.Path(path_type=Path),
     metavar="DATA.h5",
     help="The search's prepared data set, where it was moved.  [default: where it was]",
 )
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
+@grouped(
     "--out",
+    group=MODEL,
     type=click.Path(path_type=Path),
     metavar="MODEL",
     help="Directory to make.  [default: evaluation_<id> in RUN/models, and _folds_<K>]",
 )
-@click.option(
+@grouped(
     "--rank",
+    group=MODEL,
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
     help="Which of the best evaluations: 1 is the best.",
 )
 @_EPOCHS
-@click.option(
+@grouped(
     "--include-validation",
+    group=TRAINING,
     is_flag=True,
     help="Train on the validation rows too: no validation score then, a fixed schedule (no "
     "reduction on a plateau, no early stopping).",
 )
-@click.option(
+@grouped(
     "--all-rows",
+    group=TRAINING,
     is_flag=True,
     help="Train on the validation and the test rows too, in the same way: no score is left, and "
     "the model has none.",
 )
 @_SEED
-@click.option(
+@grouped(
     "--seeds",
+    group=TRAINING,
     type=Integers(),
     help="Train once with each of these, such as 1,2,3, print the scores of all, and keep the "
     "one that is best on the validation part (the first, with --include-validation). The scores "
     "of the others, on the test part too, are for comparison and choose nothing.",
 )
-@click.option(
+@grouped(
     "--folds",
+    group=TRAINING,
     type=click.IntRange(min=2),
     metavar="K",
     help="Train K networks, each on the training and validation rows without those of one of K "
     "folds, print the scores on the folds and their mean, and keep the mean of the networks. The "
     "schedule is fixed, as with --include-validation.  [default: one network]",
 )
-@click.option(
+@grouped(
     "--calibrate",
+    group=DECISION,
+    usual=False,
     is_flag=True,
     help="Divide the logits by one temperature that makes the cross-entropy of the validation "
     "rows small, and say what it made of the probabilities.",
 )
-@click.option(
+@grouped(
     "--threshold",
+    group=DECISION,
+    usual=False,
     metavar="NAME|X",
     help="Of two classes, predict the second from the probability X on, or from where the metric "
     "NAME, such as f1, is best on the validation rows.  [default: 0.5]",
 )
-@click.option(
+@grouped(
     "--cost",
+    group=DECISION,
+    usual=False,
     type=Costs(),
     metavar="FALSE,MISSED",
     help="Choose the threshold by what it costs to predict the second class wrongly, and to miss "

@@ -36,7 +36,7 @@ class _SearchCommand(GroupedCommand):
         shown = list(PRESETS) if ctx.meta.get("help_all") else [OPTIONS["preset"].default]
         for name in shown:
             with formatter.section(f"--preset {name}"):
-                formatter.write_text(ABOUT[name])
+                formatter.write_text(ABOUT.get(name, "A preset of this program's own."))
                 formatter.write_dl(ranges(preset(name)))
 
 

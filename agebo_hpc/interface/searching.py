@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,8 +146,7 @@ def run_session(rank_group: RankGroup, make: Any) -> int:
         if rank_group.comm is None:
             raise
         # The others wait for a rank that will never come, and so would this one.
-        sys.stderr.write(f"error: {reason}\n")
-        sys.stderr.flush()
+        on_standard_error().say(f"error: {reason}")
         rank_group.comm.Abort(reason.exit_code)
     except AgeboError as reason:
         error = reason

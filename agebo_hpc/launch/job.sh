@@ -156,11 +156,12 @@ agebo_command() { # the launcher's words, into agebo_words
     mkdir -p "$(dirname "$AGEBO_RUN")"
     export PYTHONUNBUFFERED=1
     # Otherwise they contradict what is asked for here, also of the srun that mpirun starts.
-    unset SLURM_NTASKS_PER_NODE SLURM_TASKS_PER_NODE SLURM_CPUS_PER_TASK SLURM_TRES_PER_TASK
+    unset SLURM_NTASKS_PER_NODE SLURM_CPUS_PER_TASK SLURM_TRES_PER_TASK
     case $AGEBO_LAUNCHER in
     srun)
         agebo_host_file "$hosts"
         export SLURM_HOSTFILE=$hosts
+        unset SLURM_TASKS_PER_NODE # mpirun reads the nodes' slots there
         agebo_words=(srun "--mpi=${AGEBO_SRUN_MPI:-pmix}" "--ntasks=$agebo_ranks" --distribution=arbitrary
             --overcommit --kill-on-bad-exit=1 --wait=60) ;;
     mpirun)

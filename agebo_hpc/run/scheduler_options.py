@@ -37,7 +37,6 @@ class SchedulerOptions:
         GROUP,
         NEVER,
         choices=SCHEDULERS,
-        usual=True,
     )
     eta: int = option(
         ETA,

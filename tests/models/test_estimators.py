@@ -338,11 +338,12 @@ print("rank", announced_rank(), classifier.score(X, y) > 0.7, total, flush=True)
 
 @pytest.fixture(scope="module")
 def fitted():
-    PRESETS["tiny"] = lambda: SMALL
     frame, labels, _ = flights()
     frame["empty"] = np.nan
     frame["never"] = pd.Series([None] * len(frame), dtype=object)
-    return AgEBOClassifier(**{**TINY, "epochs": 2}).fit(frame, labels), frame
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "tiny", lambda: SMALL)
+        return AgEBOClassifier(**{**TINY, "epochs": 2}).fit(frame, labels), frame
 
 
 def test_a_way_of_summing_gradients_that_there_is_not_is_named_as_the_parameter():

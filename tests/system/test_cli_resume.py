@@ -23,7 +23,7 @@ def run(agebo, tmp_path):
         return agebo(*words, *options, timeout=60)
 
     search.out = out
-    done = search("--max-evals", "4")
+    done = search("--max-evals", "4", "--population", "100")
     assert done.returncode == 0, done.stderr
     return search
 
@@ -282,7 +282,7 @@ def test_a_state_of_another_layout_is_refused_and_made_anew_where_it_is_moved_aw
     found = read_history(run.out)["configuration_key"]
     whole = run.out.with_name("whole")
     words = ["search", "--out", whole, "--simulate", "lognormal:mean=0.01", "--seed", "3"]
-    assert agebo(*words, "--max-evals", "6", timeout=60).returncode == 0
+    assert agebo(*words, "--population", "100", "--max-evals", "6", timeout=60).returncode == 0
     assert found.equals(read_history(whole)["configuration_key"])
 
 

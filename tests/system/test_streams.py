@@ -42,7 +42,7 @@ def test_a_search_goes_on_and_says_so_in_its_directory(tmp_path, to):
     assert len(read_replay(out).results) == 9
     # No data file got the number of a stream, and what is printed with it.
     for name in ("journal.jsonl", "config.toml"):
-        assert "evaluations" not in (out / name).read_text()
+        assert "search complete" not in (out / name).read_text()
     said = (out / "log.txt").read_text()
     if "&-" in to:
         assert "closed: standard" in said
