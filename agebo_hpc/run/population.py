@@ -102,5 +102,5 @@ def usual_population(
     is_told = request.population is not None or request.method not in WITH_POPULATION
     if size < LARGEST and not is_told:
         why = f"about {expected} evaluations are expected"
-        note = f"population {size}, for {why}; --population says another"
+        note = f"population {size}, as {why}; --population sets another"
     return (size, default_sample_size(size)), note
