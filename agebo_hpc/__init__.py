@@ -13,6 +13,7 @@ _HOMES = {
     "AgEBOClassifier": "interface.estimators",
     "AgEBORegressor": "interface.estimators",
     "ArchitectureSpace": "space.architecture",
+    "Assignment": "space.assignment",
     "BayesianSettings": "search.settings",
     "CodeInput": "space.embedding",
     "Configuration": "space.configuration",

@@ -17,7 +17,7 @@ from agebo_hpc.storage.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that the end of a search waits at most for the baselines."""
 
 
