@@ -322,7 +322,8 @@ class RungSchedulerContract(SchedulerContract):
         before = len(whole.events)
         whole.play(200).finish()
         restored.play(200).finish()
-        assert restored.events == whole.events[before:]
+        # As texts: a time that is not known, NaN, is not equal to itself.
+        assert list(map(repr, restored.events)) == list(map(repr, whole.events[before:]))
 
     def test_new_ones_that_were_never_assigned_are_not_forgotten(self):
         session = Session(self.build(), random.Random(1)).play(20)
