@@ -90,7 +90,7 @@ class SearchRequest(SearchOptions):
         if self.executor != "simulated":
             raise UsageError(
                 f"--scheduler {self.scheduler} pauses trainings, which --executor {self.executor} "
-                "cannot do yet; give --executor simulated, or leave it out to train all in full."
+                "cannot; give --executor simulated, or leave it out to train all in full."
             )
         if self.synchronous:
             raise UsageError(
