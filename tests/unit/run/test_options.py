@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from functools import cache
 
 import click
 import click.testing
@@ -25,6 +26,7 @@ from agebo_hpc.space.recipe import RECIPE_CHOICES, Recipe
 RECORDS = pytest.mark.parametrize("record", OPTIONS.values(), ids=lambda record: record.name)
 
 
+@cache
 def help_of(command, *words):
     return click.testing.CliRunner().invoke(command, [*words], terminal_width=5000).output
 
