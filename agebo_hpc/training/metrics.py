@@ -37,6 +37,8 @@ Decision = Callable[[tf.Tensor], tf.Tensor]
 
 SAME_NUMBER = 1e-3
 """Largest spread of predictions, in standard deviations of the target, that is one number."""
+SAME_ODDS = 1e-3
+"""Largest spread of the logarithm of the odds that is one probability."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Task:
         Whether targets come with weights.
     decision
         outputs -> what is predicted of each row, float64 tensor of shape (rows,): the index of
-        the class, or the standardised number.
+        the class, or the standardised number. Where the metric looks at probabilities, which
+        tell rows apart that are all given to one class: a mean of the logarithms of the odds.
     decides_on, tolerance
         ``"class"`` or ``"number"``, and how far decisions of rows that are told apart lie from
         each other at least.
@@ -156,7 +159,9 @@ def make_task(
         shards,
         is_weighted,
     )
-    return task if kind == "classification" else replace(task, **OF_NUMBERS)
+    if kind == "regression":
+        return replace(task, **OF_NUMBERS)
+    return replace(task, **OF_ODDS) if metric.looks_at == "probabilities" else task
 
 
 Summed = tuple[Callable[[tf.Tensor, Targets], tf.Tensor], Callable[[np.ndarray, int], float], int]
@@ -197,6 +202,19 @@ def _classification_sums(losses: RowLosses) -> Callable[[tf.Tensor, tf.Tensor], 
         return _sums(losses(logits, labels), hits)
 
     return sums
+
+
+def _odds_of(logits: tf.Tensor) -> tf.Tensor:
+    """Return one number of each row that differs where the probabilities do.
+
+    The classes after the first have weights of their own, lest changes of two undo each other.
+    """
+    odds = tf.cast(logits[:, 1:] - logits[:, :1], tf.float64)
+    weights = tf.cast(tf.range(1, tf.shape(odds)[1] + 1), tf.float64)
+    return tf.linalg.matvec(odds, weights / tf.reduce_sum(weights))
+
+
+OF_ODDS: dict[str, Any] = {"decision": _odds_of, "tolerance": SAME_ODDS}
 
 
 def _class_of(logits: tf.Tensor) -> tf.Tensor:

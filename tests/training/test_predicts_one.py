@@ -56,6 +56,30 @@ def test_numbers_closer_than_a_thousandth_of_the_deviation_are_one():
     assert make_task("classification").predicts_one(3, 4) == ""
 
 
+PROBABILITIES = ["roc_auc", "average_precision", "log_loss", "brier"]
+CLASSES_ALONE = ["accuracy", "balanced_accuracy", "f1_macro", "matthews_corrcoef"]
+
+
+@pytest.mark.parametrize("outputs", [2, 3, 39])
+@pytest.mark.parametrize(
+    ("metric", "word"), [*((m, "") for m in PROBABILITIES), *((m, "class") for m in CLASSES_ALONE)]
+)
+def test_rare_classes_are_told_apart_by_probabilities_though_all_rows_go_to_one(
+    outputs, metric, word
+):
+    task = make_task("classification", outputs, Recipe(metric=metric))
+    rare = np.random.default_rng(outputs).normal(-6, 1, (50, outputs))
+    rare[:, 0] = 0.0
+    assert task.predicts_one(*bounds(task, rare)) == word
+    assert task.predicts_one(*bounds(task, rare[:1].repeat(50, axis=0))) == "class"
+
+
+def bounds(task, logits):
+    decisions = task.decision(logits.astype(np.float32)).numpy()
+    assert decisions.dtype == np.float64 and decisions.shape == (len(logits),)
+    return decisions.min(), decisions.max()
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 @pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
 @pytest.mark.parametrize("odd", [None, 0, 50, 99])
