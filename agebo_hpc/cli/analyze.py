@@ -11,6 +11,7 @@ import pandas as pd
 from agebo_hpc.cli.model_output import THREADS, start_tensorflow
 
 if TYPE_CHECKING:
+    from agebo_hpc.analysis.reported_model import ReportedModel
     from agebo_hpc.analysis.runs import Run
     from agebo_hpc.models.bundle import Model
 
@@ -91,6 +92,8 @@ def analyze(
     shown = read if told is None else {label: read[label] for label in told}
     models = models_of(shown, model, lambda path: _load(path, threads))
     analysis = write_analysis(read, out, top, formats, told, models)
+    for label in shown:
+        _print_first_screen(label, read[label], models.get(label))
     table = analysis.top
     for label in dict.fromkeys(table["run"]):
         _print_top(str(label), table[table["run"] == label].drop(columns="run"), read[label])
@@ -120,6 +123,15 @@ def _load(path: Path, threads: int | None) -> Model:
     from agebo_hpc.models.bundle import load_model
 
     return load_model(path)
+
+
+def _print_first_screen(label: str, run: Run, model: ReportedModel | None) -> None:
+    """Print what the report begins with: is it better than boosting, the scores, on what data."""
+    from agebo_hpc.analysis.report.answer import answer
+    from agebo_hpc.analysis.report.first_screen import first_screen
+
+    click.echo(f"{label}: is the network better than boosted trees?")
+    click.echo("\n".join(first_screen(answer(run, model))) + "\n")
 
 
 def _print_top(label: str, rows: pd.DataFrame, run: Run) -> None:

@@ -87,6 +87,9 @@ def test_analyze_writes_its_files_and_prints_the_best(
         *(("run", "5"), ("run", "4")),
         *(("other", "1"), ("other", "0")),
     ]
+    for name in ("run", "other"):
+        assert f"{name}: is the network better than boosted trees?" in finished.stdout
+    assert finished.stdout.count("  networks trained") == 2
     assert "Best 2 of run" in finished.stdout and "Best 2 of other" in finished.stdout
     assert (out / "report.html").stat().st_size > 10_000
     assert (out / "comparison.pdf").read_bytes().startswith(b"%PDF")
