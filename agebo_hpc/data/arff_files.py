@@ -21,6 +21,7 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 _WEIGHT = re.compile(r",\s*\{\s*[-+0-9.eE]+\s*\}\s*$")
+_COMMENT = re.compile(r"[\s}]%")
 _PIECES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^'"]+|.""")
 
 
@@ -90,7 +91,7 @@ def _frame(path: Path, layout: int, text: Collection[str] | None, words: bool) -
 
 def _lines(file: IO[str], weighed: list[str]) -> Iterator[str]:
     """Give the lines in the part of the format that the decoder knows, the first weight apart."""
-    lines = (line.rstrip("\r\n") for line in file)
+    lines = (_without_comment(line.rstrip("\r\n")) for line in file)
     for line in lines:
         declared = _DECLARED.match(line)
         yield _without_tabs(f"{declared[1]} STRING" if declared else line, " ")
@@ -104,6 +105,19 @@ def _lines(file: IO[str], weighed: list[str]) -> Iterator[str]:
                 row = row[: weight.start()]
                 weighed[:] = weighed or [weight[0].lstrip(", ")]
             yield _without_tabs(row, _tab(row)) if "\t" in row else row
+
+
+def _without_comment(line: str) -> str:
+    """Return a line up to the ``%`` that stands in it apart and in no quotes, as Weka reads it."""
+    if not _COMMENT.search(line):
+        return line
+    end = 0
+    for piece in _PIECES.findall(line):
+        found = None if piece[0] in "'\"" else _COMMENT.search(piece)
+        if found:
+            return line[: end + found.end() - 1].rstrip()
+        end += len(piece)
+    return line
 
 
 def _tab(row: str) -> str:

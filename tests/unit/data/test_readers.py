@@ -161,6 +161,26 @@ def test_arff_with_tabs_weights_comments_and_quotes_is_read(tmp_path):
     assert frame["s"][0] == "a\tb" and decide(frame["day"]).kind == "datetime"
 
 
+def test_arff_comments_may_follow_declarations_and_rows_but_a_percent_sign_in_a_cell_is_none(
+    tmp_path,
+):
+    path = arff(
+        tmp_path,
+        "@relation r % a relation",
+        "@attribute 'a % b' numeric\t% of all",
+        "@attribute total { low, high} % low < 100",
+        "@attribute kind {x,y}% no blank before",
+        "@attribute share string",
+        "@data % rows follow",
+        "1,low,x,50% % half",
+        "2,high,y,'5 % off' % 'quoted'",
+    )
+    frame = read_table(path)
+    assert list(frame.columns) == ["a % b", "total", "kind", "share"]
+    assert frame["total"].tolist() == ["low", "high"] and frame["kind"].tolist() == ["x", "y"]
+    assert frame["share"].tolist() == ["50%", "5 % off"]
+
+
 def test_arff_columns_to_predict_stay_text_where_they_were_read_as_text(tmp_path):
     path = arff(tmp_path, "@relation r", "@attribute a string", "@data", "1.000", "2.50")
     assert chunks(path, ("a",))["a"].tolist() == ["1.000", "2.50"]
