@@ -87,6 +87,7 @@ def read_target(
         decided = _decided(column, replace(wish, form="number"))
         numbers = all_numbers(column, decided.reading)
         values = pd.Series(numbers, column.index, name=column.name)
+    _check_known(column, values)
     check_target(values, chosen, decided.reading, least)
     return TargetColumn(chosen, values, decided)
 
@@ -141,6 +142,25 @@ def _labels(column: pd.Series, decided: Decided, wish: Wish) -> pd.Series:
     return column.mask(missing) if missing.any() else column
 
 
+def _check_known(column: pd.Series, values: pd.Series) -> None:
+    """Check that every cell of a target has a value; the message tells which texts have none."""
+    unknown = values.isna()
+    missing = int(unknown.sum())
+    if not missing:
+        return
+    name = str(column.name)
+    cells = column[unknown.to_numpy()].dropna()
+    texts = cells[cells.map(lambda cell: isinstance(cell, str) and bool(cell.strip()))]
+    counts = texts.astype(str).str.strip().value_counts()
+    told = ", ".join(f"{text!r} in {count}" for text, count in counts.head(3).items())
+    way = f", or, if such a text is a class, give {option('--text', name)}" if told else ""
+    raise DataError(
+        f"Target {name!r} is missing ({told or 'empty, NA, None or NaN'}) in {missing} of "
+        f"{len(column)} rows; it must be known in all: remove these rows or fill the cells"
+        f"{way}."
+    )
+
+
 def check_target(column: pd.Series, task: Task, reading: Reading = LEVEL, least: int = 3) -> None:
     """Check that a target can be learnt.
 
@@ -150,13 +170,8 @@ def check_target(column: pd.Series, task: Task, reading: Reading = LEVEL, least:
         If cells are missing or infinite, if there is one value or class only, if a class has
         fewer rows than `least` (one for each part), or if a regression target holds text.
     """
+    _check_known(column, column)
     name = column.name
-    missing = int(column.isna().sum())
-    if missing:
-        raise DataError(
-            f"Target {name!r} is missing (empty, NA, None or NaN) in {missing} of {len(column)} "
-            f"rows; it must be known in all: remove these rows or fill the cells."
-        )
     if pd.api.types.is_float_dtype(column.dtype):
         infinite = int(np.isinf(column.to_numpy(np.float64)).sum())
         if infinite:

@@ -126,6 +126,26 @@ def test_labels_come_back_as_they_were_written():
     assert known.coding(known.values).labels == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("cells", "told", "way"),
+    [
+        (["None"] * 20 + ["NA"] * 5, "'None' in 20, 'NA' in 5", True),
+        ([" n/a "] * 3, "'n/a' in 3", True),
+        ([""] * 4, "empty, NA, None or NaN", False),
+        ([None, float("nan")], "empty, NA, None or NaN", False),
+    ],
+)
+def test_a_missing_target_names_the_texts_that_were_taken_for_missing(cells, told, way):
+    column = pd.Series([*cells, *["yes", "no"] * 10], name="the target", dtype=object)
+    with pytest.raises(DataError) as raised:
+        read_target(column)
+    assert f"missing ({told}) in {len(cells)} of {len(column)}" in str(raised.value)
+    assert ("--text 'the target'" in str(raised.value)) == way
+    if way:
+        kept = read_target(column, wish=Wish("text"))
+        assert {str(cell) for cell in cells} <= set(kept.values)
+
+
 def test_text_labels_keep_blanks_and_words_for_missing_only_if_they_are_text():
     column = pd.Series(["NA", " a", "a"] * 10, name="y")
     with pytest.raises(DataError, match="missing .* in 10 of 30"):
