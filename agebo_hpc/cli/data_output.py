@@ -10,6 +10,9 @@ import click
 PRINTED_COLUMNS = 60
 """Columns that `data prepare` prints; of more, those with oddities."""
 
+PRINTED_UNUSED = 10
+"""Columns named that are not used for one and the same reason."""
+
 
 def report(made: Any, seconds: float) -> None:
     """Print what was made of a table, in so many seconds."""
@@ -53,9 +56,11 @@ def _print_table(described: dict[str, Any], most: int | None = None) -> None:
         for whole in shown
         for column, oddity in _with_oddities(whole)
     ]
-    print_rows([["column", "kind", "levels or range", "missing", "oddities"], *rows])
+    if rows:
+        print_rows([["column", "kind", "levels or range", "missing", "oddities"], *rows])
     if len(shown) < len(columns):
-        click.echo(f"... {len(columns) - len(shown)} more columns without oddities: data info")
+        more = "more columns" if rows else "columns"
+        click.echo(f"... {len(columns) - len(shown)} {more} without oddities: data info")
 
 
 def _with_oddities(column: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
@@ -176,8 +181,12 @@ def _print_unused(described: dict[str, Any]) -> None:
                 f"codes of {column['name']}: the {column['codes'] - 1:,} most frequent levels "
                 f"have one, {column['levels_without_code']:,} others count as unseen"
             )
-    for name, why in described["not_used"].items():
-        click.echo(f"not used: {name} ({why})")
+    unused = described["not_used"]
+    for why in dict.fromkeys(unused.values()):
+        names = [name for name, reason in unused.items() if reason == why]
+        shown, more = names[:PRINTED_UNUSED], len(names) - PRINTED_UNUSED
+        others = f" and {more} more" if more > 0 else ""
+        click.echo(f"not used: {', '.join(shown)}{others} ({why})")
 
 
 def _rows(described: dict[str, Any]) -> str:

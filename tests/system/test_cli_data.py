@@ -229,6 +229,16 @@ def test_what_each_column_is_is_said_when_prepared_and_described(call, tmp_path)
     assert [label["label"] for label in facts["classes"]] == ["01", "02"]
 
 
+def test_many_columns_without_a_value_take_one_line(call, tmp_path):
+    frame = pd.DataFrame({f"gap{i}": [""] * 60 for i in range(80)})
+    frame = frame.assign(one=1, size=range(0, 120, 2), label=["a", "b", "c"] * 20)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    code, said, _ = prepare(call, "t.csv", target="label")
+    lines = [line for line in said.splitlines() if line.startswith("not used")]
+    assert code == 0 and len(lines) == 2
+    assert "gap9 and 70 more (no value" in lines[0] and "one (the same" in lines[1]
+
+
 def test_options_settle_what_a_column_is(call, tmp_path):
     odd_table().to_csv(tmp_path / "t.csv", index=False)
     options = ("--text", "land", "--text", "late", "--categorical", "code", "--numeric", "hash")

@@ -10,7 +10,6 @@ import sklearn.preprocessing
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from agebo_hpc.data.column_reading import column_kinds
 from agebo_hpc.data.cross_fitting import CrossFitting
 from agebo_hpc.data.encoders import TargetMeanEncoder
 from agebo_hpc.data.preprocessing import Preprocessing
@@ -171,9 +170,13 @@ def test_a_table_with_nothing_to_learn_from_is_refused(table):
         Preprocessing.fit(table[["grade"]].assign(one=1), "grade", task="classification")
 
 
-def test_an_all_missing_column_is_named_with_its_remedy(table):
-    with pytest.raises(DataError, match=r"'gap' is missing in all 600 rows.*--drop gap"):
-        column_kinds(table.assign(gap=np.nan))
+@pytest.mark.parametrize("cell", [np.nan, None, "", "?", pd.NaT])
+def test_columns_without_a_value_are_not_used_and_do_not_stop_the_others(table, cell):
+    gaps = table.assign(gap=pd.Series([cell] * 600), second=pd.Series([cell] * 600))
+    fitted = Preprocessing.fit(gaps, "grade", task="classification")
+    assert fitted.dropped.keys() == {"gap", "second"}
+    assert set(fitted.dropped.values()) == {"no value that can be used in any training row"}
+    assert fitted.transform(table).shape[0] == 600
 
 
 def test_a_number_can_be_declared_a_category(table):
