@@ -1,0 +1,143 @@
+"""Twelve public tables, each by one command for prepare, search, retrain and analyze.
+
+Each table stands for a kind: dates, groups, rare positives, many classes, a skewed target, text,
+missing cells, few rows, many. Options are those that the table needs, everything else the default.
+For each table the commands are printed, what `prepare` and `search` remarked, and what `analyze`
+prints first: the network's scores beside constant, linear model and boosted trees. At the end one
+line for each table. A table that fails does not stop the others; the exit code is then 1.
+
+    python scripts/bench/public_tables.py --list
+    python scripts/bench/public_tables.py                    # 12 tables, about four minutes each
+    python scripts/bench/public_tables.py --table segment --minutes 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from public_table_records import TABLES, PublicTable, fetch
+
+RANKS = Path(__file__).parents[1] / "ranks.sh"
+MPIRUN = "mpirun -n 3 --oversubscribe --bind-to none"
+SCORES = ("test", "validation", "best", "constant", "linear", "boosting")
+ANALYZE = "analyze run --out figures"
+SCREEN = 25
+"""Most lines that are printed of a table."""
+OVERTIME = 900
+"""A command may take so many seconds longer than the search is asked to."""
+
+
+def main() -> int:
+    """Take the chosen tables the whole way; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--list", action="store_true", help="name the tables and end")
+    parser.add_argument("--table", action="append", choices=[t.name for t in TABLES])
+    parser.add_argument("--minutes", type=float, default=3, help="of each search")
+    parser.add_argument("--keep", type=Path, default=Path("build/public_tables"), help="downloads")
+    parser.add_argument("--out", type=Path, help="of data and runs [default: KEEP/TIME]")
+    asked = parser.parse_args()
+    if asked.list:
+        print("\n".join(f"{t.name:14} {t.kind:40} {t.package} ({t.licence})" for t in TABLES))
+        return 0
+    out = asked.out or asked.keep / time.strftime("%Y%m%d-%H%M%S")
+    chosen = [t for t in TABLES if not asked.table or t.name in asked.table]
+    rows = [attempt(table, asked.keep, out, asked.minutes) for table in chosen]
+    print("\n".join(["", *rows]))
+    return int(any("FAILED" in row for row in rows))
+
+
+def attempt(table: PublicTable, keep: Path, out: Path, minutes: float) -> str:
+    """Take a table the whole way and print its block; return its line of the summary."""
+    print(f"\n=== {table.name}: {table.kind}; {table.package} ({table.licence})", flush=True)
+    try:
+        file = fetch(table, keep.resolve())
+        home = out.resolve() / table.name
+        home.mkdir(parents=True)
+        lines = way(table, file, home, minutes)
+        printed = agebo(ANALYZE, home, 0)
+        first = printed[: printed.index("")]
+        print("\n".join([*lines, f"$ {shown(ANALYZE)}", *first][:SCREEN]), flush=True)
+        return summary(table, first)
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        print(f"FAILED: {error}", flush=True)
+        return f"{table.name:14} FAILED"
+
+
+def way(table: PublicTable, file: Path, home: Path, minutes: float) -> list[str]:
+    """Prepare, search and retrain; return the commands and what they remarked."""
+    limit = f"--walltime {minutes * 60:g}s"
+    name = f"{table.name}{table.suffix}"
+    (home / name).symlink_to(file)
+    commands = [
+        f"data prepare {name} {table.prepare} --out table.h5",
+        f"search table.h5 --out run {limit} {table.search}".rstrip(),
+        "retrain run",
+    ]
+    lines = []
+    for command in commands:
+        lines += remarks(command, agebo(command, home, minutes * 60))
+    return lines
+
+
+def remarks(command: str, printed: list[str]) -> list[str]:
+    """Return a command and the lines printed that are remarks."""
+    said = [line for line in printed if line.startswith(("note:", "warning:", "Split:"))]
+    return [f"$ {shown(command)}", *said]
+
+
+def shown(command: str) -> str:
+    """Return a command as a user types it."""
+    started = f"{MPIRUN} " if command.startswith("search ") else ""
+    return f"{started}agebo-hpc {command}"
+
+
+def agebo(command: str, home: Path, seconds: float) -> list[str]:
+    """Run a command of ours in a directory; return the lines that it printed."""
+    words = [sys.executable, "-m", "agebo_hpc", *shlex.split(command)]
+    if command.startswith("search "):
+        words = ["bash", str(RANKS.resolve()), "3", *words]
+    done = subprocess.run(
+        words,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds + OVERTIME,
+        check=False,
+        env=environment(),
+    )
+    with (home / "log.txt").open("a") as log:
+        log.write(f"$ {shown(command)}\n{done.stdout}\n")
+    lines = done.stdout.splitlines()
+    if done.returncode:
+        raise RuntimeError(f"`{shown(command)}` ended with {done.returncode}: {lines[-1:]}")
+    return lines
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a user with two cores who asks for nothing special."""
+    checkout = str(Path(__file__).resolve().parents[2])
+    return {**os.environ, "PYTHONPATH": checkout, "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def summary(table: PublicTable, screen: list[str]) -> str:
+    """Return a line with the size of a table, the answer, and the scores beside each other."""
+    facts = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in screen if line[:2] == "  ")
+    rows = sum(int(part.replace(",", "")) for part in facts["rows"].split(" (")[0].split(" / "))
+    scores = {name: told.split(" ")[0] for name, told in facts.items() if name.startswith(SCORES)}
+    told = ", ".join(f"{name} {score}" for name, score in scores.items())
+    return f"{table.name:14} {rows:7,} rows  {screen[1].partition(':')[0]:13} {told}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
