@@ -216,17 +216,20 @@ def fetch(
 @_SPLIT
 @grouped(
     "--time",
-    "time_column",
+    "time_columns",
+    multiple=True,
     metavar="COL",
     help="Column of dates or numbers: the oldest rows train, the newest test, rows of one time "
-    "stay together. It is no feature unless --keep names it (default: chance divides rows).",
+    "stay together. May be repeated, or year,month,day: the first counts most. It is no feature "
+    "unless --keep names it (default: chance divides rows).",
     group=SPLITS,
 )
 @grouped(
     "--group",
     metavar="COL",
     help="Column of groups, such as patients: none is in two parts, and the shares of the classes "
-    "are kept close. It is no feature unless --keep names it (default: none).",
+    "are kept close. With --time, a group with rows in the time of several parts keeps those of "
+    "one. It is no feature unless --keep names it (default: none).",
     group=SPLITS,
 )
 @grouped(
@@ -287,7 +290,7 @@ def prepare(
     weight: str,
     name: str | None,
     split: str | None,
-    time_column: str | None,
+    time_columns: tuple[str, ...],
     group: str | None,
     fold: str | None,
     keep: tuple[str, ...],
@@ -309,7 +312,7 @@ def prepare(
         name=name,
         task=cast(Literal["auto", "classification", "regression"], task),
         split=_shares(split),
-        time=time_column or "",
+        time=time_columns,
         group=group or "",
         fold=fold or "",
         keep=keep,

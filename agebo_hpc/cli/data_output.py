@@ -81,9 +81,12 @@ def _print_split(described: dict[str, Any]) -> None:
     from agebo_hpc.data.cells import option
 
     used = {column["name"] for column in described["table"] or ()}
-    for way in ("time", "group"):
-        if by[way] and by[way] not in used:
-            click.echo(f"{by[way]!r} is no feature; {option('--keep', by[way])} makes it one.")
+    times = by.get("time_columns") or [by["time"]]
+    unused = [name for name in (*times, by["group"]) if name and name not in used]
+    if unused:
+        keep = " ".join(option("--keep", name) for name in unused)
+        what, one = ("are no features", "them some") if unused[1:] else ("is no feature", "it one")
+        click.echo(f"{', '.join(map(repr, unused))} {what}; {keep} makes {one}.")
 
 
 def _extent(column: dict[str, Any]) -> str:

@@ -105,8 +105,9 @@ _DATA = grouped(
     type=click.IntRange(min=2),
     metavar="K",
     help="Train K networks, each on the training and validation rows without those of one of K "
-    "folds, print the scores on the folds and their mean, and keep the mean of the networks. The "
-    "schedule is fixed, as with --include-validation.  [default: one network]",
+    "folds, print the scores on the folds and their mean, and keep the mean of the networks. "
+    "Where rows have times, each fold is predicted from older rows. The schedule is fixed, as "
+    "with --include-validation.  [default: one network]",
 )
 @grouped(
     "--calibrate",

@@ -1,11 +1,13 @@
 """Which training rows the target mean of a training row comes from: never from its own.
 
 By chance, or by group, in five folds. Where rows have times, from older rows only: the rows are
-cut into blocks in the order of time, and each block takes the means of all blocks before it.
+cut into blocks in the order of time, and each block takes the means of all blocks before it. With
+both, it takes them from the other folds of groups in the blocks before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,20 +67,26 @@ class CrossFitting:
             encoder = TargetEncoder(target_type=_target_type(target), cv=self._folds(target))
             return encoder, encoder.fit_transform(column, target)
         encoder = TargetEncoder(target_type=_target_type(target)).fit(column, target)
-        return encoder, _by_time(column, target, times)
+        return encoder, _by_time(column, target, times, self._folds_of_groups(target))
+
+    def _folds_of_groups(self, target: NDArray[Any]) -> NDArray[np.int64] | None:
+        """Return the fold of each row, groups as a whole; None: there are not two groups."""
+        if self.arrays.groups is None:
+            return None
+        _, groups = np.unique(self.arrays.groups, return_inverse=True)
+        number = min(FOLDS, int(groups.max()) + 1)
+        # Rows of one group have no others to learn from.
+        if number < 2:
+            return None
+        folds = divide_groups(groups, classes_of(target), [1 / number] * number, self.seed, False)
+        return folds[groups]
 
     def _folds(self, target: NDArray[Any]) -> Any:
         from sklearn.model_selection import KFold, PredefinedSplit, StratifiedKFold
 
-        groups = self.arrays.groups
-        if groups is not None:
-            _, groups = np.unique(groups, return_inverse=True)
-            number = min(FOLDS, int(groups.max()) + 1)
-            # Rows of one group have no others to learn from.
-            if number > 1:
-                shares = [1 / number] * number
-                folds = divide_groups(groups, classes_of(target), shares, self.seed, False)
-                return PredefinedSplit(folds[groups])
+        folds = self._folds_of_groups(target)
+        if folds is not None:
+            return PredefinedSplit(folds)
         count = min(FOLDS, len(target))
         stratify = target.dtype.kind != "f" and np.bincount(target).min() >= count
         kind = StratifiedKFold if stratify else KFold
@@ -92,22 +100,39 @@ def _target_type(target: NDArray[Any]) -> str:
 
 
 def _by_time(
-    column: NDArray[np.intp], target: NDArray[Any], times: NDArray[Any]
+    column: NDArray[np.intp],
+    target: NDArray[Any],
+    times: NDArray[Any],
+    folds: NDArray[np.int64] | None,
 ) -> NDArray[np.float64]:
-    """Encode each block of rows by the rows of all blocks before it."""
+    """Encode each block of rows by the rows of all blocks before it, and of other folds."""
     from sklearn.preprocessing import TargetEncoder
 
     wanted = _indicators(target)
     means = np.full(wanted.shape, np.nan)
-    order = np.argsort(times, kind="stable")
-    blocks = _blocks(times[order])
-    for start, stop in zip(blocks[:-1], blocks[1:], strict=True):
-        before, block = order[:start], order[start:stop]
+    for before, block in _older(times, folds):
         for k, values in enumerate(wanted.T):
             # A class that came later is 0 in all rows before: as a number it has a mean, too.
             encoder = TargetEncoder(target_type="continuous").fit(column[before], values[before])
             means[block, k] = encoder.transform(column[block])[:, 0]
     return means
+
+
+def _older(
+    times: NDArray[Any], folds: NDArray[np.int64] | None
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield rows to learn from and rows to encode; those that have none to learn from lack."""
+    order = np.argsort(times, kind="stable")
+    starts = _blocks(times[order])
+    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+        before, block = order[:start], order[start:stop]
+        if folds is None:
+            yield before, block
+            continue
+        for fold in np.unique(folds[block]):
+            others = before[folds[before] != fold]
+            if len(others):
+                yield others, block[folds[block] == fold]
 
 
 def _indicators(target: NDArray[Any]) -> NDArray[np.float64]:

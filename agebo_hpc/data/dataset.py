@@ -49,6 +49,9 @@ class Part:
     groups
         Number of the group of each row over all parts, shape (rows,), int32, where the split
         knows groups. None: it knows none.
+    times
+        Number of the time of each row, over all parts and in their order, shape (rows,), int32,
+        where the split knows times. None: it knows none, or the file is of before.
     weights
         What each row counts, shape (rows,), float32, >= 0, with the mean 1 over the training
         rows. None: all count alike.
@@ -59,6 +62,7 @@ class Part:
     codes: NDArray[np.int32] | None = None
     groups: NDArray[np.int32] | None = None
     weights: NDArray[np.float32] | None = None
+    times: NDArray[np.int32] | None = None
 
     def arrays(self, with_codes: bool) -> dict[str, NDArray[Any]]:
         """Return the arrays that there are by name, codes only where they are asked for."""
@@ -305,6 +309,7 @@ class DataSet:
             counts = self.class_counts(part) if array == "y" else None
             sizes = [column.size for column in self.preprocessing.codes]
             sizes = [self.split.num_groups] if array == "group" else sizes
+            sizes = [self.split.num_times] if array == "time" else sizes
             checksum = self.schema["checksums"][name] if self.has_checksums else None
             check_array(self.path, name, extent, checksum, counts, max(sizes, default=0))
             self._unchecked.discard(name)
@@ -319,7 +324,8 @@ class DataSet:
         codes = self._map(f"{part}/codes") if self.preprocessing.codes else None
         groups = self._map(f"{part}/group") if self.split.groups else None
         weights = self._map(f"{part}/weights") if self.is_weighted else None
-        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"), codes, groups, weights)
+        times = self._map(f"{part}/time") if self.split.num_times else None
+        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"), codes, groups, weights, times)
 
     def __repr__(self) -> str:
         return (

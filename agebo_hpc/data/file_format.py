@@ -5,9 +5,11 @@ Layout: root attributes `format`, `format_version`, `agebo_hpc_version`, `create
 for each part a group with `x` (rows, features) float32, `codes` (rows, columns of codes) int32 and
 `y` (rows,) int32 or float32, each in one piece and aligned to 64 bytes, so that all processes of a
 node can map them and share one copy. `codes` is left out where no column has any; version 1 of the
-format has none at all. Where rows are in groups, `group` (rows,) int32 has the number of each, and
-where they count differently, `weights` (rows,) float32 says how much. The test part may have no
-rows. Groups, weights and empty parts are of version 3, which is written where it is needed.
+format has none at all. Where rows are in groups, `group` (rows,) int32 has the number of each,
+where they have times, `time` (rows,) int32 numbers these over all parts in their order, and where
+they count differently, `weights` (rows,) float32 says how much. The test part may have no rows.
+Groups, weights and empty parts are of version 3, times of version 4; each is written where it is
+needed.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from agebo_hpc.files import new_file, writing
 from agebo_hpc.patient_file import PatientFile
 
 FORMAT = "agebo_hpc-dataset"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 Block = Mapping[str, NDArray[Any]]
 """Rows of each array of a part, by its name, see `array_names`."""
@@ -46,13 +48,17 @@ Block = Mapping[str, NDArray[Any]]
 def array_names(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the arrays that each part of a prepared file has."""
     codes = ("codes",) if schema["preprocessing"].get("codes") else ()
-    groups = ("group",) if schema.get("split_by", {}).get("groups") else ()
+    split = schema.get("split_by", {})
+    groups = ("group",) if split.get("groups") else ()
+    times = ("time",) if split.get("num_times") else ()
     weights = ("weights",) if schema.get("weight") else ()
-    return ("x", *codes, "y", *groups, *weights)
+    return ("x", *codes, "y", *groups, *times, *weights)
 
 
 def version_of(schema: Mapping[str, Any]) -> int:
     """Return the first version of the format that can say what a description says."""
+    if schema.get("split_by", {}).get("num_times"):
+        return 4
     is_new = "split_by" in schema or "weight" in schema or not all(schema["rows"].values())
     return 3 if is_new else 2
 
@@ -151,6 +157,7 @@ def _shapes(
         "codes": ((rows, len(schema["preprocessing"].get("codes", ()))), np.int32),
         "y": ((rows,), np.int32 if schema["task"] == "classification" else np.float32),
         "group": ((rows,), np.int32),
+        "time": ((rows,), np.int32),
         "weights": ((rows,), np.float32),
     }
     return {name: known[name] for name in array_names(schema)}

@@ -29,9 +29,12 @@ class PrepareOptions:
         Shares of training, validation and test, sum 1; the last may be 0: no test part. None:
         0.42, 0.25, 0.33, or what says the parts.
     time
-        Column of dates or numbers: the oldest rows train, the newest test. Empty: none.
+        Column of dates or numbers: the oldest rows train, the newest test. Several, or a text
+        with commas that is no column's name: the first counts most, as in year, month, day.
+        Empty: none.
     group
-        Column of groups, each of which is in one part only. Empty: none.
+        Column of groups, each of which is in one part only. With `time`, rows of a group that has
+        rows in the time of several parts are left out of all of them but one. Empty: none.
     fold
         Column that says the part of each row, see `agebo_hpc.data.splitting.by_fold`. Empty: none.
     keep
@@ -65,7 +68,7 @@ class PrepareOptions:
     name: str | None = None
     task: Literal["auto", "classification", "regression"] = "auto"
     split: Split | None = None
-    time: str = ""
+    time: str | Sequence[str] = ""
     group: str = ""
     fold: str = ""
     keep: Sequence[str] = ()

@@ -41,6 +41,7 @@ from agebo_hpc.data.splitting.columns import (
     check_split_columns,
     check_ways,
     split_columns,
+    with_time_columns,
 )
 from agebo_hpc.data.splitting.record import By, SplitRecord, way_of
 from agebo_hpc.data.target import ClassCoding, TargetCoding, read_target
@@ -109,6 +110,7 @@ def prepare_dataset(
     frame = read_one(source, "", text)
     tables = {"train": frame, **read_others(others, frame, text)}
     wishes = check_columns(frame, target, options)
+    options = with_time_columns(options, list(frame.columns))
     unused = {*options.drop, *check_split_columns(list(frame.columns), target, options)}
     check_schema(frame, tables, options.drop)
     if arrays is None:
@@ -164,6 +166,7 @@ class _Part:
     rows: NDArray[np.int64]
     y: NDArray[Any]
     groups: NDArray[np.int32] | None = None
+    times: NDArray[np.int32] | None = None
     weights: NDArray[np.float32] | None = None
 
 
@@ -201,7 +204,7 @@ def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> Da
         division,
     )
     counted = None if weights is None else normalised(weights, rows, options.weight)
-    parts = _parts(tables, rows, preprocessing.target, asked.arrays.groups, counted)
+    parts = _parts(tables, rows, preprocessing.target, asked.arrays, counted)
     if asked.by == "random":
         remarks += advice({name: column.values for name, column in columns.items()}, y)
     remarks += identifiers(training, preprocessing)
@@ -263,11 +266,11 @@ def _parts(
     tables: Mapping[str, pd.DataFrame],
     rows: Parts,
     coding: TargetCoding,
-    groups: NDArray[np.int64] | None,
+    arrays: SplitArrays,
     weights: Weights | None,
 ) -> dict[str, _Part]:
     """Return the rows of each part, and their target in the coding of the training part."""
-    numbers = _group_numbers(groups, rows)
+    groups, times = _numbered(arrays.groups, rows), _numbered(arrays.times, rows)
     parts, first = {}, 0
     for part in PARTS:
         frame = tables.get(part, tables["train"])
@@ -277,7 +280,7 @@ def _parts(
         with of_table(part if len(tables) > 1 else ""):
             y = _encoded(frame[coding.name].iloc[own], coding, part)
         counted = None if weights is None else weights.values[rows[part]]
-        parts[part] = _Part(frame, own, y, numbers.get(part), counted)
+        parts[part] = _Part(frame, own, y, groups.get(part), times.get(part), counted)
     return parts
 
 
@@ -299,13 +302,13 @@ def _encoded(column: pd.Series, coding: TargetCoding, part: str) -> NDArray[Any]
         raise DataError(f"The {part} part cannot be used: {error}") from error
 
 
-def _group_numbers(groups: NDArray[np.int64] | None, rows: Parts) -> dict[str, NDArray[np.int32]]:
-    """Return the group of each row of a part, numbered from 0 over all parts."""
-    if groups is None:
+def _numbered(values: NDArray[Any] | None, rows: Parts) -> dict[str, NDArray[np.int32]]:
+    """Return the group or the time of each row of a part, numbered in order over all parts."""
+    if values is None:
         return {}
-    used = np.unique(np.concatenate([groups[some] for some in rows.values()]))
+    used = np.unique(np.concatenate([values[some] for some in rows.values()]))
     return {
-        part: np.searchsorted(used, groups[some]).astype(np.int32) for part, some in rows.items()
+        part: np.searchsorted(used, values[some]).astype(np.int32) for part, some in rows.items()
     }
 
 
@@ -325,7 +328,7 @@ def _blocks(
             given = {name: x[cut] for name, x in crossfitted.items()} if part == "train" else None
             with of_table(part if some.frame is not parts["train"].frame else ""):
                 x, codes = preprocessing.encode(some.frame.iloc[some.rows[cut]], given)
-            groups = {} if some.groups is None else {"group": some.groups[cut]}
-            weights = {} if some.weights is None else {"weights": some.weights[cut]}
+            known = {"group": some.groups, "time": some.times, "weights": some.weights}
+            others = {name: array[cut] for name, array in known.items() if array is not None}
             more = {"codes": codes} if codes.shape[1] else {}
-            yield part, start, {"x": x, **more, "y": some.y[cut], **groups, **weights}
+            yield part, start, {"x": x, **more, "y": some.y[cut], **others}

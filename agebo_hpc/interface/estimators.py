@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from agebo_hpc.errors import (
 )
 from agebo_hpc.interface.archive import unpacked
 from agebo_hpc.interface.class_weights import coded_weights
+from agebo_hpc.interface.decisions import decision_of
 from agebo_hpc.interface.fitting import TARGET, WEIGHT, Wanted, fit
 from agebo_hpc.interface.own_words import in_own_words
 from agebo_hpc.interface.parameters import SPELLINGS, options_of_search, with_parameters
@@ -33,6 +34,7 @@ from agebo_hpc.interface.reports import report_of_fit
 from agebo_hpc.interface.splits import split_arrays
 from agebo_hpc.interface.tables import frame_of, target_of, weights_of
 from agebo_hpc.models.best_of_many import interval_of_search
+from agebo_hpc.models.choice import RetrainOptions
 from agebo_hpc.models.rare_classes import repeat_rare
 from agebo_hpc.reporter import WarningReporter, on_standard_error
 from agebo_hpc.run.keywords import read_keywords
@@ -63,6 +65,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
 
         try:
             self._check_parameters()
+            decision = self._decision()
             frame = self._with_values(frame)
             rank_group = join_rank_group()
             seed = rank_group.first(
@@ -83,6 +86,7 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                     self.ensemble_size,
                     on_standard_error() if self.verbose else WarningReporter(),
                     arrays,
+                    decision,
                 )
                 found = fit(wanted, home, seed, rank_group)
                 rank_group.agree(lambda: None)  # nobody leaves while another one reads
@@ -95,9 +99,9 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         self.score_interval_ = interval_of_search(found.model.description)
         self._run = found.run
 
-    def _split_of(self, y: NDArray[Any], groups: Any) -> SplitArrays | None:
+    def _split_of(self, y: NDArray[Any], groups: Any, times: Any) -> SplitArrays | None:
         try:
-            return split_arrays(self.cv, groups, y, self._task == "classification")
+            return split_arrays(self.cv, groups, times, y, self._task == "classification")
         except (DataError, UsageError) as error:
             raise ValueError(in_own_words(str(error), TARGET)) from error
 
@@ -122,6 +126,10 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
                 "An ensemble is chosen on the validation rows; give ensemble_size=1 or "
                 "include_validation=False."
             )
+
+    def _decision(self) -> dict[str, Any]:
+        """Return how the model decides between classes; nothing: there are none."""
+        return {}
 
     def report(self, directory: str | Path) -> Path:
         """Write the report of the search into a directory; return the path of its page.
@@ -168,7 +176,7 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         What divides the rows into those that train and those that networks are compared on, as in
         scikit-learn: a splitter (such as ``TimeSeriesSplit()``), a number of folds, or
         ``[(train, validation)]`` with positions of rows. Of several splits the last counts: a
-        search compares on one. None: `groups` of `fit`, or chance.
+        search compares on one. None: `groups` and `times` of `fit`, or chance.
     validation_fraction
         Share of the rows that the search compares networks on, between 0 and 1; not used with
         `cv`.
@@ -176,6 +184,13 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         Train the best configuration on these rows too.
     ensemble_size
         1: one network; more: an ensemble chosen among so many of the best.
+    threshold
+        Of two classes, predict the second, in the order of `classes_`, from this probability on,
+        or from where the metric of this name, such as ``"f1"``, is best on the validation rows.
+        None: the most probable class is predicted.
+    cost
+        What it costs to predict the second class wrongly, and to miss it, such as ``(1, 20)``: the
+        threshold is where the mean cost of the validation rows is least. None: see `threshold`.
     directory
         Directory where files of a search are put while `fit` runs; None: the system's place for
         temporary files. With ranks on several nodes it must be one that all see.
@@ -216,9 +231,16 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
     """
 
     _task = "classification"
+    _own_parameters: ClassVar[dict[str, Any]] = {"threshold": None, "cost": None}
+
+    def _decision(self) -> dict[str, Any]:
+        found = decision_of(self.threshold, self.cost)
+        # It refuses what contradicts itself, before anything is searched.
+        RetrainOptions(include_validation=self.include_validation, **found)
+        return found
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, times: Any = None
     ) -> AgEBOClassifier:
         """Search a network for a table. Collective over the world under ``mpirun``.
 
@@ -233,6 +255,12 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         groups
             Group of each row, shape (rows,): no group is in the training and in the validation
             rows. It goes to the splitter of `cv` too. None: rows do not belong together.
+        times
+            Time of each row: dates, numbers or text that is read as such, shape (rows,); or
+            several columns, shape (rows, columns) or a data frame, of which the first counts
+            most. The oldest rows train, the newest compare networks, and rows of one time stay
+            together. With `groups`, one that has rows on both sides keeps those of one. With
+            `cv`, rows that train must be older than those that compare. None: rows have no times.
 
         Raises
         ------
@@ -247,7 +275,7 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
             raise ValueError(f"y has 1 class, {self.classes_[0]!r}; at least 2 are needed.")
         weights = coded_weights(self.class_weight, self.classes_)
         counts = weights_of(sample_weight, frame)
-        arrays = self._split_of(y, groups)
+        arrays = self._split_of(y, groups, times)
         # A row that is there twice must not be on both sides of a split that was asked for.
         rows = repeat_rare(codes) if arrays is None else np.arange(len(y))
         table = frame.iloc[rows].reset_index(drop=True)
@@ -261,9 +289,12 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the most probable label of each row, shape (rows,)."""
-        number = self._outputs(X).raw.argmax(axis=1)
-        labels: NDArray[Any] = self.classes_[number]
+        """Return the label of each row, shape (rows,), as `model_` decides.
+
+        That is the most probable one, or of two classes the second from the threshold of `model_`
+        on, see `Model.with_threshold`.
+        """
+        labels: NDArray[Any] = self.classes_[self._outputs(X).predicted]
         return labels
 
 
@@ -281,12 +312,12 @@ class AgEBORegressor(RegressorMixin, _AgEBO):  # type: ignore[misc]
     _task = "regression"
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, times: Any = None
     ) -> AgEBORegressor:
         """Search a network for a table with numbers y; see `AgEBOClassifier.fit`."""
         frame = frame_of(self, X, reset=True)
         y = target_of(y, len(frame), numeric=True)
-        weights, arrays = weights_of(sample_weight, frame), self._split_of(y, groups)
+        weights, arrays = weights_of(sample_weight, frame), self._split_of(y, groups, times)
         self._fit(frame, np.asarray(y, np.float64), weights, arrays)
         return self
 

@@ -53,6 +53,9 @@ class Wanted:
         Tells how it goes.
     arrays
         What decides which rows networks are compared on; None: chance.
+    decision
+        ``threshold`` and ``cost`` of `agebo_hpc.models.choice.RetrainOptions`; none: the most
+        probable class is predicted.
     """
 
     table: pd.DataFrame
@@ -63,6 +66,7 @@ class Wanted:
     ensemble_size: int
     reporter: Reporter
     arrays: SplitArrays | None = None
+    decision: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,12 @@ def fit(wanted: Wanted, home: Path, seed: int, rank_group: RankGroup) -> Found:
         On all ranks alike.
     """
     from agebo_hpc.data.dataset import open_dataset
+    from agebo_hpc.models.decision import check_decision
 
     data, run = home / "data.h5", home / "run"
     rank_group.first(lambda: prepare(wanted, data, seed))
+    if wanted.decision:
+        rank_group.agree(lambda: check_decision(**wanted.decision, data=open_dataset(data)))
     _search(_request(wanted, data, run, seed, rank_group), wanted.reporter, rank_group)
     # The rank that managed has not loaded it, those that trained have.
     rank_group.agree(lambda: _load_tensorflow(_threads(wanted), rank_group))
@@ -208,12 +215,15 @@ def _train(wanted: Wanted, run: Path, dataset: DataSet, rank_group: RankGroup) -
     )
     size = wanted.ensemble_size
     found = rank_group.first(lambda: choose_best(run, size, "ensemble_size"))
-    models = train_candidates(
-        found, dataset, options, rank_group.comm, rank_group.size, score=False
-    )
+    decision = replace(options, **wanted.decision)
+    # An ensemble decides as a whole.
+    each = decision if size == 1 else options
+    models = train_candidates(found, dataset, each, rank_group.comm, rank_group.size, score=False)
 
     def finish() -> Model:
-        return with_scores(models[0], dataset) if size == 1 else make_ensemble(models, dataset)
+        if size == 1:
+            return with_scores(models[0], dataset)
+        return make_ensemble(models, dataset, options=decision)
 
     return rank_group.first(finish)
 

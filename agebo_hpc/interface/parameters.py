@@ -49,6 +49,9 @@ SPELLINGS = {
     "--include-validation": "include_validation",
     "--split": "validation_fraction",
     "--group": "groups",
+    "--time": "times",
+    "--threshold": "threshold",
+    "--cost": "cost",
     "--fold": "cv",
     "--size": "ensemble_size",
 }
@@ -59,6 +62,7 @@ def with_parameters(estimator: type) -> type:
     """Give an estimator its ``__init__``, whose signature scikit-learn reads, and describe it."""
     defaults = {
         **{parameter.name: parameter.default for parameter in parameters_of(SEARCH_PARAMETERS)},
+        **getattr(estimator, "_own_parameters", {}),
         **OWN_PARAMETERS,
     }
 

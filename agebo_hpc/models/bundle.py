@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from agebo_hpc.data.network_rows import NetworkRows
 from agebo_hpc.data.preprocessing import Preprocessing
-from agebo_hpc.errors import DataError
+from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.models.decision import Decision
 from agebo_hpc.models.description import (
     DESCRIPTION_NAME,
     NETWORK_NAME,
@@ -140,6 +141,30 @@ class Model:
             If a column is missing, or a cell cannot be read as its column's kind.
         """
         return self.tabulate(self.outputs(self.preprocessing.network_input(frame)), frame.index)
+
+    def with_threshold(self, threshold: float | None) -> Model:
+        """Return this model with another decision between two classes, and without scores.
+
+        Parameters
+        ----------
+        threshold
+            Probability of the second class, in the order of `class_labels`, from which on it is
+            predicted, between 0 and 1. None: the most probable class is.
+
+        Raises
+        ------
+        UsageError
+            If it is no such probability, or the model has not two classes.
+        """
+        noted = {name: x for name, x in self.description.training.items() if name != "decision"}
+        if threshold is not None:
+            if len(self.class_labels or ()) != 2:
+                raise UsageError("A threshold is for models of two classes; this one has not two.")
+            if not 0 < threshold < 1:
+                raise UsageError(f"threshold is {threshold}; give a number between 0 and 1.")
+            noted["decision"] = Decision(float(threshold)).to_dict()
+        # Those that there are were given for other decisions.
+        return Model(self.network, replace(self.description, training=noted, scores={}))
 
     def tabulate(self, outputs: Outputs, index: pd.Index) -> pd.DataFrame:
         """Return outputs as the table that `predict` gives."""

@@ -27,7 +27,13 @@ from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.evaluation import evaluate_model
 from agebo_hpc.models.networks import EnsembleMember, join_networks
-from agebo_hpc.models.retraining import make_model, train_seeds, with_optimism, with_scores
+from agebo_hpc.models.retraining import (
+    decided,
+    make_model,
+    train_seeds,
+    with_optimism,
+    with_scores,
+)
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.recipe import QUANTILE, Recipe
 
@@ -136,7 +142,10 @@ def train_candidates(
 
 
 def make_ensemble(
-    models: Sequence[Model], dataset: DataSet, objectives: Sequence[float] = ()
+    models: Sequence[Model],
+    dataset: DataSet,
+    objectives: Sequence[float] = (),
+    options: RetrainOptions | None = None,
 ) -> Model:
     """Return the ensemble of some models with its scores.
 
@@ -148,6 +157,8 @@ def make_ensemble(
         Its validation part chooses among them.
     objectives
         Those of all evaluations that the candidates are the best of.
+    options
+        How the ensemble decides between two classes; None: the most probable one is predicted.
 
     Returns
     -------
@@ -179,6 +190,7 @@ def make_ensemble(
     counts = select([outputs[n] for n in sound], y, task, weights=weights, of_numbers=own)
     kept = [(models[n], int(c)) for n, c in zip(sound, counts, strict=True) if c]
     joined = join_models(kept, {"include_validation": False, "rounds": ROUNDS})
+    joined = decided(joined, dataset, options or RetrainOptions())
     ensemble = with_optimism(with_scores(joined, dataset), objectives)
     single = with_scores(_best_single(models, dataset), dataset)
     scores = {**ensemble.description.scores, "single": single.description.scores}

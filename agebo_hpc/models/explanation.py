@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -128,9 +129,10 @@ def _scorer(model: Model, metric: Metric) -> Score:
 
 def _value(model: Model, metric: Metric, found: Predictions, y: NDArray[Any]) -> float:
     """Return a metric, the larger the better; NaN where the rows do not allow it."""
-    raw, _ = found
+    raw, probabilities = found
     if model.class_labels:
-        value = metric.score(Classes.of_logits(raw, y))
+        chosen = Outputs(raw, probabilities, model.description.threshold).predicted
+        value = metric.score(replace(Classes.of_logits(raw, y), chosen=chosen))
     else:
         decode = model.preprocessing.decode_target
         said, truth = (np.asarray(decode(values), np.float64) for values in (raw[:, 0], y))

@@ -3,6 +3,9 @@
 The folds divide the training and the validation rows; the test rows are untouched. The schedule
 is fixed, as where validation rows are trained on: no epoch is chosen by the rows of a fold, so
 that its score is of rows that nothing of this training has seen.
+
+Where rows have times, the folds follow each other: of K + 1 blocks in the order of time each but
+the first is a fold, predicted by a network that was trained on the blocks before it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from numpy.typing import NDArray
 from agebo_hpc.data.dataset import DataSet, Part
 from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.data.splitting.by_group import classes_of, divide_groups
-from agebo_hpc.errors import AgeboError, DataError, NonFiniteLossError, UsageError
+from agebo_hpc.data.splitting.by_time import divide_times
+from agebo_hpc.data.splitting.by_time_and_group import keep_groups_whole
+from agebo_hpc.errors import AgeboError, DataError, NonFiniteLossError
 from agebo_hpc.intervals.interval import Interval, interval_of_mean, plain
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
@@ -41,33 +46,79 @@ class Folds:
     dataset
         Whose rows these are.
     of_row
-        Fold of each row, from 0: shape (training rows + validation rows,), in this order.
+        Fold of each row, from 0: shape (training rows + validation rows,), in this order. In the
+        order of time, -1 is the block that is no fold.
     count
         K.
+    in_time
+        Whether the rows of a fold are newer than those that it is predicted from.
+    seed
+        Which of its rows a group keeps that is on both sides of a border in time, >= 0.
     """
 
     dataset: DataSet
     of_row: NDArray[np.int64]
     count: int
+    in_time: bool = False
+    seed: int = 0
 
     def rows_of(self, fold: int, inside: bool) -> Part:
-        """Return the rows of a fold, or all others."""
-        taken = (self.of_row == fold) == inside
-        parts = [getattr(self.dataset, name) for name in DIVIDED]
-        marks = np.split(taken, [len(parts[0].y)])
+        """Return the rows of a fold, or those that it is predicted from."""
+        trains, held = self.sides(fold)
+        taken = held if inside else trains
+        marks = np.split(taken, [len(self.dataset.train.y)])
         found: dict[str, Any] = {}
         for name in (field.name for field in fields(Part)):
-            arrays = [getattr(part, name) for part in parts]
+            arrays = [getattr(part, name) for part in self._parts]
             if arrays[0] is not None:
                 kept = [array[mark] for array, mark in zip(arrays, marks, strict=True)]
                 found[name] = np.concatenate(kept)
         return Part(**found)
 
+    def weight_of(self, fold: int) -> int:
+        """Return how much a network counts: in time, as many blocks as it was trained on."""
+        return fold + 1 if self.in_time else 1
+
+    def sides(self, fold: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which rows train, and which are held."""
+        held = self.of_row == fold
+        if not self.in_time:
+            return ~held, held
+        trains = self.of_row < fold
+        if self._parts[0].groups is not None:
+            trains, held = self._of_other_groups(trains, held)
+        return trains, held
+
+    def _of_other_groups(
+        self, trains: NDArray[np.bool_], held: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Leave out rows of groups that are on both sides."""
+        used = np.flatnonzero(trains | held)
+        found = _joined(self._parts, "groups")[used]
+        _, groups = np.unique(found, return_inverse=True)
+        classes = classes_of(_joined(self._parts, "y"))[used]
+        spans = held[used].astype(np.int64)
+        shares = (1 - spans.mean(), spans.mean())
+        kept = keep_groups_whole(spans, groups.reshape(-1), classes, shares, self.seed)
+        sides = [np.zeros(len(held), bool) for _ in shares]
+        for number, side in enumerate(sides):
+            side[used[kept == number]] = True
+        return sides[0], sides[1]
+
+    @property
+    def _parts(self) -> list[Part]:
+        return [getattr(self.dataset, name) for name in DIVIDED]
+
+
+def _joined(parts: Sequence[Part], name: str) -> NDArray[Any]:
+    return np.concatenate([getattr(part, name) for part in parts])
+
 
 def make_folds(dataset: DataSet, count: int, seed: int) -> Folds:
     """Divide the training and the validation rows.
 
-    The rows of each class are dealt one fold after the other, and groups of rows as a whole.
+    The rows of each class are dealt one fold after the other, and groups of rows as a whole. Where
+    rows have times, folds follow each other in time; a group then is on one side of each border.
 
     Parameters
     ----------
@@ -80,27 +131,21 @@ def make_folds(dataset: DataSet, count: int, seed: int) -> Folds:
 
     Raises
     ------
-    UsageError
-        If the rows are split by time, as none of theirs is kept.
     DataError
-        If there are too few rows or groups.
+        If there are too few rows, groups or times, or the file keeps no times.
     """
-    if dataset.split.first:
-        column = f" (column {dataset.split.time!r})" if dataset.split.time else ""
-        raise UsageError(
-            f"--folds is {count}, but {dataset.path} is split by time{column}: each fold would be "
-            f"predicted from newer rows. Use --seeds, or prepare the data set without --time."
-        )
     parts = [getattr(dataset, name) for name in DIVIDED]
-    classes = classes_of(np.concatenate([part.y for part in parts]))
+    classes = classes_of(_joined(parts, "y"))
     if len(classes) < 2 * count:
         raise DataError(
             f"--folds is {count}, but there are {len(classes)} training and validation rows; give "
             f"{len(classes) // 2} at most."
         )
+    if dataset.split.first:
+        return _in_time(dataset, count, seed)
     if parts[0].groups is None:
         return Folds(dataset, _deal(classes, count, seed), count)
-    names, groups = np.unique(np.concatenate([p.groups for p in parts]), return_inverse=True)
+    names, groups = np.unique(_joined(parts, "groups"), return_inverse=True)
     if len(names) < count:
         raise DataError(
             f"--folds is {count}, but the training and validation rows are in {len(names)} groups "
@@ -109,6 +154,34 @@ def make_folds(dataset: DataSet, count: int, seed: int) -> Folds:
     shares = [1 / count] * count
     of_group = divide_groups(groups.reshape(-1), classes, shares, seed, False)
     return Folds(dataset, of_group[groups.reshape(-1)], count)
+
+
+def _in_time(dataset: DataSet, count: int, seed: int) -> Folds:
+    """Return folds that follow each other in time."""
+    parts = [getattr(dataset, name) for name in DIVIDED]
+    if parts[0].times is None:
+        raise DataError(
+            f"--folds is {count}, but {dataset.path} is split by time and does not keep the times "
+            f"of its rows: prepare it again with this version, or use --seeds."
+        )
+    times = _joined(parts, "times")
+    number = len(np.unique(times))
+    if number <= count:
+        raise DataError(
+            f"--folds is {count}, but the training and validation rows have {number} different "
+            f"times, and a block of rows comes before the first fold; give {number - 1} at most."
+        )
+    blocks = divide_times(times, [1 / (count + 1)] * (count + 1), "--folds")
+    folds = Folds(dataset, blocks - 1, count, True, seed)
+    for fold in range(count):
+        trains, held = map(np.count_nonzero, folds.sides(fold))
+        if min(trains, held) < 2:
+            raise DataError(
+                f"--folds is {count}, but fold {fold + 1} would have {held} rows and {trains} "
+                f"older rows of other groups to train on; give a smaller number of folds, or use "
+                f"--seeds."
+            )
+    return folds
 
 
 def _deal(classes: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
@@ -197,14 +270,16 @@ def make_model_of_folds(
     Returns
     -------
     Model
-        The mean of the K networks. ``scores["folds"]`` has the mean of the folds' scores, its
-        intervals, the deviation over folds, and the scores of each.
+        The mean of the K networks, in time weighted by the blocks that they were trained on.
+        ``scores["folds"]`` has the mean of the folds' scores, its intervals, the deviation over
+        folds, and the scores of each.
     """
     dataset = folds.dataset
     models = [unscored(chosen, dataset, fixed(options), t, num_ranks) for t in trainings]
     each = [_scores_of(model, folds.rows_of(fold, True)) for fold, model in enumerate(models)]
     noted = {"include_validation": True, "folds": folds.count}
-    ensemble = with_scores(join_models([(model, 1) for model in models], noted), dataset)
+    kept = [(model, folds.weight_of(fold)) for fold, model in enumerate(models)]
+    ensemble = with_scores(join_models(kept, noted), dataset)
     scores = {**ensemble.description.scores, "folds": summary(each)}
     return Model(ensemble.network, replace(ensemble.description, scores=scores))
 

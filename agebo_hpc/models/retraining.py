@@ -189,14 +189,19 @@ def unscored(
     if training.calibration is not None:
         noted["calibration"] = training.calibration.to_dict()
     network = keras_model(plan.graph, trained.parameters, plan.task)
-    model = Model(network, replace(description, training=noted))
+    return decided(Model(network, replace(description, training=noted)), dataset, options)
+
+
+def decided(model: Model, dataset: DataSet, options: RetrainOptions) -> Model:
+    """Return a model that decides between two classes as `options` say; see `decide`."""
     if options.threshold is None and options.cost is None:
         return model
-    noted["decision"] = _decided(model, dataset, options).to_dict()
-    return Model(network, replace(description, training=noted))
+    decision = _decision(model, dataset, options).to_dict()
+    noted = {**model.description.training, "decision": decision}
+    return Model(model.network, replace(model.description, training=noted))
 
 
-def _decided(model: Model, dataset: DataSet, options: RetrainOptions) -> Decision:
+def _decision(model: Model, dataset: DataSet, options: RetrainOptions) -> Decision:
     part = dataset.validation
     outputs = model.outputs(network_rows(part, model.takes_codes))
     # As predictions have them, float32, so that a row at the threshold is decided alike.

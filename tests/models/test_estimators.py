@@ -217,6 +217,45 @@ def test_no_group_is_on_two_sides(prepared, kind):
         assert not train & validation and len(train) + len(validation) == 10
 
 
+@pytest.mark.parametrize("kind", [AgEBOClassifier, AgEBORegressor])
+def test_the_oldest_rows_train_by_one_column_of_times_or_several(prepared, kind):
+    X, y = numbered()
+    day = pd.date_range("2012-12-20", periods=60)[::-1]
+    parts = pd.DataFrame({"year": day.year, "month": day.month_name(), "day": day.day})
+    for times in (day, day.astype(str).tolist(), parts, parts.to_numpy(), -np.arange(60.0)):
+        with pytest.raises(ValueError, match="enough"):
+            kind(**TINY).fit(X, y, times=times)
+        train, validation = sides(prepared)
+        assert sorted(train) == list(range(15, 60)) and sorted(validation) == list(range(15))
+
+
+def test_times_and_groups_both_hold(prepared):
+    X, y = numbered()
+    groups = np.arange(60) // 4
+    with pytest.raises(ValueError, match="enough"):
+        AgEBOClassifier(**TINY, validation_fraction=0.3).fit(X, y, groups=groups, times=X)
+    train, validation = prepared[-1]["train"], prepared[-1]["validation"]
+    assert len(train) == 40 and len(validation) == 18 and max(train) < min(validation)
+
+
+@pytest.mark.parametrize(
+    ("change", "times", "said"),
+    [
+        ({}, [1.0] * 60, "different time"),
+        ({}, [1.0, None] * 30, "times is missing in 30 of 60 rows"),
+        ({}, list(range(59)), "times has 59 elements"),
+        ({}, ["soon", "late"] * 30, "times holds text such as 'soon'"),
+        ({}, np.zeros((60, 0)), "times has no column"),
+        ({"cv": [(range(20, 60), range(20))]}, list(range(60)), "newer"),
+    ],
+)
+def test_times_that_decide_nothing_are_said_in_one_line(change, times, said):
+    X, y = numbered()
+    with pytest.raises(ValueError, match=said) as told:
+        AgEBOClassifier(**TINY, **change).fit(X, y, times=times)
+    assert "--" not in str(told.value) and "\n" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("cv", "train", "validation"),
     [
@@ -233,6 +272,63 @@ def test_the_rows_that_networks_are_compared_on_are_those_of_cv(prepared, cv, tr
     start = min(min(train), min(validation))
     found = [{row + start for row in side} for side in sides(prepared)]
     assert found == [set(train), set(validation)]
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_labels_are_decided_as_the_model_says(size):
+    frame, labels, _ = flights()
+    settings = {**TINY, "max_evals": 2, "epochs": 10, "ensemble_size": size}
+    # Not to find one that is late costs much, and "on time" is the second of the classes.
+    classifier = AgEBOClassifier(**settings, cost=(50, 1)).fit(frame, labels)
+    threshold = classifier.model_.description.threshold
+    assert threshold > 0.5
+
+    def decided(model, at):
+        second = model.predict_proba(frame)[:, 1] >= at
+        return np.array(model.classes_)[second.astype(int)].tolist()
+
+    assert classifier.predict(frame).tolist() == decided(classifier, threshold)
+    assert classifier.predict(frame).tolist() != decided(classifier, 0.5)
+    scores = classifier.model_.description.scores["validation"]
+    assert scores["accuracy"] > 0 and classifier.model_.description.training["decision"]["by"]
+    probabilities = classifier.predict_proba(frame)
+    some = float(np.quantile(probabilities[:, 1], 0.3))
+    for model in (classifier.model_, pickle.loads(pickle.dumps(classifier)).model_):
+        classifier.model_ = model.with_threshold(some)
+        assert classifier.predict(frame).tolist() == decided(classifier, some)
+        np.testing.assert_array_equal(classifier.predict_proba(frame), probabilities)
+        assert classifier.model_.description.scores == {}
+    classifier.model_ = classifier.model_.with_threshold(None)
+    assert classifier.predict(frame).tolist() == decided(classifier, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"threshold": 1.5}, "threshold is 1.5; give a number between 0 and 1"),
+        ({"threshold": True}, "threshold is True"),
+        ({"threshold": "roc_auc"}, "does not depend on one"),
+        ({"threshold": "f1", "cost": (1, 2)}, "threshold and cost are both given"),
+        ({"cost": 5}, "cost is 5; give two numbers"),
+        ({"cost": (1, -2)}, "cost is 1,-2"),
+        ({"cost": (1, 2), "include_validation": True}, "cost needs validation rows"),
+    ],
+)
+def test_a_decision_that_cannot_be_is_refused_before_the_search(monkeypatch, change, said):
+    monkeypatch.setattr("agebo_hpc.interface.fitting._search", None)
+    frame, labels, _ = flights(60)
+    with pytest.raises(ValueError, match=said) as told:
+        AgEBOClassifier(**{**TINY, **change}).fit(frame, labels)
+    assert "--" not in str(told.value)
+
+
+def test_a_threshold_is_for_two_classes(monkeypatch):
+    monkeypatch.setattr("agebo_hpc.interface.fitting._search", None)
+    frame, _, _ = flights(60)
+    with pytest.raises(ValueError, match="threshold is for two classes"):
+        AgEBOClassifier(**TINY, threshold=0.3).fit(frame, np.arange(60) % 3)
+    with pytest.raises(TypeError, match="threshold"):
+        AgEBORegressor(threshold=0.3)
 
 
 def test_rows_count_as_their_weights_say():

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from agebo_hpc.data.dataset import open_dataset
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
+from agebo_hpc.data.splitting.record import SplitRecord
 from agebo_hpc.errors import DataError, UsageError
 from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import RetrainOptions, choose
@@ -104,10 +106,54 @@ def test_what_rows_count_goes_with_them_into_the_folds(tmp_path):
     assert model.description.scores["folds"]["scores"]["accuracy"] > 0.3
 
 
-def test_rows_in_the_order_of_time_are_not_dealt_by_chance(tmp_path):
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_each_fold_in_time_is_predicted_from_older_rows_alone(tmp_path, count):
     dataset = prepared(tmp_path / "times.h5", time="day")
-    with pytest.raises(UsageError, match="split by time .*'day'.*--seeds"):
-        make_folds(dataset, 3, 0)
+    folds, seen = make_folds(dataset, count, 0), 0
+    for fold in range(count):
+        held, older = folds.rows_of(fold, True), folds.rows_of(fold, False)
+        assert older.times.max() < held.times.min() and len(older.y) >= seen
+        assert abs(len(held.y) - 268 / (count + 1)) <= 1
+        seen = len(older.y) + len(held.y)
+    assert seen == len(dataset.train.y) + len(dataset.validation.y)
+
+
+def test_folds_in_time_share_no_group_where_the_split_shares_none(tmp_path):
+    dataset = prepared(tmp_path / "both.h5", time="day", group="patient")
+    folds = make_folds(dataset, 3, 0)
+    for fold in range(3):
+        held, older = folds.rows_of(fold, True), folds.rows_of(fold, False)
+        assert older.times.max() < held.times.min() and min(len(held.y), len(older.y)) > 10
+        assert not np.intersect1d(held.groups, older.groups).size
+
+
+def test_the_networks_of_folds_in_time_count_by_what_they_were_trained_on(tmp_path):
+    dataset = prepared(tmp_path / "times.h5", time="day")
+    chosen, options = chosen_of(dataset, tmp_path / "run"), RetrainOptions(folds=2, epochs=1)
+    folds = make_folds(dataset, 2, 0)
+    model = make_model_of_folds(chosen, folds, options, train_folds(chosen, folds, options))
+    assert [member.weight for member in model.members] == [1 / 3, 2 / 3]
+    told = model.description.scores["folds"]
+    assert told["rows"] == sum(len(folds.rows_of(fold, True).y) for fold in range(2))
+
+
+def test_folds_in_time_need_times_that_differ_and_that_the_file_keeps(tmp_path, monkeypatch):
+    dataset = prepared(tmp_path / "times.h5", time="day", split=(0.01, 0.01, 0.98))
+    with pytest.raises(DataError, match="give 4 at most"):
+        make_folds(dataset, 8, 0)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=90), "t": np.arange(90) // 30, "y": [0, 1] * 45})
+    few = prepare_dataset(
+        frame, "y", tmp_path / "few.h5", PrepareOptions(time="t", split=(0.3, 0.7, 0))
+    )
+    with pytest.raises(DataError, match="have 3 different times.*give 2 at most"):
+        make_folds(few, 3, 0)
+    schema = dict(few.schema["split_by"])
+    schema.pop("num_times")
+    few = open_dataset(few.path)
+    monkeypatch.setattr(few, "split", SplitRecord.from_dict(schema))
+    with pytest.raises(DataError, match="prepare it again"):
+        make_folds(few, 2, 0)
 
 
 def test_more_folds_than_rows_are_refused(classes):

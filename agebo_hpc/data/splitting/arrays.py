@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from agebo_hpc.data.cells import is_number_dtype, normal
-from agebo_hpc.data.kinds import Wish, decide
 from agebo_hpc.data.reading import LEVEL, Reading
 from agebo_hpc.data.splits import PARTS, Split, check_sizes, split_rows
 from agebo_hpc.data.splitting.by_group import classes_of, divide_groups
 from agebo_hpc.data.splitting.by_time import divide_times
+from agebo_hpc.data.splitting.by_time_and_group import keep_groups_whole
+from agebo_hpc.data.splitting.times import missing_cells, time_values, times_of
 from agebo_hpc.data.values import as_levels
 from agebo_hpc.errors import DataError, UsageError
 
@@ -33,6 +34,9 @@ class SplitArrays:
         Group of each row, shape (rows,), int64 from 0: no group is on two sides.
     times
         Time of each row, shape (rows,), numbers or datetime64: older rows train, newer ones test.
+    time_columns
+        What the times were made of, each of shape (rows,), the first counts most; empty: `times`
+        alone.
     parts
         Part -> its rows, int64. `groups` and `times` then decide no part, but are held against
         the parts, and say which rows the target means of a training row may come from.
@@ -46,6 +50,7 @@ class SplitArrays:
     groups: NDArray[np.int64] | None = None
     times: NDArray[Any] | None = None
     parts: Parts | None = None
+    time_columns: tuple[NDArray[Any], ...] = ()
 
     @classmethod
     def of(
@@ -65,7 +70,8 @@ class SplitArrays:
         groups
             Anything that tells groups apart, shape (rows,).
         times
-            Dates, numbers or text that is read as such, shape (rows,).
+            Dates, numbers or text that is read as such, shape (rows,); or (rows, columns), or a
+            data frame: the first column counts most, as in year, month, day.
         parts
             ``"train"`` and ``"validation"``, and ``"test"`` if there is one -> positions of their
             rows, or an array of shape (rows,) that is true for them.
@@ -73,22 +79,30 @@ class SplitArrays:
         Raises
         ------
         UsageError
-            If arrays have another length, both groups and times are given, or parts overlap.
+            If arrays have another length, or parts overlap.
         DataError
             If a group or time is missing.
         """
-        if groups is not None and times is not None:
-            raise UsageError("groups and times are both given; give one of them.")
-        read = {"groups": groups, "times": times}
-        columns = {name: _column(x, rows, name) for name, x in read.items() if x is not None}
-        return cls(
-            group_codes(columns["groups"], "groups") if "groups" in columns else None,
-            time_values(columns["times"], "times") if "times" in columns else None,
-            None if parts is None else _given(parts, rows),
-        )
+        codes = None
+        if groups is not None:
+            codes = group_codes(_column(groups, rows, "groups"), "groups")
+        columns = () if times is None else _time_columns(times, rows)
+        return cls.of_times(columns, codes, None if parts is None else _given(parts, rows))
+
+    @classmethod
+    def of_times(
+        cls,
+        columns: Sequence[NDArray[Any]],
+        groups: NDArray[np.int64] | None = None,
+        parts: Parts | None = None,
+    ) -> SplitArrays:
+        """Return what is known of rows, of which `columns` are the times; none: they have none."""
+        if not columns:
+            return cls(groups, None, parts)
+        return cls(groups, times_of(columns), parts, tuple(columns) if len(columns) > 1 else ())
 
     def of_rows(self, rows: NDArray[np.int64]) -> SplitArrays:
-        """Return what is known of some rows; their parts are left out."""
+        """Return groups and times of some rows."""
         return SplitArrays(
             None if self.groups is None else self.groups[rows],
             None if self.times is None else self.times[rows],
@@ -157,19 +171,39 @@ def _check_given_sizes(parts: Parts) -> None:
 
 def _divided(split: Split, seed: int, y: NDArray[np.generic], arrays: SplitArrays) -> Parts:
     shares = [share for share in split if share > 0]
-    if arrays.times is not None:
-        of_rows = divide_times(arrays.times, shares)
+    groups, times = arrays.groups, arrays.times
+    if groups is not None:
+        _check_number(int(groups.max()) + 1, len(shares))
+    if times is not None:
+        of_rows = divide_times(times, shares)
+        if groups is not None:
+            of_rows = keep_groups_whole(of_rows, groups, classes_of(y), shares, seed)
+            _check_spans(of_rows, len(shares))
     else:
-        assert arrays.groups is not None
-        number = int(arrays.groups.max()) + 1
-        if number < len(shares):
-            there = "There is 1 group" if number == 1 else f"There are {number} groups"
-            raise DataError(
-                f"{there} for {len(shares)} parts, and no group may be on two sides: give "
-                f"a column of more groups, or another split."
-            )
-        of_rows = divide_groups(arrays.groups, classes_of(y), shares, seed)[arrays.groups]
+        assert groups is not None
+        of_rows = divide_groups(groups, classes_of(y), shares, seed)[groups]
     return {part: np.flatnonzero(of_rows == number) for number, part in enumerate(PARTS)}
+
+
+def _check_number(groups: int, parts: int) -> None:
+    if groups < parts:
+        there = "There is 1 group" if groups == 1 else f"There are {groups} groups"
+        raise DataError(
+            f"{there} for {parts} parts, and no group may be on two sides: give a column of more "
+            f"groups, or another split."
+        )
+
+
+def _check_spans(of_rows: NDArray[np.int64], number: int) -> None:
+    """Raise DataError if groups that cross the borders of time leave a part too few rows."""
+    sizes = [int((of_rows == part).sum()) for part in range(number)]
+    short = [part for part, size in zip(PARTS, sizes, strict=False) if size < 2]
+    if short:
+        raise DataError(
+            f"--time and --group together leave too few rows for the {' and the '.join(short)} "
+            f"part: nearly all groups that have rows of its time have rows of other parts, too; "
+            f"give a column of more groups, another --split, or --time or --group alone."
+        )
 
 
 def check_apart(parts: Parts, arrays: SplitArrays) -> None:
@@ -212,46 +246,8 @@ def group_codes(column: pd.Series, named: str, reading: Reading = LEVEL) -> NDAr
     """
     codes, levels = as_levels(normal(column), reading)
     if None in levels:
-        raise _missing(named, int((codes == levels.index(None)).sum()), len(column), "group")
+        raise missing_cells(named, int((codes == levels.index(None)).sum()), len(column), "group")
     return codes.astype(np.int64)
-
-
-def time_values(column: pd.Series, named: str, wish: Wish | None = None) -> NDArray[Any]:
-    """Return the time of each row, shape (rows,), int64, float64 or datetime64.
-
-    Raises
-    ------
-    DataError
-        If a cell is missing, or they are neither dates nor numbers.
-    """
-    column = normal(column)
-    is_plain = wish is None or not (wish.form or wish.missing)
-    if is_plain and pd.api.types.is_integer_dtype(column.dtype) and not column.hasnans:
-        # Nanoseconds since 1970 are more than float64 holds exactly.
-        numbers: NDArray[Any] = column.to_numpy(np.int64)
-        return numbers
-    decided = decide(column, wish)
-    if decided.kind == "category":
-        raise DataError(
-            f"{named} holds text such as {str(column.dropna().iloc[0])[:40]!r}; give dates or "
-            f"numbers that grow with time."
-        )
-    if decided.kind == "numeric":
-        times: NDArray[Any] = decided.values.to_numpy(np.float64, na_value=np.nan)
-        missing = ~np.isfinite(times)
-    else:
-        times = decided.values.to_numpy()
-        missing = np.isnat(times)
-    if missing.any():
-        raise _missing(named, int(missing.sum()), len(column), "time")
-    return times
-
-
-def _missing(named: str, count: int, rows: int, what: str) -> DataError:
-    return DataError(
-        f"{named} is missing in {count} of {rows} rows; each row needs its {what}: fill these "
-        f"cells or remove these rows."
-    )
 
 
 def _column(values: ArrayLike, rows: int, name: str) -> pd.Series:
@@ -259,6 +255,22 @@ def _column(values: ArrayLike, rows: int, name: str) -> pd.Series:
     if len(column) != rows:
         raise UsageError(f"{name} has {len(column)} elements, but there are {rows} rows.")
     return column if is_number_dtype(column.dtype) else column.infer_objects()
+
+
+def _time_columns(values: ArrayLike, rows: int) -> list[NDArray[Any]]:
+    """Return times of each column of an array or a data frame."""
+    if isinstance(values, pd.DataFrame):
+        columns = [values.iloc[:, k] for k in range(values.shape[1])]
+    elif isinstance(values, pd.Series | pd.Index) or np.ndim(values) != 2:
+        return [time_values(_column(values, rows, "times"), "times")]
+    else:
+        columns = list(np.asarray(values).T)
+    if not columns:
+        raise UsageError("times has no column; give one at least, or leave it out.")
+    return [
+        time_values(_column(column, rows, "times"), f"Column {number} of times")
+        for number, column in enumerate(columns, 1)
+    ]
 
 
 def _given(parts: Mapping[str, ArrayLike], rows: int) -> Parts:

@@ -14,9 +14,10 @@ from agebo_hpc.data.checks import no_column
 from agebo_hpc.data.kinds import Wishes, decide
 from agebo_hpc.data.reading import LEVEL, TEXT, Reading
 from agebo_hpc.data.splits import PARTS
-from agebo_hpc.data.splitting.arrays import Parts, SplitArrays, group_codes, time_values
+from agebo_hpc.data.splitting.arrays import Parts, SplitArrays, group_codes
 from agebo_hpc.data.splitting.by_fold import parts_of_folds
 from agebo_hpc.data.splitting.record import By
+from agebo_hpc.data.splitting.times import time_values
 from agebo_hpc.data.values import as_levels, as_numbers, as_times
 from agebo_hpc.errors import DataError, UsageError
 
@@ -26,10 +27,23 @@ if TYPE_CHECKING:
 WAYS = ("time", "group", "fold")
 
 
-def split_columns(options: PrepareOptions) -> dict[str, str]:
-    """Return way -> the column that was named for it."""
+def split_columns(options: PrepareOptions) -> dict[str, tuple[str, ...]]:
+    """Return way -> the columns that were named for it: one, but times may be of several."""
     named = {way: getattr(options, way) for way in WAYS}
-    return {way: column for way, column in named.items() if column}
+    each = {way: (some,) if isinstance(some, str) else tuple(some) for way, some in named.items()}
+    return {way: columns for way, columns in each.items() if any(columns)}
+
+
+def with_time_columns(options: PrepareOptions, columns: Sequence[str]) -> PrepareOptions:
+    """Return options whose times are columns: a text that is none is divided at its commas."""
+    given = split_columns(options).get("time", ())
+    times = [
+        name.strip() for text in given for name in ([text] if text in columns else text.split(","))
+    ]
+    twice = sorted({name for name in times if times.count(name) > 1})
+    if twice:
+        raise UsageError(f"--time names {twice[0]!r} twice; give each column once.")
+    return replace(options, time=tuple(times))
 
 
 def check_ways(options: PrepareOptions, has_files: bool, has_arrays: bool) -> None:
@@ -45,11 +59,6 @@ def check_ways(options: PrepareOptions, has_files: bool, has_arrays: bool) -> No
         raise UsageError("--fold and --validation both say the parts; give one of them.")
     if given and options.split is not None:
         raise UsageError(f"{given[0]} says the parts, so --split cannot; leave one out.")
-    if options.time and options.group:
-        raise UsageError(
-            "--time and --group are both given, and rows of one group may be of many times; give "
-            "one of them."
-        )
     if has_arrays and (given or options.time or options.group):
         raise UsageError("arrays say the split, so time, group, fold and files cannot.")
 
@@ -69,19 +78,19 @@ def check_split_columns(
     UsageError
         If one is absent, is the target, or decides in two ways; or if ``keep`` names another one.
     """
-    named = split_columns(options)
-    for way, column in named.items():
+    named = [(way, column) for way, some in split_columns(options).items() for column in some]
+    for way, column in named:
         if column not in columns:
             raise UsageError(no_column(f"--{way}", column, list(columns)))
         if column == target:
             raise UsageError(f"--{way} names the target {target!r}; give another column.")
         if column == options.weight:
             raise UsageError(f"--{way} and --weight both name {column!r}; give each its own.")
-    if len(set(named.values())) < len(named):
-        raise UsageError(
-            f"{' and '.join(f'--{way}' for way in named)} name one column; give each its own."
-        )
-    allowed = [column for way, column in named.items() if way != "fold"]
+    for number, (way, column) in enumerate(named):
+        for other, same in named[number + 1 :]:
+            if same == column:
+                raise UsageError(f"--{way} and --{other} both name {column!r}; give each its own.")
+    allowed = [column for way, column in named if way != "fold"]
     for column in options.keep:
         if column not in allowed:
             known = " or ".join(map(repr, allowed)) or "a column of --time or --group"
@@ -91,7 +100,7 @@ def check_split_columns(
             )
         if column in options.drop:
             raise UsageError(f"--keep and --drop both name {column!r}.")
-    return tuple(column for column in named.values() if column not in options.keep)
+    return tuple(column for _, column in named if column not in options.keep)
 
 
 def arrays_of(
@@ -119,15 +128,16 @@ def arrays_of(
         If cells are missing, or cannot be read.
     """
     groups = _groups(frames, options.group, wishes) if options.group else None
-    times = _times(frames, options.time, wishes) if options.time else None
+    named = split_columns(options).get("time", ())
+    times = [_times(frames, column, wishes) for column in named]
     if len(frames) > 1:
-        return "files", SplitArrays(groups, times, _parts_of_files(frames))
+        return "files", SplitArrays.of_times(times, groups, _parts_of_files(frames))
     if options.fold:
         [frame] = frames.values()
         parts = _parts_of_column(frame[options.fold], wishes.missing)
-        return "fold", SplitArrays(groups, times, parts)
-    by: By = "time" if options.time else "group" if options.group else "random"
-    return by, SplitArrays(groups, times)
+        return "fold", SplitArrays.of_times(times, groups, parts)
+    by: By = "time" if times else "group" if options.group else "random"
+    return by, SplitArrays.of_times(times, groups)
 
 
 def _parts_of_files(frames: Mapping[str, pd.DataFrame]) -> Parts:
@@ -172,8 +182,13 @@ def _times(frames: Mapping[str, pd.DataFrame], column: str, wishes: Wishes) -> N
     said = f"The column {column!r} of --time"
     wish = wishes.of(column)
     first, *others = [frame[column] for frame in frames.values()]
-    found = [time_values(first, said, wish)]
+    if not others:
+        return time_values(first, said, wish)
     reading = decide(first, wish).reading
+    if reading.kind == "category":
+        # Only together they show whether their texts are of one shape.
+        return time_values(pd.concat([first, *others], ignore_index=True), said, wish)
+    found = [time_values(first, said, wish)]
     for other in others:
         read: Any = as_times if reading.kind == "datetime" else as_numbers
         values = pd.Series(np.asarray(read(other, reading)))

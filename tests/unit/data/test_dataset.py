@@ -187,7 +187,7 @@ def spoil(path, **attributes):
 def test_a_newer_format_names_both_versions(table, tmp_path):
     path = prepared(table, tmp_path).path
     spoil(path, format_version=99)
-    with pytest.raises(DataError, match=r"version 99.*up to 3"):
+    with pytest.raises(DataError, match=r"version 99.*up to 4"):
         open_dataset(path)
 
 

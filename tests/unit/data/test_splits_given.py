@@ -175,7 +175,10 @@ def test_positions_are_parts_and_other_rows_are_left_out(counted, tmp_path):
         ({"groups": [1, 2]}, UsageError),
         ({"groups": [1, None, 2, 3]}, DataError),
         ({"times": [1.0, np.nan, 2, 3]}, DataError),
-        ({"groups": [1, 2, 3, 4], "times": [1, 2, 3, 4]}, UsageError),
+        ({"times": np.zeros((3, 2))}, UsageError),
+        ({"times": np.zeros((4, 0))}, UsageError),
+        ({"times": [[1, 2], [1, None], [2, 2], [3, 3]]}, DataError),
+        ({"times": ["Q1 2013", "Q2 2013", "Q1 2014", "Q1 2015"]}, DataError),
         ({"parts": {"train": [0, 1]}}, UsageError),
         ({"parts": {"train": [0, 1], "validation": [1, 2]}}, UsageError),
         ({"parts": {"train": [0, 1], "validation": [2, 4]}}, UsageError),
@@ -218,17 +221,19 @@ def test_a_file_of_before_is_split_by_chance(counted, tmp_path):
     assert "split_by" not in data.schema and data.schema["format_version"] == 2
     assert data.split.by == "random" and data.split_text == "0.42,0.25,0.33, seed 42"
     assert data.train.groups is None
-    assert prepared(counted, tmp_path, time="day").schema["format_version"] == 3
+    assert prepared(counted, tmp_path, group="person").schema["format_version"] == 3
+    assert prepared(counted, tmp_path, time="day").schema["format_version"] == 4
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"time": "day", "group": "person"}, "--time and --group are both given"),
         ({"fold": "count", "split": (0.5, 0.3, 0.2)}, "so --split cannot"),
         ({"time": "when"}, "--time is 'when', but the table has no such column"),
         ({"group": "grade"}, "--group names the target"),
-        ({"fold": "person", "group": "person"}, "name one column"),
+        ({"fold": "person", "group": "person"}, "--group and --fold both name 'person'"),
+        ({"time": ("day", "day")}, "--time names 'day' twice"),
+        ({"time": "day,month"}, "--time is 'month', but the table has no such column"),
         ({"group": "count", "weight": "count"}, "--group and --weight both name 'count'"),
         ({"keep": ("size",)}, "--keep is 'size'"),
         ({"fold": "count", "keep": ("count",)}, "--keep is 'count'"),
@@ -267,6 +272,9 @@ def test_a_damaged_group_is_noticed(counted, tmp_path):
         {"by": "time", "first": {"train": "a"}},
         {"by": "time", "time": 3},
         {"by": "time", "more": 3},
+        {"by": "time", "num_times": "many"},
+        {"by": "time", "left_out": -1},
+        {"by": "time", "time_columns": [3]},
     ],
 )
 def test_nonsense_about_a_split_is_refused(told):
