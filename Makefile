@@ -11,7 +11,8 @@ SHARED = $(if $(filter-out 0 1,$(PYTEST_WORKERS)),-n $(PYTEST_WORKERS))
 export VENV
 
 JOB_SCRIPTS := $(wildcard slurm/* jobs/*.qsub jobs/*.cobalt jobs/sites/*.env agebo_hpc/launch/*.sh)
-SETUP_SCRIPTS := scripts/setup_environment.sh scripts/build_horovod.sh scripts/fresh_machine.sh
+SETUP_SCRIPTS := scripts/setup_environment.sh scripts/build_horovod.sh scripts/fresh_machine.sh \
+	scripts/lib/beside.sh
 SCRIPTS := $(wildcard scripts/*.sh scripts/lib/*.sh) .ci/run $(JOB_SCRIPTS)
 RUN := PATH="$(abspath $(VENV))/bin:$$PATH"
 
@@ -27,8 +28,9 @@ setup: ## make .venv with everything in it; nothing to do the second time
 demo: setup ## search a network for 327,346 flights with mpirun, retrain the best, show it
 	@$(RUN) scripts/demo.sh
 
-test: lint ## set-up, lint, then all tests
-	$(RUN) python -m pytest $(SHARED) --durations 20 --durations-min 5 $(PYTEST_ARGS)
+test: setup ## set-up, then lint and all tests side by side
+	@$(RUN) scripts/lib/beside.sh "make --no-print-directory lint" \
+		python -m pytest $(SHARED) --durations 20 --durations-min 5 $(PYTEST_ARGS)
 
 test-long: setup-docs ## the long proofs: hundreds of kills, damages and random tables; up to two hours
 	$(RUN) python -m pytest -m long --timeout 7200 $(PYTEST_ARGS)
