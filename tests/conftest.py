@@ -20,7 +20,7 @@ import pandas as pd
 import psutil
 import pytest
 from command_line import call, call_script, without_baselines
-from groups import KEY, arrange, scheduler
+from groups import KEY, arrange, scheduler, uses_standing_ranks
 from standing_ranks import StandingRanks
 from without_horovod import skip_without_horovod
 
@@ -35,6 +35,7 @@ Finished = subprocess.CompletedProcess[str]
 SESSIONS = tempfile.TemporaryDirectory(prefix="agebo_ranks.", ignore_cleanup_errors=True)
 atexit.register(SESSIONS.cleanup)
 GROUPS = Path(SESSIONS.name) / "groups.json"
+STANDING = pytest.StashKey[StandingRanks]()
 # Tests start more ranks than a small machine has cores, each with one thread.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -208,29 +209,45 @@ def mpirun(tmp_path: Path) -> Callable[..., Finished]:
     return run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def standing_ranks(
-    tmp_path_factory: pytest.TempPathFactory, child_settings: dict[str, str]
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    child_settings: dict[str, str],
 ) -> Iterator[Callable[..., str]]:
-    """Run scripts on up to three ranks that live on from test to test of a file.
+    """Run scripts on up to three ranks that live on from test to test.
 
     `standing_ranks(2, "answer(str(world.allreduce(rank)))", timeout=60)` returns what rank 0
-    gave to `answer`. Where ranks only compute this saves each test the start of its own.
+    gave to `answer`. Where ranks only compute this saves each test the start of its own. They
+    end when the next test needs none.
     """
     if shutil.which("mpirun", path=child_settings["PATH"]) is None:
         pytest.skip("there is no mpirun on PATH")
-    job: StandingRanks | None = None
+    launch = [ROOT / "scripts" / "ranks.sh", "3", sys.executable]
 
     def run(size: int, script: str, timeout: float = 120) -> str:
-        nonlocal job
+        job = request.session.stash.get(STANDING, None)
         if job is None or not job.is_alive:
-            launch = [ROOT / "scripts" / "ranks.sh", "3", sys.executable]
             job = StandingRanks(launch, tmp_path_factory.mktemp("ranks"), child_settings)
+            request.session.stash[STANDING] = job
         return job.run(size, script, timeout)
 
     yield run
+    _end_standing_ranks(request.session)
+
+
+def _end_standing_ranks(session: pytest.Session) -> None:
+    job = session.stash.get(STANDING, None)
     if job is not None:
+        del session.stash[STANDING]
         job.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Let standing ranks go before a test that needs none."""
+    if nextitem is not None and not uses_standing_ranks(nextitem):
+        _end_standing_ranks(item.session)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 RANKS = "ranks/"
 """How the names of groups begin whose tests start ranks."""
+STANDING = f"{RANKS}standing"
+"""The group of all tests on ranks that live on from test to test."""
 KEY = "groups"
 """Of the input of a worker: where to write the groups."""
 ORDER = {"unit": 0, "contracts": 1, "training": 2, "models": 3, "mpi": 4, "system": 5}
@@ -30,9 +32,9 @@ def arrange(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
     inputs = getattr(config, "workerinput", None)
     if inputs is None:
-        items.sort(key=_place)
+        items.sort(key=lambda item: (_place(item), uses_standing_ranks(item)))
         return
-    items.sort(key=lambda item: (not _shares_with_its_file(item), -_place(item)))
+    items.sort(key=lambda item: (not _is_in_a_group(item), -_place(item)))
     if inputs["workerid"] == "gw0":
         groups = {item.nodeid: group_of(item) for item in items}
         Path(inputs[KEY]).write_text(json.dumps(groups))
@@ -93,21 +95,38 @@ def scheduler(config: pytest.Config, log: Any, groups: Path) -> Any:
 
 
 def group_of(item: pytest.Item) -> str:
-    """Return the name of a test's group: its file or itself, and whether it starts ranks."""
+    """Return the name of a test's group: its file or itself, and whether it starts ranks.
+
+    What one job of ranks serves is one group.
+    """
+    if uses_standing_ranks(item):
+        return STANDING
     name = str(item.path.relative_to(TESTS)) if _shares_with_its_file(item) else item.nodeid
     return RANKS + name if _starts_ranks(item) else name
 
 
+def uses_standing_ranks(item: pytest.Item) -> bool:
+    """Return whether a test runs on ranks that live on."""
+    return "standing_ranks" in getattr(item, "fixturenames", ())
+
+
 def _starts_ranks(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
-    has_ranks = not {"mpirun", "standing_ranks"}.isdisjoint(fixtures)
-    return has_ranks or item.get_closest_marker("mpi") is not None or _directory(item) == "mpi"
+    return (
+        "mpirun" in fixtures
+        or item.get_closest_marker("mpi") is not None
+        or _directory(item) == "mpi"
+    )
 
 
 def _shares_with_its_file(item: pytest.Item) -> bool:
     info = getattr(item, "_fixtureinfo", None)
     definitions = info.name2fixturedefs.values() if info else ()
     return any(d.scope in ("module", "class") for ds in definitions for d in ds)
+
+
+def _is_in_a_group(item: pytest.Item) -> bool:
+    return uses_standing_ranks(item) or _shares_with_its_file(item)
 
 
 def _directory(item: pytest.Item) -> str:
