@@ -14,7 +14,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+from glossary_links import link_words  # noqa: E402
 
 import agebo_hpc  # noqa: E402
 from agebo_hpc import __version__  # noqa: E402
@@ -102,5 +104,6 @@ ELSEWHERE = {
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register what is added to Sphinx here."""
     app.connect("doctree-resolved", link_pages)
+    app.connect("doctree-resolved", link_words)
     app.connect("autodoc-process-signature", readable_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
