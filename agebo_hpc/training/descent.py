@@ -42,6 +42,17 @@ class VectorOptimizer:
         for variable, shape, value in self._memory:
             variable.assign(tf.fill(shape, value))
 
+    def state(self) -> tuple[np.ndarray, ...]:
+        """Return the parameters, then all that a step remembers, float32."""
+        variables = (self.parameters, *(variable for variable, _, _ in self._memory))
+        return tuple(variable.numpy() for variable in variables)
+
+    def load_state(self, state: Sequence[np.ndarray]) -> None:
+        """Take over what `state` gave."""
+        variables = (self.parameters, *(variable for variable, _, _ in self._memory))
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+
     def _slot(self, value: float = 0.0) -> tf.Variable:
         """Return a number for each parameter that a step may remember."""
         return self._remember(self._shape, value)

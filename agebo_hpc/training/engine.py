@@ -21,6 +21,7 @@ from agebo_hpc.space.configuration import Hyperparameters, Status
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.problem import Problem, Recipe
 from agebo_hpc.space.recipe import NUMBERS
+from agebo_hpc.training.best_epoch import BestEpoch
 from agebo_hpc.training.data_parallel import Group
 from agebo_hpc.training.metrics import Decode, make_task
 from agebo_hpc.training.network import TrainingStep, initial_parameters
@@ -30,6 +31,7 @@ from agebo_hpc.training.rows import Rows, Source, shard_of, shared_tensor
 from agebo_hpc.training.schedules import LearningRateSchedule
 from agebo_hpc.training.step import loss_and_gradient
 from agebo_hpc.training.trainer import Outcome
+from agebo_hpc.training.training_state import TrainingState
 
 __all__ = [
     "STOP_REASONS",
@@ -123,10 +125,13 @@ class TrainedNetwork(NamedTuple):
     outcome
         What becomes of the evaluation; the objective is the validation metric of these parameters,
         None where the time was over.
+    state
+        From where the training can go on; None where it has come to its end.
     """
 
     parameters: np.ndarray
     outcome: Outcome
+    state: TrainingState | None = None
 
 
 STOP_REASONS = {"timeout": Status.TIMED_OUT, "order": Status.CUT}
@@ -150,8 +155,13 @@ def train_network(
     group: Group,
     after_epoch: AfterEpoch = never_stop,
     programs: Programs | None = None,
+    end: int | None = None,
+    state: TrainingState | None = None,
 ) -> TrainedNetwork:
-    """Train a network.
+    """Train a network, or go on with its training.
+
+    A training that is paused and continued, as often as may be, gives the same parameters as one
+    that is not: bit for bit on one process.
 
     Collective over the group. Every process returns the same parameters and metric.
 
@@ -168,6 +178,10 @@ def train_network(
         reason to.
     programs
         Compiled functions of earlier trainings; this one's are added. None: nothing is kept.
+    end
+        Epochs after which the training is paused; None: it is trained to its end.
+    state
+        Where it was paused, the same on all processes; None: it begins.
 
     Raises
     ------
@@ -178,7 +192,7 @@ def train_network(
     """
     programs = Programs(most=0) if programs is None else programs
     running = _TrainingRun(plan, training, validation, group, programs)
-    trained = running.run(after_epoch)
+    trained = running.run(after_epoch, end or plan.recipe.epochs, state)
     programs.keep(running.program)
     return trained
 
@@ -227,7 +241,9 @@ class _TrainingRun:
         self.program = programs.take(shapes, self._task, plan.recipe, start, group)
         self._optimizer = self.program.optimizer
 
-    def run(self, after_epoch: AfterEpoch) -> TrainedNetwork:
+    def run(
+        self, after_epoch: AfterEpoch, end: int, state: TrainingState | None
+    ) -> TrainedNetwork:
         hyperparameters = self._plan.hyperparameters
         schedule = LearningRateSchedule(
             hyperparameters["learning_rate"],
@@ -237,13 +253,18 @@ class _TrainingRun:
         )
         clock = _Phases(build=time.perf_counter() - self._started)
         curve: list[dict[str, float]] = []
-        best = _Best(self._recipe.early_stopping_patience, self._plan.keep_best)
-        stopped = ""
-        for epoch in range(self._recipe.epochs):
+        best = BestEpoch(self._recipe.early_stopping_patience, self._plan.keep_best)
+        stopped, first = "", 0
+        if state is not None:
+            first, curve = state.epoch, [dict(entry) for entry in state.curve]
+            self.program.load_state(state.optimizer, state.loss_scale)
+            schedule.load_state(state.schedule)
+            best.load_state(state.best)
+        for epoch in range(first, end):
             began = time.perf_counter()
             rates = schedule.rates(epoch)
             local_loss = self._train_epoch(epoch, rates)
-            clock.lap("first_epoch" if epoch == 0 else "train", began)
+            clock.lap("first_epoch" if epoch == first else "train", began)
             validating = time.perf_counter()
             loss, sums, predicts_one = self._summarise(local_loss)
             clock.lap("validate", validating)
@@ -262,13 +283,14 @@ class _TrainingRun:
             reason = after_epoch(entry)
             schedule.observe(epoch, entry["validation_loss"])
             best.observe(entry["validation_metric"], self._optimizer.parameters, predicts_one)
-            if best.patience_exhausted or epoch + 1 == self._recipe.epochs:
+            if best.patience_exhausted or epoch + 1 == end:
                 break
             stopped = self._agreed(reason)
             if stopped:
                 break
         metric, parameters = best.choose(curve, self._optimizer.parameters)
-        status = STOP_REASONS.get(stopped, Status.DONE)
+        is_over = best.patience_exhausted or len(curve) == self._recipe.epochs
+        status = STOP_REASONS.get(stopped, Status.DONE if is_over else Status.PAUSED)
         outcome = Outcome(
             status=status,
             objective=None if status is Status.TIMED_OUT else metric,
@@ -278,7 +300,16 @@ class _TrainingRun:
             checksum=self._equal_checksum(parameters),
             predicts_one=best.predicts_one,
         )
-        return TrainedNetwork(parameters, outcome)
+        left = None if is_over else self._state(schedule, best, curve)
+        return TrainedNetwork(parameters, outcome, left)
+
+    def _state(
+        self, schedule: LearningRateSchedule, best: BestEpoch, curve: list[dict[str, float]]
+    ) -> TrainingState:
+        optimizer, loss_scale = self.program.state()
+        return TrainingState(
+            len(curve), optimizer, loss_scale, schedule.state(), best.state(), tuple(curve)
+        )
 
     def _train_epoch(self, epoch: int, rates: np.ndarray) -> float:
         """Train on every row of the shard; return the mean loss of the steps."""
@@ -362,41 +393,6 @@ def local_batches(
     smallest, largest = num_rows // group_size, -(-num_rows // group_size)
     batch = max(1, min(global_batch // group_size, smallest))
     return batch, -(-largest // batch)
-
-
-class _Best:
-    """Keeps the best epoch's metric and, when asked, its parameters; counts without progress."""
-
-    def __init__(self, patience: int, keep_parameters: bool) -> None:
-        self._patience = patience
-        self._keep_parameters = keep_parameters
-        self._metric = -np.inf
-        self._parameters: np.ndarray | None = None
-        self._without_progress = 0
-        # Of the parameters that are chosen in the end.
-        self.predicts_one = ""
-
-    def observe(self, metric: float, parameters: tf.Variable, predicts_one: str) -> None:
-        if metric > self._metric or self._parameters is None:
-            self.predicts_one = predicts_one
-        if metric > self._metric:
-            self._metric = metric
-            self._without_progress = 0
-            if self._keep_parameters:
-                self._parameters = parameters.numpy()
-        else:
-            self._without_progress += 1
-
-    @property
-    def patience_exhausted(self) -> bool:
-        return 0 < self._patience <= self._without_progress
-
-    def choose(
-        self, curve: list[dict[str, float]], parameters: tf.Variable
-    ) -> tuple[float, np.ndarray]:
-        if self._parameters is not None:
-            return self._metric, self._parameters
-        return curve[-1]["validation_metric"], parameters.numpy()
 
 
 class _Phases:

@@ -172,6 +172,14 @@ class Optimizer(Protocol):
         """Begin anew from start values of the same shape."""
         ...
 
+    def state(self) -> tuple[np.ndarray, ...]:
+        """Return the parameters, then all that a step remembers, float32."""
+        ...
+
+    def load_state(self, state: Sequence[np.ndarray]) -> None:
+        """Take over what `state` gave."""
+        ...
+
     def apply(self, gradient: tf.Tensor, learning_rate: tf.Tensor) -> None:
         """Make one step along a gradient of shape (num_parameters,), float32."""
         ...

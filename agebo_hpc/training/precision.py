@@ -21,6 +21,13 @@ class ConstantScale:
     def restart(self) -> None:
         """Do nothing."""
 
+    def state(self) -> tuple[float, ...]:
+        """Return nothing: it never changes."""
+        return ()
+
+    def load_state(self, state: tuple[float, ...]) -> None:
+        """Take over nothing."""
+
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
         """Return the loss."""
         return loss
@@ -44,6 +51,16 @@ class LossScale:
         """Begin anew."""
         self.value.assign(self.start)
         self._good_steps.assign(0)
+
+    def state(self) -> tuple[float, ...]:
+        """Return the scale, and the steps since it last changed."""
+        return float(self.value.numpy()), float(self._good_steps.numpy())
+
+    def load_state(self, state: tuple[float, ...]) -> None:
+        """Take over what `state` gave."""
+        scale, steps = state
+        self.value.assign(scale)
+        self._good_steps.assign(int(steps))
 
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
         """Return the loss times the scale."""

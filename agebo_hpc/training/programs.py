@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from agebo_hpc.space.graph import Graph
@@ -91,6 +92,15 @@ class Program:
         self.validate = compile_sums(
             task, graph, lambda x: forward(graph, self.optimizer.read(), x)
         )
+
+    def state(self) -> tuple[tuple[np.ndarray, ...], tuple[float, ...]]:
+        """Return the states of the optimizer and of the loss scale."""
+        return self.optimizer.state(), self._scale.state()
+
+    def load_state(self, optimizer: tuple[np.ndarray, ...], loss_scale: tuple[float, ...]) -> None:
+        """Take over what `state` gave."""
+        self.optimizer.load_state(optimizer)
+        self._scale.load_state(loss_scale)
 
     def restart(self, start: tf.Tensor) -> None:
         """Begin anew from other parameters."""

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from agebo_hpc.space.recipe import Recipe
+from agebo_hpc.training.training_state import ScheduleState
 
 WARMUP_SHARE = 0.05
 """Share of all steps in which the rate rises, before it falls along a cosine."""
@@ -49,6 +50,14 @@ class LearningRateSchedule:
         self._scale = 1.0
         self._best = math.inf
         self._epochs_without_progress = 0
+
+    def state(self) -> ScheduleState:
+        """Return what was observed, as far as later rates depend on it."""
+        return ScheduleState(self._scale, self._best, self._epochs_without_progress)
+
+    def load_state(self, state: ScheduleState) -> None:
+        """Take over what `state` gave."""
+        self._scale, self._best, self._epochs_without_progress = state
 
     def rates(self, epoch: int) -> np.ndarray:
         """Return the rate of each step of an epoch.
