@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from agebo_hpc.errors import LaunchError
 from agebo_hpc.execution.executor import Executor
@@ -21,6 +22,7 @@ from agebo_hpc.scheduling.fifo import Fifo
 from agebo_hpc.scheduling.scheduler import Decision, Scheduler
 from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
+from agebo_hpc.storage.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ class Driver:
         Ids of evaluations that are paused and may go on.
     losses
         How often an evaluation's ranks have died, by id.
+    checkpoints
+        From where trainings go on; None: the executor needs none.
     synchronous
         Whether nothing new is proposed until all that runs has ended and been learnt from: the
         search goes on in batches, as large as there is room for.
@@ -74,6 +78,7 @@ class Driver:
     num_pending: int = 0
     paused: set[int] = field(default_factory=set)
     losses: Counter[int] = field(default_factory=Counter)
+    checkpoints: Checkpoints | None = None
     synchronous: bool = False
     on_change: Callable[[Sequence[Result]], None] = lambda results: None
 
@@ -112,11 +117,15 @@ class Driver:
         self._ask_and_submit()  # lines 1-5: as many as there are slots for
         while self.executor.num_running or self._will_have_room():  # line 6
             for result in self.executor.collect(self._must_stop, TICK_SECONDS):  # line 7
+                if self.checkpoints is not None:
+                    self.checkpoints.arrived(result)
                 result, share = self._judge(result), self._shares.pop(result.id, 1.0)
                 # With what was asked for before: no slot waits for the disk or for the search.
                 self._refill()
                 # In this order, so that nothing is learnt from that could be lost again.
                 self.proposals.append_and_tell([result])  # lines 8-9
+                if self.checkpoints is not None:
+                    self.proposals.aside(partial(self.checkpoints.settle, result))
                 self._record_started()
                 self.on_change([result])
                 self.limits.observe(result, share)
@@ -169,7 +178,7 @@ class Driver:
     def _submit(self, num_proposals: int | None = None) -> None:
         """Start assignments while there is room, with so many new proposals at most."""
         while self.executor.has_room():
-            assignment, self._held = self._held or self.scheduler.next(), None
+            assignment, self._held = self._held or self._next(), None
             if assignment is None:
                 if not self._may_ask or num_proposals == 0 or not self._add_proposal():
                     if self._is_intake_over():
@@ -189,12 +198,20 @@ class Driver:
                 # It would outlast the wall time; a shorter one behind it may not.
                 self._too_long.append(assignment)
 
+    def _next(self) -> Assignment | None:
+        """Return what is to be trained next, and from which of its checkpoints."""
+        assignment = self.scheduler.next()
+        if assignment is None or self.checkpoints is None:
+            return assignment
+        checkpoint = self.checkpoints.epoch_of(assignment.id, assignment.end)
+        return replace(assignment, checkpoint=checkpoint)
+
     def _start(self, assignment: Assignment) -> None:
-        self.paused.discard(assignment.evaluation.id)
+        self.paused.discard(assignment.id)
+        self._shares[assignment.id] = assignment.share
         if self.scheduler.pauses:
-            self._shares[assignment.evaluation.id] = assignment.share
             self._started.append(assignment)
-        if assignment.is_whole:
+        if assignment.is_whole and not assignment.checkpoint:
             self.executor.submit(assignment.evaluation)
         else:
             self.executor.submit_piece(assignment)

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agebo_hpc.errors import MemberLeftError, NonFiniteLossError
 from agebo_hpc.execution.mpi.ulfm import AbandonedError, dead_ranks, is_death, job_survives
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import PREDICTS_ONE, Evaluation, Status, judge_objective
+from agebo_hpc.storage.checkpoints import CheckpointFiles
 from agebo_hpc.storage.seal import to_json
+from agebo_hpc.training.pieces import prepare_work
 from agebo_hpc.training.trainer import Outcome, StopRule, Trainer
 
 
@@ -51,28 +55,66 @@ class Failure:
 
 def evaluate(
     trainer: Trainer,
-    evaluation: Evaluation,
+    work: Evaluation | Assignment,
     seed: int,
     comm: Any | None,
     stop: StopRule,
+    files: CheckpointFiles | None = None,
 ) -> Outcome:
-    """Train an evaluation and return how it ended.
+    """Train an evaluation, or a piece of it, and return how it ended.
 
-    Collective over `comm` (mpi4py communicator of the members, or None for one process).
+    Collective over `comm` (mpi4py communicator of the members, or None for one process). The
+    first member reads and writes checkpoints: what is returned can be gone on from, whatever
+    happens to this process.
 
     Raises
     ------
     AbandonedError
         If a member died. Others may still wait in `comm`, until it is revoked.
     """
-    prepared = _attempt(lambda: trainer.prepare(evaluation, seed), comm)
+    state = _read_state(work, comm, files)
+    prepared = _attempt(lambda: prepare_work(trainer, work, seed, state), comm)
     failures = _failures(_gather(prepared if isinstance(prepared, Failure) else None, comm))
     if failures:
         return _failed(failures)
     own = _attempt(lambda: _sound(prepared.run(comm, stop)), comm)
+    left = None
+    if isinstance(own, Outcome):
+        # It is large, and no other member needs it.
+        left, own = own.state, replace(own, state=None)
     everyone = _gather(own, comm)
     failures = _failures(everyone)
-    return _failed(failures) if failures else _agree(everyone)
+    outcome = _failed(failures) if failures else _agree(everyone)
+    if left is not None and files is not None and _is_first(comm):
+        _write_state(work, outcome, left, files)
+    return outcome
+
+
+def _is_first(comm: Any | None) -> bool:
+    return comm is None or comm.Get_rank() == 0
+
+
+def _read_state(
+    work: Evaluation | Assignment, comm: Any | None, files: CheckpointFiles | None
+) -> bytes | None:
+    """Return on all members the checkpoint that a piece goes on from; None if there is none."""
+    if not isinstance(work, Assignment) or not work.checkpoint or files is None:
+        return None
+    first = _is_first(comm)
+    state = files.read(work.id, work.checkpoint) if first else None
+    if comm is None:
+        return state
+    with _meeting():
+        shared: bytes | None = comm.bcast(state)
+    return shared
+
+
+def _write_state(
+    work: Evaluation | Assignment, outcome: Outcome, state: bytes, files: CheckpointFiles
+) -> None:
+    if outcome.status not in (Status.PAUSED, Status.CUT) or not outcome.curve:
+        return
+    files.write(work.id, len(outcome.curve), state)
 
 
 def _sound(outcome: Any) -> Outcome:
@@ -85,6 +127,10 @@ def _sound(outcome: Any) -> Outcome:
             f"The outcome's predicts_one is {outcome.predicts_one!r:.80}; it must be None or one "
             f"of {', '.join(map(repr, PREDICTS_ONE))}."
         )
+    state: Any = outcome.state
+    if not isinstance(state, (bytes, type(None))):
+        name = type(state).__name__
+        raise TypeError(f"The outcome's state is a {name}; it must be bytes or None.")
     to_json([*outcome.curve, outcome.times])
     return outcome
 
@@ -125,13 +171,20 @@ def is_echo(error: Exception) -> bool:
 def _gather(value: Any, comm: Any | None) -> list[Any]:
     if comm is None:
         return [value]
-    try:
+    with _meeting():
         values: list[Any] = comm.allgather(value)
+    return values
+
+
+@contextmanager
+def _meeting() -> Iterator[None]:
+    """Let a collective call that met a dead member end the evaluation."""
+    try:
+        yield
     except Exception as error:
         if not is_death(error):
             raise
         raise AbandonedError from error
-    return values
 
 
 def _failures(values: list[Any]) -> list[Failure]:
@@ -153,7 +206,7 @@ def _agree(outcomes: list[Outcome]) -> Outcome:
     if first.status is Status.CUT and any(o.status is Status.TIMED_OUT for o in outcomes):
         # The time was over for another member, which stopped this one.
         first = replace(first, status=Status.TIMED_OUT, objective=None)
-    if first.status is Status.DONE:
+    if first.status.has_value:
         status, _, reason = judge_objective(first.objective)
         if reason:
             return replace(first, status=status, objective=None, traceback=reason)

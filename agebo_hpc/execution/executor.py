@@ -98,9 +98,9 @@ class Executor(ABC):
         """Start an evaluation, or let it wait for its slots."""
 
     def submit_piece(self, assignment: Assignment) -> None:
-        """Start a piece of a training that goes on from where the one before it has ended.
+        """Start a piece of a training, or the rest of one that was cut.
 
-        It comes back as paused, with the value that it has at the end of the piece; the last one
+        It goes on from its checkpoint, or begins at its first epoch where it has none. It comes back as paused, with the value that it has at the end of the piece; the last one
         as done.
 
         Raises

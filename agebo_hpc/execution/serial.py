@@ -12,7 +12,9 @@ from agebo_hpc.execution.evaluate import evaluate
 from agebo_hpc.execution.executor import Executor, settled
 from agebo_hpc.processes.memory import own_memory
 from agebo_hpc.processes.memory_limit import MemoryLimit
+from agebo_hpc.space.assignment import Assignment, evaluation_of
 from agebo_hpc.space.configuration import Evaluation, Result, Status
+from agebo_hpc.storage.checkpoints import CheckpointFiles
 from agebo_hpc.training.trainer import Outcome, Trainer
 
 
@@ -27,16 +29,26 @@ class SerialExecutor(Executor):
         Seed of the search, >= 0.
     max_memory
         GiB of its own that this process may have; None: a share of the node's memory.
+    files
+        Where trainings leave what they go on from; None: they begin anew where they go on.
     """
 
     num_slots = 1
     max_processes = 1
+    trains_pieces = True
 
-    def __init__(self, trainer: Trainer, seed: int, max_memory: float | None = None) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        seed: int,
+        max_memory: float | None = None,
+        files: CheckpointFiles | None = None,
+    ) -> None:
         self._trainer = trainer
         self._memory_limit = MemoryLimit(max_memory)
         self._seed = seed
-        self._waiting: list[tuple[Evaluation, float]] = []
+        self._files = files
+        self._waiting: list[tuple[Evaluation | Assignment, float]] = []
         self._cut: list[Result] = []
         self._training: int | None = None
         self._is_stopped = False
@@ -49,6 +61,10 @@ class SerialExecutor(Executor):
         """Put an evaluation in line."""
         self._waiting.append((evaluation, time.time()))
 
+    def submit_piece(self, assignment: Assignment) -> None:
+        """Put a piece of a training in line."""
+        self._waiting.append((assignment, time.time()))
+
     def collect(self, stop: Callable[[], bool], seconds: float) -> list[Result]:
         """Train the first in line; takes as long as that takes."""
         if self._cut:
@@ -58,7 +74,8 @@ class SerialExecutor(Executor):
             self._waiting.clear()
         if not self._waiting:
             return []
-        evaluation, submitted = self._waiting.pop(0)
+        work, submitted = self._waiting.pop(0)
+        evaluation = evaluation_of(work)
         started = time.time()
 
         def rule(record: Mapping[str, float] | None = None) -> bool:
@@ -67,7 +84,7 @@ class SerialExecutor(Executor):
             return self._is_stopped or stop()
 
         self._training, self._is_stopped = evaluation.id, False
-        outcome = evaluate(self._trainer, evaluation, self._seed, None, rule)
+        outcome = evaluate(self._trainer, work, self._seed, None, rule, self._files)
         result = make_result(evaluation, outcome, (submitted, started), (0,))
         result = settled(result, self._is_stopped)
         self._training = None
@@ -78,12 +95,11 @@ class SerialExecutor(Executor):
     def stop(self, evaluation_id: int) -> None:
         """Order the evaluation that trains to end, from `on_report`; one in line is cut now."""
         self._is_stopped |= evaluation_id == self._training
-        for waiting in [each for each in self._waiting if each[0].id == evaluation_id]:
+        for waiting in [w for w in self._waiting if evaluation_of(w[0]).id == evaluation_id]:
             self._waiting.remove(waiting)
-            evaluation, submitted = waiting
-            now = time.time()
+            evaluation, now = evaluation_of(waiting[0]), time.time()
             self._cut.append(
-                Result(evaluation, Status.CUT, submitted=submitted, started=now, ended=now)
+                Result(evaluation, Status.CUT, submitted=waiting[1], started=now, ended=now)
             )
 
     @property

@@ -34,8 +34,9 @@ from agebo_hpc.job.cores import available_cores
 from agebo_hpc.job.launcher import announced_rank, check_alone, launched_by_mpi
 from agebo_hpc.processes.affinity import keep_to_cores
 from agebo_hpc.reporter import Reporter, tell
+from agebo_hpc.run.checkpointing import checkpoint_files
 from agebo_hpc.run.data_parallel import announce, check_isolation
-from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.run.request import WHOLE_TRAININGS, SearchRequest
 from agebo_hpc.run.resumption import check_problem, problem_before
 from agebo_hpc.run.session import Session
 from agebo_hpc.run.trainers import make_trainer, trainer_spec
@@ -70,6 +71,8 @@ def run_search(session: Session) -> int:
     executor = session.request.executor
     if executor == "auto":
         executor = "mpi" if launched_by_mpi() else "serial"
+        if executor in WHOLE_TRAININGS:
+            session.request.refuse_pieces(executor)
     elif executor != "mpi":
         check_alone(executor)
     # From here on: a signal that comes while libraries are still being loaded counts as well.
@@ -94,7 +97,12 @@ def _run_serial(session: Session, interrupt: Interrupt) -> int:
             trainer: Trainer = ChildTrainer(fork_server, slot, spec, session.reporter)
         else:
             trainer = make_trainer(session.request, slot, problem)
-        executor = SerialExecutor(trainer, session.request.seed, session.request.max_memory)
+        executor = SerialExecutor(
+            trainer,
+            session.request.seed,
+            session.request.max_memory,
+            checkpoint_files(session.request),
+        )
         executor.num_cores = threads
         return _manage(session, (problem, space), executor, 1, interrupt)
 

@@ -28,6 +28,7 @@ from agebo_hpc.reporter import tell
 from agebo_hpc.run.advice import advice_on_constants
 from agebo_hpc.run.baselines import SearchBaselines
 from agebo_hpc.run.begun_with import first_points, first_rungs
+from agebo_hpc.run.checkpointing import checkpoints_of
 from agebo_hpc.run.configuration import (
     parameter_counter,
     proposed_architectures,
@@ -186,6 +187,10 @@ class Manager:
         return tally
 
     def _make_driver(self, history: History, limits: Limits) -> Driver:
+        checkpoints = None
+        if self._executor.trains_pieces and not self._executor.is_simulated:
+            is_other = any(name.startswith("problem.") for name in self._changes)
+            checkpoints = checkpoints_of(self._request, history, is_other)
         return Driver(
             self._make_proposals(history),
             self._executor,
@@ -197,6 +202,7 @@ class Manager:
             num_pending=len(history.pending),
             paused=set(history.paused),
             losses=history.losses.copy(),
+            checkpoints=checkpoints,
         )
 
     def _note(
@@ -238,6 +244,8 @@ class Manager:
             self._why = limits.end_reason(complete)
             code = self._exit_code(complete, limits)
             if code == EXIT_COMPLETE:
+                if driver.checkpoints is not None:
+                    driver.checkpoints.clear()
                 self._baselines.wait(limits)
                 check_success(history.results, self._run)
             state = "complete" if code == EXIT_COMPLETE else "stopped"

@@ -10,6 +10,9 @@ from agebo_hpc.scheduling.schedulers import SCHEDULERS
 
 GROUP, NEVER = OptionGroup.SCHEDULING, OnResume.NEVER
 
+CHECKPOINT_SPACE = 10.0
+"""GiB that checkpoints of trainings may take unless it is said otherwise."""
+
 BY_RUNG = ("sha", "hyperband", "asha", "asha-stopping")
 TAKEN_BY = {
     "eta": BY_RUNG,
@@ -33,7 +36,7 @@ class SchedulerOptions:
         "in eta of them for eta times as long, and so on, without waiting for others; "
         "asha-stopping: the same by stopping the others; sha, hyperband: a rung is decided when "
         "all of it has come back; median: what is worse than half of the others is stopped. All "
-        "but fifo with --executor simulated.",
+        "but fifo with --executor serial or simulated.",
         GROUP,
         NEVER,
         choices=SCHEDULERS,
@@ -91,4 +94,14 @@ class SchedulerOptions:
         least=1,
         unit="evaluations",
         unset="no bound",
+    )
+    checkpoint_space: float = option(
+        CHECKPOINT_SPACE,
+        "Disk that checkpoints of trainings may take, from which they go on that were paused, or "
+        "cut when a session ended. When it is used up, what was trained least and did worst "
+        "begins anew where it goes on; 0: all do.",
+        GROUP,
+        OnResume.START,
+        least=0,
+        metavar="GiB",
     )

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.simulation.simulation import Simulated, Simulation
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Status
 from agebo_hpc.training.time_limit import limited
 from agebo_hpc.training.trainer import Outcome, Slot, StopRule, Trainer
@@ -45,6 +46,14 @@ class SleepingTrainer:
         """Ask the simulation. Local."""
         return SleepingTraining(self.simulation.simulate(evaluation, seed), self.num_epochs)
 
+    def prepare_piece(
+        self, assignment: Assignment, seed: int, state: bytes | None
+    ) -> SleepingTraining:
+        """Ask the simulation; the state is the number of epochs that are slept through. Local."""
+        simulated = self.simulation.simulate(assignment.evaluation, seed)
+        first = 0 if state is None else int(state)
+        return SleepingTraining(simulated, self.num_epochs, first, assignment.end)
+
 
 @dataclass(frozen=True)
 class SleepingTraining:
@@ -52,6 +61,8 @@ class SleepingTraining:
 
     simulated: Simulated
     num_epochs: int
+    first: int = 0
+    end: int | None = None
 
     def run(self, comm: Any | None, stop: StopRule) -> Outcome:
         """Sleep from epoch to epoch. Collective over `comm`.
@@ -59,15 +70,27 @@ class SleepingTraining:
         After each epoch but the last the members agree whether to stop, as in a real training.
         """
         began = time.monotonic()
-        curve = []
-        for record in self.simulated.curve(self.num_epochs):
+        records = list(self.simulated.curve(self.num_epochs))
+        curve = records[: self.first]
+        end = min(self.end or self.num_epochs, self.num_epochs)
+        for record in records[self.first : end]:
             curve.append(record)
-            _sleep_until(began + self.simulated.seconds_until(len(curve), self.num_epochs))
+            _sleep_until(began + self._seconds(len(curve)) - self._seconds(self.first))
             ordered = stop(record)
             if comm is not None:
                 ordered = any(comm.allgather(ordered))
-            if ordered and len(curve) < self.num_epochs:
-                return Outcome(Status.CUT, curve=tuple(curve))
+            if ordered and len(curve) < end:
+                state = b"%d" % len(curve)
+                return Outcome(Status.CUT, curve=tuple(curve), state=state)
+        if end < self.num_epochs:
+            return Outcome(
+                Status.PAUSED,
+                curve[-1]["validation_metric"],
+                tuple(curve),
+                {"train": time.monotonic() - began},
+                self.simulated.num_parameters,
+                state=b"%d" % end,
+            )
         return Outcome(
             Status.DONE,
             self.simulated.objective,
@@ -75,6 +98,9 @@ class SleepingTraining:
             {"train": time.monotonic() - began},
             self.simulated.num_parameters,
         )
+
+    def _seconds(self, epoch: int) -> float:
+        return self.simulated.seconds_until(epoch, self.num_epochs) if epoch else 0.0
 
 
 def _sleep_until(moment: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agebo_hpc.space.configuration import Evaluation
 
@@ -21,6 +21,10 @@ class Assignment:
         Epochs of a whole training, R >= end: schedules of the learning rate are functions of it.
     bracket
         Which bracket of its scheduler the evaluation belongs to, >= 0.
+    checkpoint
+        Epochs after which the checkpoint was written that the training goes on from; 0: it begins
+        at its first epoch, whatever `start` is; None: it is not known yet. Equal assignments may
+        differ in it.
     """
 
     evaluation: Evaluation
@@ -28,6 +32,7 @@ class Assignment:
     end: int
     full_length: int
     bracket: int = 0
+    checkpoint: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end <= self.full_length:
@@ -36,11 +41,22 @@ class Assignment:
             )
 
     @property
+    def id(self) -> int:
+        """Id of the evaluation."""
+        return self.evaluation.id
+
+    @property
     def is_whole(self) -> bool:
         """Whether it is a whole training."""
         return (self.start, self.end) == (0, self.full_length)
 
     @property
     def share(self) -> float:
-        """Share of a whole training's epochs, in (0, 1]."""
-        return (self.end - self.start) / self.full_length
+        """Share of a whole training's epochs that it has to be trained for, in (0, 1]."""
+        first = self.start if self.checkpoint is None else self.checkpoint
+        return (self.end - first) / self.full_length
+
+
+def evaluation_of(work: Evaluation | Assignment) -> Evaluation:
+    """Return the evaluation that is trained, as a whole or for a piece."""
+    return work if isinstance(work, Evaluation) else work.evaluation

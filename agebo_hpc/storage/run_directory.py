@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 CONFIG_NAME = "config.toml"
 JOURNAL_NAME = "journal.jsonl"
+CHECKPOINTS_NAME = "checkpoints"
 TRACES = (JOURNAL_NAME, COPY_NAME, "history.h5")
 """Files that tell of a search where there is no configuration."""
 
@@ -187,6 +188,11 @@ class RunDirectory:
     def history_path(self) -> Path:
         """The HDF5 file of the history."""
         return self.path / "history.h5"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Directory of the checkpoints from which trainings go on."""
+        return self.path / CHECKPOINTS_NAME
 
     @property
     def stop_path(self) -> Path:

@@ -114,6 +114,18 @@ class TrainingPlan:
             is_weighted=is_weighted,
         )
 
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits that tell this training from others; the same in each process.
+
+        The number of processes that really train is not in it.
+        """
+        chosen = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in sorted(self.hyperparameters.items())
+        }
+        return f"{crc32(repr(replace(self, hyperparameters=chosen, decode=None)).encode()):08x}"
+
 
 class TrainedNetwork(NamedTuple):
     """A network and how its training ended.
@@ -126,7 +138,7 @@ class TrainedNetwork(NamedTuple):
         What becomes of the evaluation; the objective is the validation metric of these parameters,
         None where the time was over.
     state
-        From where the training can go on; None where it has come to its end.
+        From where the training can go on; None where it has come to its end, or its time is over.
     """
 
     parameters: np.ndarray
@@ -300,7 +312,8 @@ class _TrainingRun:
             checksum=self._equal_checksum(parameters),
             predicts_one=best.predicts_one,
         )
-        left = None if is_over else self._state(schedule, best, curve)
+        goes_on = status in (Status.PAUSED, Status.CUT)
+        left = self._state(schedule, best, curve) if goes_on else None
         return TrainedNetwork(parameters, outcome, left)
 
     def _state(

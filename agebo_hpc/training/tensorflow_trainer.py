@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation
 from agebo_hpc.training.trainer import Outcome, PreparedTraining, Slot, StopRule
 from agebo_hpc.training.ways import load_horovod
@@ -16,6 +19,8 @@ from agebo_hpc.training.ways import load_horovod
 if TYPE_CHECKING:
     # It brings scikit-learn, which a rank whose training only sleeps need not load.
     from agebo_hpc.space.problem import Problem
+
+logger = logging.getLogger(__name__)
 
 
 class TensorFlowTrainer:
@@ -91,6 +96,17 @@ class TensorFlowTrainer:
 
     def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:
         """Decode the architecture. Local."""
+        return self._prepare(evaluation, seed)
+
+    def prepare_piece(
+        self, assignment: Assignment, seed: int, state: bytes | None
+    ) -> PreparedTraining:
+        """Decode the architecture, and the state that the training goes on from. Local."""
+        return self._prepare(assignment.evaluation, seed, assignment.end, state)
+
+    def _prepare(
+        self, evaluation: Evaluation, seed: int, end: int | None = None, state: bytes | None = None
+    ) -> PreparedTraining:
         from agebo_hpc.training.engine import TrainingPlan
 
         configuration = evaluation.configuration
@@ -106,7 +122,9 @@ class TensorFlowTrainer:
             self._is_weighted,
         )
         rows = (self._training, self._validation)
-        return _TensorFlowTraining(plan, rows, self._programs, self._eval_timeout, self._way)
+        return _TensorFlowTraining(
+            plan, rows, self._programs, self._eval_timeout, self._way, end, _read(state, plan.key)
+        )
 
     def clean(self) -> None:
         """Collect the graphs of the last training. Local.
@@ -116,15 +134,36 @@ class TensorFlowTrainer:
         gc.collect()
 
 
+def _read(data: bytes | None, key: str) -> Any:
+    """Return the state that a training goes on from; None: it begins at its first epoch."""
+    from agebo_hpc.training.training_state import TrainingState
+
+    try:
+        return None if data is None else TrainingState.from_bytes(data, key)
+    except ValueError as error:
+        # What it gives is the same; it only takes longer.
+        logger.warning("A training begins anew: %s.", error)
+        return None
+
+
 class _TensorFlowTraining:
     def __init__(
-        self, plan: Any, rows: tuple[Any, Any], programs: Any, eval_timeout: float, way: str
+        self,
+        plan: Any,
+        rows: tuple[Any, Any],
+        programs: Any,
+        eval_timeout: float,
+        way: str,
+        end: int | None,
+        state: Any,
     ) -> None:
         self._plan = plan
         self._rows = rows
         self._programs = programs
         self._eval_timeout = eval_timeout
         self._way = way
+        self._end = end
+        self._state = state
 
     def run(self, comm: Any | None, stop: StopRule) -> Outcome:
         from agebo_hpc.training.data_parallel import start_group
@@ -140,10 +179,20 @@ class _TensorFlowTraining:
 
         group = start_group(comm, self._way)
         try:
-            trained = train_network(self._plan, *self._rows, group, after_epoch, self._programs)
+            trained = train_network(
+                self._plan,
+                *self._rows,
+                group,
+                after_epoch,
+                self._programs,
+                self._end,
+                self._state,
+            )
         finally:
             group.stop()
-        return trained.outcome
+        if trained.state is None or group.rank:
+            return trained.outcome
+        return replace(trained.outcome, state=trained.state.to_bytes(self._plan.key))
 
 
 def make_trainer(

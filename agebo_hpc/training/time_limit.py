@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from agebo_hpc.space.configuration import Evaluation, Status
+from agebo_hpc.training.pieces import prepare_work
 
 if TYPE_CHECKING:
+    from agebo_hpc.space.assignment import Assignment
     from agebo_hpc.training.trainer import Outcome, PreparedTraining, StopRule, Trainer
 
 
@@ -40,6 +42,11 @@ class TimeLimited:
         """Get ready to train an evaluation. Local."""
         return _Limited(self.trainer.prepare(evaluation, seed), self.seconds, self.clock)
 
+    def prepare_piece(self, assignment: Assignment, seed: int, state: bytes | None) -> _Limited:
+        """Get ready to train a piece of an evaluation; each has the whole time. Local."""
+        prepared = prepare_work(self.trainer, assignment, seed, state)
+        return _Limited(prepared, self.seconds, self.clock)
+
     def clean(self) -> None:
         """Call the trainer's own `clean`, if it has that method."""
         clean = getattr(self.trainer, "clean", None)
@@ -58,7 +65,7 @@ class _Limited:
         rule = _TimedStopRule(stop, self.clock() + self.seconds, self.clock)
         outcome = self.training.run(comm, rule)
         if outcome.status is Status.CUT and rule.is_over_time:
-            return replace(outcome, status=Status.TIMED_OUT, objective=None)
+            return replace(outcome, status=Status.TIMED_OUT, objective=None, state=None)
         return outcome
 
 

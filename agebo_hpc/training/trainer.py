@@ -49,8 +49,8 @@ class Outcome:
     status
         How it ended.
     objective
-        None unless the status is done; of one that is cut the value that it has come to, where
-        it is another than the last epoch's ``validation_metric``.
+        None unless the status is done or paused; of one that is cut the value that it has come
+        to, where it is another than the last epoch's ``validation_metric``.
     curve
         One mapping for each epoch, see `Result`.
     times
@@ -66,6 +66,9 @@ class Outcome:
     predicts_one
         ``"class"`` or ``"number"`` where the network predicts the same one for every validation
         row; empty where it tells rows apart; None: not known.
+    state
+        Of a training that is paused or cut: all that it needs to go on, see `Trainer`. That of
+        the first member counts. None: it begins anew where it is to go on.
     """
 
     status: Status
@@ -77,6 +80,7 @@ class Outcome:
     peak_memory: int = 0
     traceback: str = ""
     predicts_one: str | None = None
+    state: bytes | None = None
 
 
 class StopRule(Protocol):
@@ -120,6 +124,15 @@ class Trainer(Protocol):
 
     A trainer may also have a method ``clean()``, for what takes time after an evaluation and need
     not be done before its result is sent.
+
+    And it may have a method ``prepare_piece(assignment, seed, state)``, beside `prepare`, which
+    gets ready to train a piece of an evaluation: from what the `Outcome` of an earlier piece had
+    as its ``state``, or from the first epoch where ``state`` is None, to the end of the
+    `Assignment`. The outcome has the curve from the first epoch on. At the end of a piece that is
+    not the whole training it is paused, with the objective that it has come to and a new state.
+    Training in pieces should be the same as training at once. A trainer without this method is
+    stopped at the end of a piece by its stop rule, and trained from its first epoch again where
+    it goes on.
     """
 
     def prepare(self, evaluation: Evaluation, seed: int) -> PreparedTraining:

@@ -1,5 +1,7 @@
 """A training that is paused and continued is the training that is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from agebo_hpc.training.data_parallel import SingleProcess
 from agebo_hpc.training.engine import Rows, TrainingPlan, never_stop, train_network
 from agebo_hpc.training.optimizer import OPTIMIZERS
 from agebo_hpc.training.programs import Programs
+from agebo_hpc.training.training_state import TrainingState
 
 EPOCHS = 6
 TIMES = {"seconds"}
@@ -40,8 +43,9 @@ def without_times(curve):
     return [{k: v for k, v in entry.items() if k not in TIMES} for entry in curve]
 
 
-def check_same(given, cuts, programs=None):
-    whole = piece(given)
+def check_same(given, cuts, programs=None, whole=None):
+    """Check a training in pieces, each from what the one before has left in a file."""
+    whole = whole or piece(given)
     state = None
     for end in (*cuts, None):
         part = piece(given, end, state, programs=programs)
@@ -49,6 +53,7 @@ def check_same(given, cuts, programs=None):
         state = part.state
         if end is not None:
             assert state.epoch == len(part.outcome.curve) == end
+            state = TrainingState.from_bytes(state.to_bytes(given.key), given.key)
     assert part.state is None
     np.testing.assert_array_equal(part.parameters, whole.parameters)
     assert without_times(part.outcome.curve) == without_times(whole.outcome.curve)
@@ -57,9 +62,11 @@ def check_same(given, cuts, programs=None):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("cuts", [(1,), (3,), (5,), (1, 2, 4)])
-def test_every_optimizer_goes_on_bit_for_bit(optimizer, cuts):
-    check_same(plan(optimizer=optimizer, epochs=EPOCHS), cuts)
+def test_every_optimizer_goes_on_bit_for_bit(optimizer):
+    given, programs = plan(optimizer=optimizer, epochs=EPOCHS), Programs()
+    whole = piece(given, programs=programs)
+    for cuts in [(1,), (3,), (5,), (1, 2, 4)]:
+        check_same(given, cuts, programs, whole)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +107,44 @@ def test_what_was_cut_by_an_order_can_go_on():
     assert cut.outcome.status is Status.CUT and cut.state.epoch == 3
     whole, rest = piece(given), piece(given, state=cut.state)
     np.testing.assert_array_equal(rest.parameters, whole.parameters)
+
+
+def test_one_whose_time_was_over_leaves_nothing():
+    given = plan(epochs=EPOCHS)
+    ended = piece(given, stop=lambda entry: "timeout" if entry["epoch"] == 3 else "")
+    assert ended.outcome.status is Status.TIMED_OUT and ended.state is None
+
+
+def test_the_key_tells_trainings_apart_and_knows_them_again_from_a_history():
+    given = plan(epochs=EPOCHS)
+    chosen = {name: np.array([value])[0] for name, value in given.hyperparameters.items()}
+    assert replace(given, hyperparameters=chosen, decode=len).key == given.key
+    others = [plan(epochs=7), plan(epochs=EPOCHS, seed=4), replace(given, evaluation_id=1)]
+    assert given.key not in {other.key for other in others}
+
+
+@pytest.fixture(scope="module")
+def stored():
+    given = plan(epochs=EPOCHS)
+    return given, piece(given, 2).state.to_bytes(given.key)
+
+
+def test_the_state_of_another_training_is_refused(stored):
+    _, data = stored
+    with pytest.raises(ValueError, match="another training"):
+        TrainingState.from_bytes(data, plan(epochs=EPOCHS, seed=4).key)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.6, 0.99])
+def test_a_state_cut_short_is_refused(stored, share):
+    given, data = stored
+    with pytest.raises(ValueError, match="damaged"):
+        TrainingState.from_bytes(data[: int(share * len(data))], given.key)
+
+
+def test_a_changed_byte_is_seen(stored):
+    given, data = stored
+    middle = len(data) // 2
+    with pytest.raises(ValueError, match="damaged"):
+        changed = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+        TrainingState.from_bytes(changed, given.key)

@@ -23,6 +23,7 @@ from agebo_hpc.execution.mpi.inbox import try_receive
 from agebo_hpc.execution.mpi.outbox import Outbox
 from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.reporter import Reporter
+from agebo_hpc.space.assignment import Assignment, evaluation_of
 from agebo_hpc.space.configuration import Evaluation, Status
 from agebo_hpc.training.rendezvous import Meeting, Rendezvous
 from agebo_hpc.training.trainer import Outcome, Slot, StopRule
@@ -92,12 +93,24 @@ class ChildTrainer:
 
     def prepare(self, evaluation: Evaluation, seed: int) -> _ChildTraining:
         """Fork a child and let it prepare. Local."""
+        return self._prepare(evaluation)
+
+    def prepare_piece(
+        self, assignment: Assignment, seed: int, state: bytes | None
+    ) -> _ChildTraining:
+        """Fork a child and let it prepare a piece of a training. Local."""
+        return self._prepare(assignment, state)
+
+    def _prepare(
+        self, work: Evaluation | Assignment, state: bytes | None = None
+    ) -> _ChildTraining:
+        evaluation = evaluation_of(work)
         # The first child has checked the data.
         slot = replace(self._slot, verify=False)
         if self._num_shared:
             members = min(evaluation.configuration.num_processes, self._num_shared)
             slot = replace(slot, threads=self._num_shared * slot.threads // members)
-        child = self._fork(evaluation, slot)
+        child = self._fork(work, slot, state)
         return _ChildTraining(child, evaluation.id, self._spec.eval_timeout, self._outboxes)
 
     def clean(self) -> None:
@@ -108,13 +121,17 @@ class ChildTrainer:
             child.kill()
             child.end()
 
-    def _fork(self, evaluation: Evaluation | None, slot: Slot) -> Child:
+    def _fork(
+        self, work: Evaluation | Assignment | None, slot: Slot, state: bytes | None = None
+    ) -> Child:
         if not self._fork_server.is_alive:
             ended = self._fork_server
             self._fork_server = ForkServer(ended.threads, ended.with_horovod)
             self._fork_server.start(self._spec)
         cores = self._cores or frozenset(os.sched_getaffinity(0))
-        child = self._child = self._fork_server.fork(ForkRequest(evaluation, slot, cores))
+        child = self._child = self._fork_server.fork(ForkRequest(work, slot, cores))
+        # Apart from the request, which is a message of bounded length.
+        child.send("state", state)
         child.hear()
         return child
 

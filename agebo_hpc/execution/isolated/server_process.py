@@ -27,8 +27,10 @@ from agebo_hpc.errors import AgeboError
 from agebo_hpc.execution.evaluate import is_echo, status_of
 from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.processes.parent_death import die_with_parent
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation
 from agebo_hpc.training.environment import prepare_environment
+from agebo_hpc.training.pieces import prepare_work
 from agebo_hpc.training.preload import load_keras, load_libraries
 from agebo_hpc.training.rendezvous import check_meeting
 from agebo_hpc.training.trainer import Slot
@@ -49,15 +51,15 @@ class ForkRequest:
 
     Attributes
     ----------
-    evaluation
-        What to train; None: nothing.
+    work
+        What to train, an evaluation or a piece of one; None: nothing.
     slot
         Threads and device of the training.
     cores
         That the child keeps to.
     """
 
-    evaluation: Evaluation | None
+    work: Evaluation | Assignment | None
     slot: Slot
     cores: frozenset[int]
 
@@ -179,7 +181,8 @@ def fork(spec: TrainerSpec, request: ForkRequest, channel: int) -> int:
 def train(spec: TrainerSpec, request: ForkRequest, connection: Connection) -> None:
     """Prepare, report it, wait for the order to run, train, and send the outcome."""
     try:
-        training = prepare(spec, request)
+        _, state = connection.recv()
+        training = prepare(spec, request, state)
         connection.send(("prepared", None))
         if training is None:
             return
@@ -197,14 +200,14 @@ def train(spec: TrainerSpec, request: ForkRequest, connection: Connection) -> No
         connection.send(("failed", failure))
 
 
-def prepare(spec: TrainerSpec, request: ForkRequest) -> Any:
-    """Return a training, or None where only a trainer was asked for."""
+def prepare(spec: TrainerSpec, request: ForkRequest, state: bytes | None) -> Any:
+    """Return a training, or None where only a trainer was asked for; see `prepare_work`."""
     trainer = spec.make_trainer(request.slot)
-    if request.evaluation is None:
+    if request.work is None:
         if request.slot.with_group and request.slot.data_parallel == "horovod":
             check_meeting()
         return None
-    return trainer.prepare(request.evaluation, spec.seed)
+    return prepare_work(trainer, request.work, spec.seed, state)
 
 
 class ChildStopRule:

@@ -1,0 +1,39 @@
+"""Checkpoints of a search's trainings: where they are, and what a session begins and ends with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.storage.checkpoints import CheckpointFiles, Checkpoints
+from agebo_hpc.storage.history import History
+from agebo_hpc.storage.run_directory import CHECKPOINTS_NAME
+
+
+def checkpoint_files(request: SearchRequest) -> CheckpointFiles | None:
+    """Return where trainings leave what they go on from; None: nowhere. Local; nothing is made."""
+    if not request.checkpoint_space:
+        return None
+    return CheckpointFiles(Path(request.out) / CHECKPOINTS_NAME)
+
+
+def checkpoints_of(request: SearchRequest, history: History, is_other: bool) -> Checkpoints | None:
+    """Return a run's checkpoints as this session begins with them. For the manager.
+
+    Parameters
+    ----------
+    request
+        Request of the search.
+    history
+        The history, which says what may go on.
+    is_other
+        Whether other data or another recipe are trained than before: nothing goes on then.
+    """
+    files = CheckpointFiles(history.run.checkpoints_path)
+    checkpoints = Checkpoints(files, int(request.checkpoint_space * 2**30))
+    if is_other or not request.checkpoint_space:
+        checkpoints.clear()
+    if not request.checkpoint_space:
+        return None
+    checkpoints.take_up(history.pending, history.paused)
+    return checkpoints
