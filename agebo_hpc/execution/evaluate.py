@@ -79,7 +79,7 @@ def evaluate(
         return _failed(failures)
     own = _attempt(lambda: _sound(prepared.run(comm, stop)), comm)
     left = None
-    if isinstance(own, Outcome):
+    if isinstance(own, Outcome) and own.state is not None:
         # It is large, and no other member needs it.
         left, own = own.state, replace(own, state=None)
     everyone = _gather(own, comm)

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
@@ -63,8 +62,6 @@ class Executor(ABC):
         Whether nothing is trained and time is made up.
     num_cores
         Cores of all slots together; 0: not known.
-    trains_pieces
-        Whether it can train a piece of an evaluation, see `submit_piece`.
     """
 
     num_slots: int
@@ -72,7 +69,6 @@ class Executor(ABC):
     on_report: Report = staticmethod(ignore_report)
     runs_elsewhere = False
     is_simulated = False
-    trains_pieces = False
     remarks: Sequence[str] = ()
     data_parallel = ""
     num_cores = 0
@@ -97,20 +93,13 @@ class Executor(ABC):
     def submit(self, evaluation: Evaluation) -> None:
         """Start an evaluation, or let it wait for its slots."""
 
+    @abstractmethod
     def submit_piece(self, assignment: Assignment) -> None:
         """Start a piece of a training, or the rest of one that was cut.
 
-        It goes on from its checkpoint, or begins at its first epoch where it has none. It comes back as paused, with the value that it has at the end of the piece; the last one
-        as done.
-
-        Raises
-        ------
-        ConfigurationError
-            If whole trainings only can be had here.
+        It goes on from its checkpoint, or begins at its first epoch where it has none. It comes
+        back as paused, with the value that it has at the end of the piece; the last one as done.
         """
-        raise ConfigurationError(
-            f"{type(self).__name__} trains whole evaluations only; search with --scheduler fifo."
-        )
 
     @abstractmethod
     def collect(self, stop: Callable[[], bool], seconds: float) -> list[Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import socket
@@ -35,7 +36,6 @@ class SerialExecutor(Executor):
 
     num_slots = 1
     max_processes = 1
-    trains_pieces = True
 
     def __init__(
         self,
@@ -77,9 +77,10 @@ class SerialExecutor(Executor):
         work, submitted = self._waiting.pop(0)
         evaluation = evaluation_of(work)
         started = time.time()
+        num_reported = work.num_reported if isinstance(work, Assignment) else 0
 
         def rule(record: Mapping[str, float] | None = None) -> bool:
-            if record is not None:
+            if record is not None and record.get("epoch", math.inf) > num_reported:
                 self.on_report(evaluation.id, record)
             return self._is_stopped or stop()
 

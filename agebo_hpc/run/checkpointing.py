@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
+from agebo_hpc.execution.executor import Executor
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.storage.checkpoints import CheckpointFiles, Checkpoints
 from agebo_hpc.storage.history import History
@@ -17,8 +19,12 @@ def checkpoint_files(request: SearchRequest) -> CheckpointFiles | None:
     return CheckpointFiles(Path(request.out) / CHECKPOINTS_NAME)
 
 
-def checkpoints_of(request: SearchRequest, history: History, is_other: bool) -> Checkpoints | None:
-    """Return a run's checkpoints as this session begins with them. For the manager.
+def checkpoints_of(
+    request: SearchRequest, history: History, executor: Executor, changes: Collection[str]
+) -> Checkpoints | None:
+    """Return a run's checkpoints as this session begins with them; None where there are none.
+
+    For the manager.
 
     Parameters
     ----------
@@ -26,11 +32,17 @@ def checkpoints_of(request: SearchRequest, history: History, is_other: bool) -> 
         Request of the search.
     history
         The history, which says what may go on.
-    is_other
-        Whether other data or another recipe are trained than before: nothing goes on then.
+    executor
+        One that trains nothing needs none.
+    changes
+        What this session changes of the configuration: with other data or another recipe than
+        before nothing goes on.
     """
+    if executor.is_simulated:
+        return None
     files = CheckpointFiles(history.run.checkpoints_path)
     checkpoints = Checkpoints(files, int(request.checkpoint_space * 2**30))
+    is_other = any(f"problem.{name}" in changes for name in ("data_fingerprint", "recipe"))
     if is_other or not request.checkpoint_space:
         checkpoints.clear()
     if not request.checkpoint_space:

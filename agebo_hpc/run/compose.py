@@ -36,7 +36,7 @@ from agebo_hpc.processes.affinity import keep_to_cores
 from agebo_hpc.reporter import Reporter, tell
 from agebo_hpc.run.checkpointing import checkpoint_files
 from agebo_hpc.run.data_parallel import announce, check_isolation
-from agebo_hpc.run.request import WHOLE_TRAININGS, SearchRequest
+from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.run.resumption import check_problem, problem_before
 from agebo_hpc.run.session import Session
 from agebo_hpc.run.trainers import make_trainer, trainer_spec
@@ -71,8 +71,6 @@ def run_search(session: Session) -> int:
     executor = session.request.executor
     if executor == "auto":
         executor = "mpi" if launched_by_mpi() else "serial"
-        if executor in WHOLE_TRAININGS:
-            session.request.refuse_pieces(executor)
     elif executor != "mpi":
         check_alone(executor)
     # From here on: a signal that comes while libraries are still being loaded counts as well.
@@ -151,6 +149,7 @@ def _run_steps(session: Session, interrupt: Interrupt) -> int:
         request.max_processes,
         exclusive=request.allocation == "exclusive",
         show_slots=request.show_ranks,
+        checkpoints=checkpoint_files(request),
     )
     executor.num_cores = sum(node.slots * node.threads for node in site.nodes)
     space = session.hyperparameters(problem, executor.max_processes)
@@ -277,7 +276,8 @@ def _serve(world: World, session: Session, fork_server: ForkServer | None) -> in
         refusal, _ = hear_verdict(world)
         if refusal is None and trainer is not None:
             timeout = request.heartbeat_timeout
-            has_losses = serve(world, trainer, request.seed, timeout, session.reporter)
+            files = checkpoint_files(request)
+            has_losses = serve(world, trainer, request.seed, timeout, session.reporter, files)
             leave(world, EXIT_COMPLETE, has_losses)
     return EXIT_COMPLETE
 

@@ -187,10 +187,6 @@ class Manager:
         return tally
 
     def _make_driver(self, history: History, limits: Limits) -> Driver:
-        checkpoints = None
-        if self._executor.trains_pieces and not self._executor.is_simulated:
-            is_other = any(name.startswith("problem.") for name in self._changes)
-            checkpoints = checkpoints_of(self._request, history, is_other)
         return Driver(
             self._make_proposals(history),
             self._executor,
@@ -202,7 +198,7 @@ class Manager:
             num_pending=len(history.pending),
             paused=set(history.paused),
             losses=history.losses.copy(),
-            checkpoints=checkpoints,
+            checkpoints=checkpoints_of(self._request, history, self._executor, self._changes),
         )
 
     def _note(

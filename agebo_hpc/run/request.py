@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from agebo_hpc.space.problem import Problem, Recipe
 
 
-WHOLE_TRAININGS = ("mpi", "steps")
-"""Executors that train no pieces of evaluations."""
-
-
 @dataclass(frozen=True)
 class SearchRequest(SearchOptions):
     """What is asked of one search: every option, checked.
@@ -91,20 +87,10 @@ class SearchRequest(SearchOptions):
                 )
         if self.scheduler == "fifo":
             return
-        if self.executor in WHOLE_TRAININGS:
-            self.refuse_pieces(self.executor)
         if self.synchronous:
             raise UsageError(
                 f"--synchronous proposes in batches, which --scheduler {self.scheduler} does not "
                 "wait for; leave out one of them."
-            )
-
-    def refuse_pieces(self, executor: str) -> None:
-        """Raise UsageError if the scheduler pauses trainings, for an executor that cannot."""
-        if self.scheduler != "fifo":
-            raise UsageError(
-                f"--scheduler {self.scheduler} pauses trainings, which --executor {executor} "
-                "cannot; give --executor serial, or leave --scheduler out to train all in full."
             )
 
     def scheduler_settings(self, num_epochs: int, num_rungs: int | None) -> SchedulerSettings:

@@ -35,8 +35,7 @@ class SchedulerOptions:
         "How far evaluations are trained. fifo: all in full. asha: all for a little, the best one "
         "in eta of them for eta times as long, and so on, without waiting for others; "
         "asha-stopping: the same by stopping the others; sha, hyperband: a rung is decided when "
-        "all of it has come back; median: what is worse than half of the others is stopped. All "
-        "but fifo with --executor serial or simulated.",
+        "all of it has come back; median: what is worse than half of the others is stopped.",
         GROUP,
         NEVER,
         choices=SCHEDULERS,

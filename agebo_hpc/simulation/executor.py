@@ -100,7 +100,6 @@ class SimulatedExecutor(Executor):
     """
 
     is_simulated = True
-    trains_pieces = True
 
     def __init__(
         self,

@@ -51,6 +51,11 @@ class Assignment:
         return (self.start, self.end) == (0, self.full_length)
 
     @property
+    def num_reported(self) -> int:
+        """Epochs of which earlier pieces have told; what is trained again is not told again."""
+        return max(self.start, self.checkpoint or 0)
+
+    @property
     def share(self) -> float:
         """Share of a whole training's epochs that it has to be trained for, in (0, 1]."""
         first = self.start if self.checkpoint is None else self.checkpoint

@@ -17,7 +17,7 @@ from pathlib import Path
 from agebo_hpc.files import read_file, reason, write_atomically
 from agebo_hpc.leftovers import is_leftover
 from agebo_hpc.space.configuration import Result, Status
-from agebo_hpc.storage.sealed_file import check, with_head
+from agebo_hpc.storage.sealed_file import HEAD_BYTES, check, with_head
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class CheckpointFiles:
         except (OSError, ValueError) as error:
             logger.warning("%s cannot be used and the training begins anew: %s.", place, error)
             return None
-        return data[-head["content_bytes"] :]
+        return data[HEAD_BYTES:]
 
     def remove(self, evaluation_id: int, epoch: int) -> None:
         """Remove a checkpoint, if it is there."""

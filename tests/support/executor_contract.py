@@ -3,8 +3,9 @@
 from collections import Counter
 
 import contract_problem
-from contract_problem import ENDLESS, FAILING, evaluation, objective_of
+from contract_problem import ENDLESS, FAILING, LONG, evaluation, objective_of
 
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Status
 
 SEED = 5
@@ -108,6 +109,34 @@ class ExecutorContract:
         assert last.status is Status.CUT and last.curve == ()
         assert last.submitted <= last.started <= last.ended
         assert Status.CUT not in {result.status for result in results.values()}
+
+    def test_a_piece_is_paused_at_its_end_and_the_last_one_is_done(self, runs):
+        whole, seen = evaluation(5), []
+        runs.on_report = lambda number, record: seen.append(record["epoch"])
+        for start, end in [(0, 1), (1, 3)]:
+            runs.submit_piece(Assignment(whole, start, end, self.num_epochs, checkpoint=start))
+            assert runs.num_running == 1
+            [result] = self.drain(runs)
+            assert result.status is Status.PAUSED and result.evaluation == whole
+            assert [record["epoch"] for record in result.curve] == [*range(1, end + 1)]
+            assert result.objective == result.curve[-1]["validation_metric"]
+        runs.submit_piece(Assignment(whole, 3, self.num_epochs, self.num_epochs, checkpoint=3))
+        [result] = self.drain(runs)
+        assert result.status is Status.DONE
+        assert result.objective == objective_of(whole, SEED)
+        # Also where what came before is trained again.
+        assert seen == [*range(1, self.num_epochs + 1)]
+
+    def test_a_piece_that_is_cut_or_stopped_comes_back_as_such(self, runs):
+        reported = []
+        runs.on_report = lambda number, record: reported.append(number)
+        runs.submit_piece(Assignment(evaluation(ENDLESS), 0, LONG - 1, LONG))
+        [result] = self.drain(runs, stop=lambda: bool(reported))
+        assert result.status is Status.CUT and result.objective is None
+        runs.on_report = lambda number, record: runs.stop(number)
+        runs.submit_piece(Assignment(evaluation(10 + ENDLESS), 0, LONG - 1, LONG))
+        [result] = self.drain(runs)
+        assert result.status is Status.STOPPED
 
     def test_a_stop_order_for_one_that_is_not_there_does_nothing(self, runs):
         runs.stop(99)

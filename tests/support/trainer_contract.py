@@ -6,7 +6,9 @@ import pytest
 
 from agebo_hpc.errors import NonFiniteLossError
 from agebo_hpc.execution.serial import clean_after
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Status
+from agebo_hpc.training.pieces import prepare_work
 
 
 class Watch:
@@ -63,6 +65,37 @@ class TrainerContract:
         assert outcome.status is Status.CUT and len(outcome.curve) == epoch
         assert outcome.objective in (None, records[-1]["validation_metric"])
         assert records == [dict(record) for record in outcome.curve]
+
+    def piece(self, trainer, number, epochs, state=None, stop_at=None):
+        """Train a piece of an evaluation: `epochs` are its first and its last."""
+        assignment = Assignment(self.evaluation(number), *epochs, self.num_epochs)
+        outcome = prepare_work(trainer, assignment, 1, state).run(None, Watch(stop_at))
+        clean_after(trainer)
+        return outcome
+
+    @pytest.mark.parametrize("with_state", [True, False])
+    def test_in_pieces_it_is_the_same_training_with_a_state_or_from_its_first_epoch(
+        self, make, with_state
+    ):
+        whole, _ = self.train(make(), 8)
+        state, levels = None, [0, 1, 3, self.num_epochs]
+        for start, end in zip(levels, levels[1:], strict=False):
+            outcome = self.piece(make(), 8, (start, end), state if with_state else None)
+            assert [record["epoch"] for record in outcome.curve] == [*range(1, end + 1)]
+            if end < self.num_epochs:
+                assert outcome.status is Status.PAUSED
+                assert outcome.objective == outcome.curve[-1]["validation_metric"]
+            state = outcome.state
+        assert outcome.status is Status.DONE and outcome.state is None
+        assert outcome.objective == whole.objective and outcome.checksum == whole.checksum
+
+    def test_one_that_was_cut_within_a_piece_goes_on(self, make):
+        trainer = make()
+        whole, _ = self.train(trainer, 9)
+        cut = self.piece(trainer, 9, (0, 4), stop_at=2)
+        assert cut.status is Status.CUT and len(cut.curve) == 2
+        rest = self.piece(trainer, 9, (0, self.num_epochs), cut.state)
+        assert rest.objective == whole.objective and rest.checksum == whole.checksum
 
     def test_an_order_in_the_last_epoch_comes_too_late(self, make):
         outcome, _ = self.train(make(), stop_at=self.num_epochs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from agebo_hpc.execution.mpi.recovery import ANSWER_SECONDS, Recovery
 from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.execution.placement import Block, Placement
 from agebo_hpc.processes.memory_limit import MemoryLimit
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
 
 LOOK_SECONDS = 0.02
@@ -92,9 +94,19 @@ class MPIExecutor(Executor):
 
     def submit(self, evaluation: Evaluation) -> None:
         """Start an evaluation on a block of slots, or let it wait for one."""
+        self._submit(Start(evaluation, (), time.time()))
+
+    def submit_piece(self, assignment: Assignment) -> None:
+        """Start a piece of a training on a block of slots, or let it wait for one."""
+        self._submit(Start(assignment.evaluation, (), time.time(), piece=assignment))
+
+    def _submit(self, start: Start) -> None:
+        evaluation = start.evaluation
         num_processes = evaluation.configuration.num_processes
         block = self._placement.request(evaluation.id, num_processes)
-        self._starts[evaluation.id] = Start(evaluation, (), time.time())
+        self._starts[evaluation.id] = start
+        if start.piece is not None:
+            self._num_reported[evaluation.id] = start.piece.num_reported
         if block is not None:
             self._start(evaluation.id, block)
 
@@ -225,6 +237,8 @@ class MPIExecutor(Executor):
         if evaluation_id is None:
             return
         if tag == Tag.REPORT:
+            if content.get("epoch", math.inf) <= self._num_reported[evaluation_id]:
+                return
             self._num_reported[evaluation_id] += 1
             self.on_report(evaluation_id, content)
         elif content.status is Status.LOST:

@@ -28,6 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation
 
 MANAGER = 0
@@ -73,6 +74,8 @@ class Start:
         Time at which the members were told, seconds since 1970.
     reports
         Whether the leader tells the manager of each epoch; with the result it hears of all.
+    piece
+        The piece of the evaluation that is trained, and its checkpoint; None: the whole.
     """
 
     evaluation: Evaluation
@@ -81,3 +84,4 @@ class Start:
     number: int = 0
     sent: float = 0.0
     reports: bool = True
+    piece: Assignment | None = None

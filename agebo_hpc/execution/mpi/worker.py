@@ -21,6 +21,7 @@ from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.execution.serial import clean_after, make_result
 from agebo_hpc.reporter import Reporter
 from agebo_hpc.space.configuration import Status
+from agebo_hpc.storage.checkpoints import CheckpointFiles
 from agebo_hpc.training.trainer import Outcome, Trainer
 
 UNSOUND = (Status.FAILED, Status.OUT_OF_MEMORY, Status.LOST)
@@ -37,7 +38,12 @@ def ignore_stop_signals() -> None:
 
 
 def serve(
-    world: World, trainer: Trainer, seed: int, heartbeat_timeout: float, reporter: Reporter
+    world: World,
+    trainer: Trainer,
+    seed: int,
+    heartbeat_timeout: float,
+    reporter: Reporter,
+    files: CheckpointFiles | None = None,
 ) -> bool:
     """Train what the manager starts until it says quit; return whether any rank died.
 
@@ -53,12 +59,14 @@ def serve(
         Seconds without a heartbeat after which the manager takes this rank for hung; 0: never.
     reporter
         Tells that the manager died.
+    files
+        Where trainings leave what they go on from; None: they begin anew where they go on.
     """
     communicators = Communicators(world)
     control_thread = ControlThread(world, communicators, heartbeat_timeout, reporter)
     control_thread.start()
     try:
-        return _Worker(world, communicators, trainer, seed).serve()
+        return _Worker(world, communicators, trainer, seed, files).serve()
     finally:
         control_thread.stop()
 
@@ -67,12 +75,18 @@ class _Worker:
     """The main thread of a trainer rank."""
 
     def __init__(
-        self, world: World, communicators: Communicators, trainer: Trainer, seed: int
+        self,
+        world: World,
+        communicators: Communicators,
+        trainer: Trainer,
+        seed: int,
+        files: CheckpointFiles | None,
     ) -> None:
         self._comm = world.comm
         self._communicators = communicators
         self._trainer = trainer
         self._seed = seed
+        self._files = files
         self._rank = world.comm.Get_rank()
         self._outbox = Outbox(world.comm)
 
@@ -101,9 +115,9 @@ class _Worker:
         started = time.time()
         try:
             comm = self._communicators.join(start)
-            outcome = evaluate(
-                self._trainer, start.evaluation, self._seed, comm, self._orders(start)
-            )
+            work = start.piece or start.evaluation
+            orders = self._orders(start)
+            outcome = evaluate(self._trainer, work, self._seed, comm, orders, self._files)
         except AbandonedError:
             outcome = Outcome(Status.LOST)
         # Where one is lost, its leader may be, and another member tells the manager.

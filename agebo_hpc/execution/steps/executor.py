@@ -39,7 +39,9 @@ from agebo_hpc.execution.trainer_spec import TrainerSpec
 from agebo_hpc.execution.worker_groups import carve
 from agebo_hpc.processes.own_program import own_program
 from agebo_hpc.processes.parent_death import with_parent_death
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Evaluation, Result, Status
+from agebo_hpc.storage.checkpoints import CheckpointFiles
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,8 @@ class _Step:
     clock: float
     begun: float | None = None
     offset: int = 0
+    num_reported: int = 0
+    """Epochs that the manager has heard of before this step."""
     is_ordered: bool = False
     """Whether this evaluation alone was told to end."""
     overdue: str = ""
@@ -79,6 +83,7 @@ class _Step:
 @dataclass
 class _Waiting:
     evaluation: Evaluation
+    piece: Assignment | None = None
     submitted: float = field(default_factory=time.time)
 
 
@@ -99,6 +104,8 @@ class StepsExecutor(Executor):
         Whether an evaluation has a whole worker group for itself.
     show_slots
         Whether `remarks` describe each slot in a line.
+    checkpoints
+        Where trainings leave what they go on from; None: they begin anew where they go on.
     """
 
     runs_elsewhere = True
@@ -112,9 +119,11 @@ class StepsExecutor(Executor):
         *,
         exclusive: bool = False,
         show_slots: bool = False,
+        checkpoints: CheckpointFiles | None = None,
     ) -> None:
         groups = carve(site.slots(), max_processes)
         self._spec = spec
+        self._checkpoints = None if checkpoints is None else str(checkpoints.path.resolve())
         self._site = site
         self._exclusive = exclusive
         self._group_of = {slot: group for group in groups for slot in group}
@@ -148,7 +157,15 @@ class StepsExecutor(Executor):
 
     def submit(self, evaluation: Evaluation) -> None:
         """Start an evaluation on a block of slots, or let it wait for one."""
-        self._waiting[evaluation.id] = _Waiting(evaluation)
+        self._submit(_Waiting(evaluation))
+
+    def submit_piece(self, assignment: Assignment) -> None:
+        """Start a piece of a training on a block of slots, or let it wait for one."""
+        self._submit(_Waiting(assignment.evaluation, assignment))
+
+    def _submit(self, waiting: _Waiting) -> None:
+        evaluation = waiting.evaluation
+        self._waiting[evaluation.id] = waiting
         block = self._placement.request(evaluation.id, evaluation.configuration.num_processes)
         if block is not None:
             self._start(evaluation.id, block)
@@ -242,6 +259,8 @@ class StepsExecutor(Executor):
             threads=threads,
             submitted=waiting.submitted,
             started=time.time(),
+            piece=waiting.piece,
+            checkpoints=self._checkpoints,
         )
         files.write_task(task)
         words = step_words(site, node.name, len(block), threads, self._env)
@@ -256,6 +275,7 @@ class StepsExecutor(Executor):
             submitted=waiting.submitted,
             started=task.started,
             clock=time.monotonic(),
+            num_reported=0 if waiting.piece is None else waiting.piece.num_reported,
         )
 
     def _spawn(self, command: list[str], files: StepFiles) -> subprocess.Popen[bytes]:
@@ -286,7 +306,7 @@ class StepsExecutor(Executor):
                 self._has_begun = True
             elif "refused" in word and not self._has_begun:
                 raise error_of(word["code"], word["refused"])
-            elif "record" in word:
+            elif word.get("record", {}).get("epoch", 0) > step.num_reported:
                 self.on_report(step.evaluation.id, word["record"])
         if code is None:
             self._end_if_overdue(step)

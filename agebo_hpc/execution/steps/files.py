@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agebo_hpc.execution.trainer_spec import TrainerSpec
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result
 from agebo_hpc.storage.seal import to_json
 
@@ -44,6 +45,10 @@ class StepTask:
         Cores of each process, >= 1.
     submitted, started
         Times at which the evaluation was submitted and its launcher started, seconds since 1970.
+    piece
+        The piece of the evaluation that is trained; None: the whole.
+    checkpoints
+        Directory of the run's checkpoints, which all nodes see; None: there are none.
     """
 
     evaluation: Evaluation
@@ -54,24 +59,35 @@ class StepTask:
     threads: int
     submitted: float
     started: float
+    piece: Assignment | None = None
+    checkpoints: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain data for JSON."""
         evaluation = {"id": self.evaluation.id, **self.evaluation.configuration.to_dict()}
-        return {**vars(self), "spec": self.spec.to_dict(), "evaluation": evaluation}
+        values = {**vars(self), "spec": self.spec.to_dict(), "evaluation": evaluation}
+        if self.piece is not None:
+            values["piece"] = {name: getattr(self.piece, name) for name in _OF_A_PIECE}
+        return values
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StepTask:
         """Read what `to_dict` gave."""
         values = dict(data)
-        evaluation = values.pop("evaluation")
+        plain = values.pop("evaluation")
+        evaluation = Evaluation(plain["id"], Configuration.from_dict(plain))
+        piece = values.pop("piece")
         return cls(
-            evaluation=Evaluation(evaluation["id"], Configuration.from_dict(evaluation)),
+            evaluation=evaluation,
+            piece=None if piece is None else Assignment(evaluation, **piece),
             spec=TrainerSpec(**values.pop("spec")),
             slots=tuple(values.pop("slots")),
             positions=tuple(values.pop("positions")),
             **values,
         )
+
+
+_OF_A_PIECE = ("start", "end", "full_length", "bracket", "checkpoint")
 
 
 @dataclass(frozen=True)

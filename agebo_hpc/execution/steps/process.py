@@ -23,6 +23,7 @@ from agebo_hpc.execution.serial import make_result
 from agebo_hpc.execution.steps.files import StepFiles
 from agebo_hpc.job.launcher import check_world
 from agebo_hpc.processes.affinity import keep_to_cores
+from agebo_hpc.storage.checkpoints import CheckpointFiles
 from agebo_hpc.training.environment import prepare_environment
 from agebo_hpc.training.preload import uncollected
 from agebo_hpc.training.trainer import Slot
@@ -83,7 +84,9 @@ def take_part(files: StepFiles, size: int) -> None:
             files.say({"record": dict(record)})
         return files.is_stopped()
 
-    outcome = evaluate(trainer, task.evaluation, task.spec.seed, comm, stop)
+    work = task.piece or task.evaluation
+    checkpoints = None if task.checkpoints is None else CheckpointFiles(Path(task.checkpoints))
+    outcome = evaluate(trainer, work, task.spec.seed, comm, stop, checkpoints)
     if rank == 0:
         times = (task.submitted, task.started)
         result = make_result(task.evaluation, outcome, times, task.slots)

@@ -43,7 +43,6 @@ def request(**changes):
         ("slots_per_group", 2, "--slots-per-group is 2 but --executor is auto"),
         ("manager_charge", 0.0, "--manager-charge is 0.0 but --executor is auto"),
         ("scheduler", "bohb", "--scheduler is bohb; choose among fifo, sha"),
-        ("scheduler", "asha", "--scheduler asha pauses trainings, which --executor auto cannot"),
         ("eta", 1, "--eta is 1; give 2 or more"),
         ("eta", 3, "--eta is 3 but --scheduler is fifo; it is for sha, hyperband"),
         ("brackets", "some", "--brackets is some"),

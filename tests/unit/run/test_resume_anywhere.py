@@ -29,6 +29,8 @@ class Ordered(Executor):
 
     num_slots = SLOTS
     max_processes = 1
+    # Nothing is paused here.
+    submit_piece = None
 
     def __init__(self, num_ended, order=None):
         self._num_ended = num_ended

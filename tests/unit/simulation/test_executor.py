@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agebo_hpc.errors import ConfigurationError
-from agebo_hpc.execution.executor import Executor
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
 from agebo_hpc.simulation.simulation import Simulated
 from agebo_hpc.simulation.virtual_clock import VirtualClock
@@ -316,12 +314,3 @@ def test_reports_go_on_where_the_piece_before_has_ended():
     piece(runs, 0, 2)
     piece(runs, 2, 4)
     assert heard == [1, 2, 3, 4]
-
-
-def test_one_that_trains_wholes_only_says_so():
-    class Whole(SimulatedExecutor):
-        submit_piece = Executor.submit_piece
-
-    runs = Whole(Tabulated(), Machine(1), VirtualClock(START), 1, 4)
-    with pytest.raises(ConfigurationError, match="--scheduler fifo"):
-        piece(runs, 0, 2)
