@@ -399,3 +399,40 @@ say(told)
     )
     assert all(word == ("" if odd else "class") for told in everyone for odd, word in told)
     assert [len(told) for told in everyone] == [6, 4, 2]
+
+
+def test_a_training_in_pieces_is_the_unbroken_one_also_on_another_number_of_processes(found):
+    first, second = found(
+        2,
+        """
+from agebo_hpc.training.training_state import TrainingState
+given = plan("classification", 2, epochs=6)
+table, validation = rows(500, "classification", 0), rows(101, "classification", 1)
+
+def piece(comm, end=None, state=None):
+    group = start_group(comm)
+    trained = train_network(given, table, validation, group, end=end, state=state)
+    group.stop()
+    return trained
+
+def stored(state):
+    # As by the first member's file.
+    data = world.bcast(state.to_bytes(given.key) if rank == 0 else None)
+    return TrainingState.from_bytes(data, given.key)
+
+whole = piece(world)
+half = piece(world, 2)
+rest = piece(world, state=stored(piece(world, 4, stored(half.state)).state))
+difference = float(np.abs(rest.parameters - whole.parameters).max())
+# The rest on one process, with the same rows in a step.
+alone = piece(None, state=stored(half.state))
+say({"difference": difference, "pieces": rest.outcome.objective, "whole": whole.outcome.objective,
+     "losses": [entry["loss"] for entry in whole.outcome.curve],
+     "alone": [entry["loss"] for entry in alone.outcome.curve]})
+""",
+    )
+    for member in (first, second):
+        assert member["difference"] < 1e-6 and member["pieces"] == member["whole"]
+        assert len(member["alone"]) == 6 and member["alone"][:2] == member["losses"][:2]
+        # It goes on learning; the rows come in other batches.
+        assert member["alone"][-1] < 0.8 * member["alone"][1]
