@@ -59,19 +59,24 @@ def read_one(source: Source, name: str, text: Iterable[str] | None) -> pd.DataFr
 
 
 def check_schema(
-    train: pd.DataFrame, others: Mapping[str, pd.DataFrame], drop: Iterable[str]
+    train: pd.DataFrame, others: Mapping[str, pd.DataFrame], drop: Iterable[str], target: str
 ) -> None:
     """Check that the other tables have the columns of the training table.
 
     Raises
     ------
     DataError
-        If columns lack or are too many; those of `drop` may.
+        If columns lack or are too many; those of `drop` may. Above all if it is the target.
     """
     left_out = set(drop)
     wanted = [str(name) for name in train.columns if name not in left_out]
     for part, frame in others.items():
         found = [str(name) for name in frame.columns if name not in left_out]
+        if target not in found:
+            raise DataError(
+                f"The {part} table has no column {target!r}, the target, which it must be "
+                f"scored by: add it, or leave the table out and predict it later."
+            )
         lacking = [name for name in wanted if name not in set(found)]
         added = [name for name in found if name not in set(wanted)]
         said = [

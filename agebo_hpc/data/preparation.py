@@ -44,6 +44,7 @@ from agebo_hpc.data.splitting.columns import (
     with_time_columns,
 )
 from agebo_hpc.data.splitting.record import By, SplitRecord, way_of
+from agebo_hpc.data.splitting.strangers import strangers
 from agebo_hpc.data.target import ClassCoding, TargetCoding, read_target
 from agebo_hpc.data.weights import Weights, normalised, read_weights
 from agebo_hpc.errors import DataError
@@ -112,7 +113,7 @@ def prepare_dataset(
     wishes = check_columns(frame, target, options)
     options = with_time_columns(options, list(frame.columns))
     unused = {*options.drop, *check_split_columns(list(frame.columns), target, options)}
-    check_schema(frame, tables, options.drop)
+    check_schema(frame, tables, options.drop, target)
     if arrays is None:
         by, known = arrays_of(tables, options, wishes)
     else:
@@ -205,6 +206,8 @@ def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> Da
     )
     counted = None if weights is None else normalised(weights, rows, options.weight)
     parts = _parts(tables, rows, preprocessing.target, asked.arrays, counted)
+    if asked.arrays.parts is not None:
+        remarks += strangers(parts, preprocessing)
     if asked.by == "random":
         remarks += advice({name: column.values for name, column in columns.items()}, y)
     remarks += identifiers(training, preprocessing)

@@ -300,8 +300,10 @@ def patients(rows=ROWS):
 
 def test_a_split_by_time_is_told_by_prepare_and_info(call, tmp_path):
     patients().to_csv(tmp_path / "t.csv", index=False)
-    code, out, err = prepare(call, "t.csv", "--time", "day", "--group", "patient")
-    refused((code, out, err), 2, "--time and --group")
+    code, out, _ = prepare(call, "t.csv", "--time", "day", "--group", "patient")
+    assert code == 0 and "rows are left out, of groups with rows in the time of more" in out
+    assert "'day', 'patient' are no features; --keep day --keep patient makes them some." in out
+    (tmp_path / "d.h5").unlink()
     code, out, _ = prepare(call, "t.csv", "--time", "day", "--drop", "patient")
     assert code == 0 and "'day' is no feature; --keep day makes it one." in out
     assert "train 2024-01-01 to 2024-01-25, validation 2024-01-26 to" in out
@@ -309,6 +311,19 @@ def test_a_split_by_time_is_told_by_prepare_and_info(call, tmp_path):
     assert facts["split_by"]["by"] == "time" and facts["split_by"]["last"]["test"] == "2024-02-29"
     assert facts["rows"] == {"train": 25, "validation": 15, "test": 20}
     assert "by time 'day': the oldest rows train" in call("data", "info", "d.h5")[1]
+
+
+@pytest.mark.parametrize("given", ["--time,year,--time,month,--time,day", "--time=year,month,day"])
+def test_a_time_may_be_of_several_columns(call, tmp_path, given):
+    table = patients()
+    day = table["day"]
+    table["year"], table["month"], table["day"] = day.dt.year, day.dt.month_name(), day.dt.day
+    table.to_csv(tmp_path / "t.csv", index=False)
+    options = given.split(",") if given.count("--time") > 1 else [given]
+    code, out, err = prepare(call, "t.csv", *options, "--drop", "patient")
+    assert code == 0, err
+    assert "train 2024 1 1 to 2024 1 25, validation 2024 1 26 to" in out
+    assert "'year', 'month', 'day' are no features" in out
 
 
 def test_a_split_by_group_is_told_with_the_numbers_of_groups(call, tmp_path):

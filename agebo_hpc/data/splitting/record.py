@@ -106,11 +106,14 @@ class SplitRecord:
             "time": f"{said} by time{column}{of_groups}: the oldest rows train{kept}",
             "group": f"{said} by group{column}, seed {seed}: no group is in two parts",
             "fold": f"as the column{column} says",
-            "files": "files of their own: "
-            + ", ".join(f"{part} {name}" for part, name in self.files.items()),
+            "files": self._files_text(),
             "rows": "as it was given",
         }
         return ways[self.by] + self._held()
+
+    def _files_text(self) -> str:
+        named = ", ".join(f"{part} {name}" for part, name in self.files.items())
+        return f"files of their own: {named}" if named else "tables of their own"
 
     def _held(self) -> str:
         """Return what parts that were given were held against."""

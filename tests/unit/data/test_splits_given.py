@@ -296,3 +296,38 @@ def test_a_class_that_comes_later_than_training_is_told(counted, tmp_path):
     table.loc[table.index[300:], "grade"] = table["grade"].iloc[300:].replace("low", "mid")
     data = prepared(table, tmp_path, time="day")
     assert any("no row of 1 of 3 classes (low)" in line for line in data.remarks)
+
+
+def remarks_of(counted, tmp_path, **changes):
+    """Return what is said of files of rows 0 to 300, 300 to 450 and the rest, but for some."""
+    frames = {"validation": counted[300:450], "test": counted[450:]}
+    frames |= {part: change(frames[part]) for part, change in changes.items()}
+    return prepared(counted[:300], tmp_path, given=frames).schema.get("remarks", [])
+
+
+def test_rows_that_are_in_two_files_are_counted(counted, tmp_path):
+    assert not any("are equal to" in line for line in remarks_of(counted, tmp_path))
+    again = remarks_of(
+        counted,
+        tmp_path,
+        validation=lambda part: pd.concat([part, counted[:20]]),
+        test=lambda part: pd.concat([counted[290:310], part])[list(part.columns)[::-1]],
+    )
+    said = [line for line in again if "are equal to" in line]
+    assert "20 of 170 rows of the validation part are equal to rows of the train part" in said[0]
+    assert "10 of 170 rows of the test part are equal to rows of the train part" in said[1]
+    assert "10 of 170 rows of the test part are equal to rows of the validation part" in said[2]
+    other = remarks_of(counted, tmp_path, test=lambda _: counted[:100].assign(grade="low"))
+    low = int((counted["grade"][:100] == "low").sum())
+    assert any(f"{low} of 100 rows of the test part" in line for line in other)
+
+
+def test_levels_and_numbers_that_only_other_files_have_are_counted(counted, tmp_path):
+    said = remarks_of(counted, tmp_path, test=lambda part: part.assign(colour="new", size=1e6))
+    [line] = [line for line in said if line.startswith("In the test part")]
+    assert "('colour' 150)" in line and "'size' 150" in line
+
+
+def test_a_table_without_the_target_is_told(counted, tmp_path):
+    with pytest.raises(DataError, match="test table has no column 'grade', the target"):
+        remarks_of(counted, tmp_path, test=lambda part: part.drop(columns="grade"))
