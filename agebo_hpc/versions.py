@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import metadata
 
 DISTRIBUTIONS = (
@@ -27,10 +28,13 @@ DISTRIBUTIONS = (
 
 def installed_versions() -> dict[str, str | None]:
     """Return distribution -> version, None where it is not installed."""
-    versions: dict[str, str | None] = {}
-    for name in DISTRIBUTIONS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
+    return {name: _version(name) for name in DISTRIBUTIONS}
+
+
+@cache
+def _version(name: str) -> str | None:
+    """Return a distribution's version; read once, as what runs is what was there at its start."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

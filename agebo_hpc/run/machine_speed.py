@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 
 import numpy as np
 
@@ -10,10 +11,12 @@ ROWS, WIDTH = 2048, 256
 SECONDS = 0.1
 
 
+@cache
 def products_per_second() -> float:
     """Return the floating point operations of float32 products that one core does in a second.
 
-    Measured for `SECONDS`; the best counts, since others may use the core meanwhile.
+    Measured for `SECONDS`, once in a process; the best counts, since others may use the core
+    meanwhile.
     """
     from threadpoolctl import threadpool_limits
 

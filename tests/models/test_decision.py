@@ -43,6 +43,12 @@ def by_cost(chosen, dataset):
     return retrain(chosen, dataset, RetrainOptions(cost=(1.0, 20.0)))
 
 
+def decisions(second):
+    """Return what 2,001 thresholds make of the rows, each outcome once."""
+    every = [(second >= threshold).astype(int) for threshold in np.linspace(0, 1, 2001)]
+    return np.unique(every, axis=0)
+
+
 def given(number=400, weights=None):
     rng = np.random.default_rng(0)
     y = (rng.random(number) < 0.2).astype(int)
@@ -56,11 +62,11 @@ def test_no_other_threshold_is_better_for_the_metric(name):
 
     rows = given()
     found = decide(rows, name)
-    second = rows.probabilities[:, 1]
     every = [
-        find(name).score(Classes(rows.probabilities, rows.y, chosen=(second >= t).astype(int)))
-        for t in np.linspace(0, 1, 2001)
+        find(name).score(Classes(rows.probabilities, rows.y, chosen=chosen))
+        for chosen in decisions(rows.probabilities[:, 1])
     ]
+    assert len(every) > 200
     assert found.after == pytest.approx(max(every)) and found.after >= found.before
     assert found.by == find(name).shown_name
 
@@ -73,13 +79,13 @@ def test_no_other_threshold_costs_less(cost, weighted):
     found = decide(rows, cost=cost)
     second = rows.probabilities[:, 1]
 
-    def mean_cost(threshold):
-        cells = confusion_matrix(rows.y, second >= threshold, sample_weight=weights)
+    def mean_cost(chosen):
+        cells = confusion_matrix(rows.y, chosen, sample_weight=weights)
         return (cost[0] * cells[0, 1] + cost[1] * cells[1, 0]) / cells.sum()
 
-    assert found.after == pytest.approx(min(map(mean_cost, np.linspace(0, 1, 2001))))
-    assert found.before == pytest.approx(mean_cost(0.5))
-    assert found.after == pytest.approx(mean_cost(found.threshold))
+    assert found.after == pytest.approx(min(map(mean_cost, decisions(second))))
+    assert found.before == pytest.approx(mean_cost(second >= 0.5))
+    assert found.after == pytest.approx(mean_cost(second >= found.threshold))
 
 
 def test_the_threshold_is_used_by_predictions_scores_and_the_confusion_matrix(
