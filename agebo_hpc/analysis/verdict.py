@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from agebo_hpc.analysis.search_metric import SearchMetric
+from agebo_hpc.baselines.comparison import Comparison
 
 Answer = Literal["yes", "no", "noise", "open"]
 
@@ -18,8 +19,8 @@ class Verdict:
     Attributes
     ----------
     answer
-        ``"yes"``, ``"no"``, ``"noise"`` (the interval holds the other's score) or ``"open"`` (it
-        cannot be told).
+        ``"yes"``, ``"no"``, ``"noise"`` (the interval of the difference holds none, or that of the
+        score the other's score) or ``"open"`` (it cannot be told).
     text
         One line for people.
     """
@@ -34,7 +35,7 @@ def verdict(
     validation: float | None,
     test: float | None = None,
     interval: Sequence[float] | None = None,
-    boosting_test: float | None = None,
+    comparison: Comparison | None = None,
 ) -> Verdict:
     """Compare the best network with boosting.
 
@@ -50,22 +51,21 @@ def verdict(
         The retrained network's on the test rows.
     interval
         Lower and upper end of the interval of that.
-    boosting_test
-        Boosting's score on the test rows, where it was measured.
+    comparison
+        The retrained network and boosting on the same rows; None: as of earlier versions, where
+        it is not known.
     """
-    if boosting is None and boosting_test is None:
+    if comparison is not None:
+        return _by_difference(metric, comparison)
+    if boosting is None:
         return Verdict("open", "Not known: boosting was not measured beside this search.")
     if validation is None and test is None:
         return Verdict("no", "No network has a score to hold against boosting.")
     if test is None:
         return _by_validation(metric, boosting, validation)
-    other, where = boosting_test, "the same rows"
-    if other is None:
-        other, where = boosting, "the validation rows"
-    assert other is not None
-    against = f"against boosting's {metric.say(other)} on {where}"
+    against = f"against boosting's {metric.say(boosting)} on the validation rows"
     if interval is None:
-        word = "better than" if test > other else "not better than"
+        word = "better than" if test > boosting else "not better than"
         return Verdict(
             "open",
             f"The test score is {word} boosting's, without an interval that says how sure that "
@@ -73,11 +73,50 @@ def verdict(
         )
     low, high = interval
     told = f"{metric.words} {metric.say(test)} ({sure(metric, interval)}) {against}"
-    if low > other:
+    if low > boosting:
         return Verdict("yes", f"Yes: {told}.")
-    if high < other:
+    if high < boosting:
         return Verdict("no", f"No: {told}.")
     return Verdict("noise", f"Within noise: {told}, which lies in the interval.")
+
+
+def _by_difference(metric: SearchMetric, found: Comparison) -> Verdict:
+    """Judge by the interval of the difference on the same rows."""
+    gap = found.network - found.boosting
+    ends = found.interval
+    count = f"{found.rows:,}"
+    if found.rows < found.of_rows:
+        count += f" of the {found.of_rows:,}"
+    seen = found.part == "validation"
+    scores = (
+        f"on the {count} {found.part} rows the network reaches {metric.words} "
+        f"{metric.say(found.network)} and boosting {metric.say(found.boosting)}"
+    )
+    if ends is None:
+        return Verdict("open", f"Not known: {scores}, but the rows do not tell how sure that is.")
+    told = f"{scores}; it is {_gap_in_words(gap, ends)}"
+    chose = ", although these rows chose it" if seen else ""
+    if ends[1] < 0:
+        return Verdict("no", f"No: {told}{chose}.")
+    if ends[0] <= 0:
+        return Verdict("noise", f"Within noise: {told}, which includes no difference{chose}.")
+    if seen:
+        return Verdict(
+            "open",
+            f"Not proven: {told}, but these rows chose the network, which makes its score "
+            "optimistic, and the data have no test part.",
+        )
+    return Verdict("yes", f"Yes: {told}.")
+
+
+def _gap_in_words(gap: float, ends: Sequence[float]) -> str:
+    low, high = ends
+    word = "better"
+    if gap < 0:
+        word, gap, low, high = "worse", -gap, -high, -low
+    if not gap:
+        return f"as good, with a 95 % interval of the difference from {low:.2g} to {high:.2g}"
+    return f"{word} by {gap:.2g}, with a 95 % interval from {low:.2g} to {high:.2g}"
 
 
 def sure(metric: SearchMetric, interval: Sequence[float]) -> str:
@@ -100,3 +139,12 @@ def _by_validation(
         f"Not proven: {scores}, but these rows chose the network, which makes its score "
         "optimistic; `agebo-hpc retrain` gives a test score.",
     )
+
+
+def stored_comparison(told: Mapping[str, Any]) -> Comparison | None:
+    """Return the comparison that ``scores["baselines"]`` of a model has; None: it has none."""
+    found = told.get("boosting")
+    try:
+        return None if found is None else Comparison(**found)
+    except TypeError:
+        return None

@@ -36,7 +36,7 @@ class Table:
 
     Attributes
     ----------
-    x, y, validation_x, validation_y
+    x, y, scored_x, scored_y
         As in `agebo_hpc.data.dataset.Part`.
     num_classes
         Number of classes; 0: it is a regression.
@@ -46,20 +46,20 @@ class Table:
         Seed of every random draw, >= 0.
     decode
         From targets to the user's unit or labels; None: there are none.
-    weights, validation_weights
+    weights, scored_weights
         What each row counts, shape (rows,); None: all count alike.
     """
 
     x: NDArray[np.float32]
     y: NDArray[Any]
-    validation_x: NDArray[np.float32]
-    validation_y: NDArray[Any]
+    scored_x: NDArray[np.float32]
+    scored_y: NDArray[Any]
     num_classes: int
     metric: str
     seed: int
     decode: Callable[[Any], NDArray[Any]] | None = None
     weights: NDArray[np.float32] | None = None
-    validation_weights: NDArray[np.float32] | None = None
+    scored_weights: NDArray[np.float32] | None = None
 
 
 Fitted = tuple[Any, str]
@@ -133,21 +133,37 @@ MODELS: dict[str, Callable[[Table], Fitted]] = {
 """The model of each name in `agebo_hpc.baselines.record.NAMES`."""
 
 
+def predicted(model: Any, table: Table) -> Classes | NDArray[Any]:
+    """Return what a fitted model says of the rows to score on.
+
+    Returns
+    -------
+    Classes or ndarray of shape (rows,)
+        Numbers are as networks are trained for them.
+    """
+    if not table.num_classes:
+        numbers: NDArray[Any] = model.predict(table.scored_x)
+        return numbers
+    y, counted = table.scored_y, table.scored_weights
+    weights = None if counted is None else counted.astype(np.float64)
+    shares = np.zeros((len(y), table.num_classes))
+    shares[:, model.classes_] = model.predict_proba(table.scored_x)
+    return Classes(shares, y, weights, decode=table.decode)
+
+
 def score(model: Any, table: Table) -> float | None:
-    """Return the metric of a fitted model on the validation rows; None: these do not allow it.
+    """Return the metric of a fitted model on the rows to score on; None: these do not allow it.
 
     Raises
     ------
     ConfigurationError
         If the metric is not known.
     """
-    x, y = table.validation_x, table.validation_y
-    metric, counted = find(table.metric), table.validation_weights
+    metric, given = find(table.metric), predicted(model, table)
+    if isinstance(given, Classes):
+        return metric.score(given)
+    counted = table.scored_weights
     weights = None if counted is None else counted.astype(np.float64)
-    if not table.num_classes:
-        decode = table.decode or (lambda values: np.asarray(values, np.float64))
-        centre = float(decode(np.zeros(1))[0])
-        return metric.score(Numbers(decode(model.predict(x)), decode(y), weights, centre))
-    shares = np.zeros((len(y), table.num_classes))
-    shares[:, model.classes_] = model.predict_proba(x)
-    return metric.score(Classes(shares, y, weights, decode=table.decode))
+    decode = table.decode or (lambda values: np.asarray(values, np.float64))
+    centre = float(decode(np.zeros(1))[0])
+    return metric.score(Numbers(decode(given), decode(table.scored_y), weights, centre))

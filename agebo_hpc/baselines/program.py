@@ -2,7 +2,8 @@
 
     program.py DATA METRIC RUN SEED
 
-Writes them into the run directory, each as soon as it is there; one that fails says why.
+Writes them into the run directory, each as soon as it is there; one that fails says why. What they
+predict for the test rows goes into a file of its own.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from agebo_hpc.baselines.models import Table
     from agebo_hpc.baselines.record import Baseline
     from agebo_hpc.data.dataset import DataSet, Part
 
+T = TypeVar("T")
 NICENESS = 10
 MOST_SECONDS = 60
 """Processor time of one model, which is then given up."""
@@ -44,7 +48,8 @@ def measure(dataset: DataSet, metric: str, run: Path, seed: int) -> None:
     Parameters
     ----------
     dataset
-        Its training rows are fitted to, the validation rows are scored on.
+        Its training rows are fitted to, the validation rows are scored on. What is predicted for
+        the test rows is kept apart, see `agebo_hpc.baselines.kept`.
     metric
         Name of the metric, one of `agebo_hpc.metrics.table.METRICS`.
     run
@@ -52,6 +57,7 @@ def measure(dataset: DataSet, metric: str, run: Path, seed: int) -> None:
     seed
         Seed of every random draw, >= 0.
     """
+    from agebo_hpc.baselines.judging import Judging
     from agebo_hpc.baselines.record import NAMES, Baselines, read_baselines
 
     known = read_baselines(run)
@@ -62,34 +68,48 @@ def measure(dataset: DataSet, metric: str, run: Path, seed: int) -> None:
     if not missing:
         return
     table, remark = table_of(dataset, metric, seed)
+    judging = Judging(dataset, metric, run, seed)
     for name in missing:
-        found = (*found, _measured(name, table, remark))
+        baseline, model = _measured(name, table, remark)
+        if baseline.score is not None:
+            # First: whoever sees the score finds the predictions.
+            _timed(partial(judging.keep, name, model))
+        found = (*found, baseline)
         Baselines(dataset.fingerprint, metric, found).write(run)
 
 
-def _measured(name: str, table: Table, remark: str) -> Baseline:
+def _measured(name: str, table: Table, remark: str) -> tuple[Baseline, Any]:
     from agebo_hpc.baselines.models import MODELS, score
     from agebo_hpc.baselines.record import Baseline
 
-    began, value = time.process_time(), None
+    def fit_and_score() -> tuple[Any, str, float | None]:
+        model, bounded = MODELS[name](table)
+        return model, bounded, score(model, table)
+
+    began = time.process_time()
+    done, failure = _timed(fit_and_score)
+    model, bounded, value = done or (None, failure, None)
+    if done and value is None:
+        bounded = f"the validation rows do not allow {table.metric}"
+    elif value is not None and not math.isfinite(value):
+        value, bounded = None, f"its {table.metric} is {value}"
+    remarks = ", ".join(filter(None, [bounded, remark]))
+    return Baseline(name, value, time.process_time() - began, remarks), model
+
+
+def _timed(action: Callable[[], T]) -> tuple[T | None, str]:
+    """Do something within `MOST_SECONDS`; return what it gave, or None and why it failed."""
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
     try:
         with warnings.catch_warnings():
             # What does not converge is said in the remark.
             warnings.simplefilter("ignore")
-            model, bounded = MODELS[name](table)
-            value = score(model, table)
-        if value is None:
-            bounded = f"the validation rows do not allow {table.metric}"
-        elif not math.isfinite(value):
-            value, bounded = None, f"its {table.metric} is {value}"
+            return action(), ""
     except Exception as error:  # noqa: BLE001 (the search does not depend on it)
         said = str(error).strip().splitlines() or [""]
-        bounded = f"failed ({type(error).__name__}: {said[0][:200]})"
+        return None, f"failed ({type(error).__name__}: {said[0][:200]})"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    remarks = ", ".join(filter(None, [bounded, remark]))
-    return Baseline(name, value, time.process_time() - began, remarks)
 
 
 def table_of(dataset: DataSet, metric: str, seed: int) -> tuple[Table, str]:

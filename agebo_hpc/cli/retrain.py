@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agebo_hpc.cli.model_output import (
-    FORCE,
-    JSON,
-    THREADS,
-    print_folds,
-    print_optimism,
-    print_scores,
-    remark,
-    warn_of,
-)
+from agebo_hpc.cli.model_output import FORCE, JSON, THREADS, remark
 from agebo_hpc.cli.options import Costs, GroupedCommand, Integers, grouped, record_options
+from agebo_hpc.cli.training_output import report_training
 from agebo_hpc.run.option import OptionGroup
 from agebo_hpc.run.options import OPTIONS
 from agebo_hpc.space.configuration import said_of
@@ -32,7 +23,6 @@ if TYPE_CHECKING:
     from agebo_hpc.execution.mpi.rank_group import RankGroup
     from agebo_hpc.models.bundle import Model
     from agebo_hpc.models.choice import Chosen, RetrainOptions
-    from agebo_hpc.models.description import ModelDescription
 
 MODEL, TRAINING, DECISION = "Model", OptionGroup.TRAINING.value, "Decision"
 """Headings of the options of `retrain`; decision: what is made of a network's probabilities."""
@@ -179,7 +169,7 @@ def retrain(
     if model is None:
         return
     save_model(model, place, force)
-    _report_training(model, place, time.perf_counter() - began, as_json, _baselines(chosen))
+    report_training(model, place, time.perf_counter() - began, as_json, _baselines(chosen))
 
 
 def _train(
@@ -268,9 +258,10 @@ def ensemble(
     )
     if rank_group.rank:
         return
-    model = make_ensemble(candidates, dataset, found[0].objectives)
+    model = make_ensemble(candidates, dataset, found[0])
     save_model(model, place, force)
-    _report_training(model, place, time.perf_counter() - began, as_json)
+    measured = _baselines(found[0])
+    report_training(model, place, time.perf_counter() - began, as_json, measured)
 
 
 def _objective(chosen: Chosen) -> str:
@@ -323,6 +314,9 @@ def _get_ready(
     prepare_environment(threads)
     load_for_models()
     configure_tensorflow(Slot(threads, rank_group.local_rank, rank_group.size > 1))
+    from agebo_hpc.models.against_baselines import measure_missing
+
+    rank_group.first(lambda: measure_missing(chosen, dataset))
     way = rank_group.way(options.data_parallel or "auto").name
     return dataset, replace(options, data_parallel=way)
 
@@ -330,93 +324,3 @@ def _get_ready(
 def _together(rank_group: RankGroup, options: RetrainOptions) -> str:
     way = WAYS[str(options.data_parallel)]
     return f" with {rank_group.size} ranks, by {way}" if rank_group.size > 1 else ""
-
-
-def _parts_without_score(description: ModelDescription) -> list[str]:
-    """Return a line for each part that gives no score, and one if none is left."""
-    from agebo_hpc.models.description import trained_parts
-
-    seen = trained_parts(description)
-    lines = []
-    for part in ("validation", "test"):
-        if not description.data["rows"][part]:
-            lines.append(f"{part:<11} no rows, no score")
-        elif part in seen:
-            lines.append(f"{part:<11} trained on, no score")
-    if len(lines) > 1:
-        lines.append("note        no row is left to score this network on: it has no score")
-    return lines
-
-
-def _print_decision(description: ModelDescription) -> None:
-    decision = description.training.get("decision")
-    if decision is not None:
-        second = description.schema["class_labels"][1]
-        by = f": validation {decision['by']} {decision['before']:.5g} -> {decision['after']:.5g}"
-        click.echo(
-            f"threshold   {second} from the probability {decision['threshold']:.4g} on"
-            + (by if decision["by"] else "")
-        )
-    told = description.training.get("calibration")
-    if told is None:
-        return
-    changes = [
-        f"{name.replace('_', ' ')} {told['before'][name]:.5g} -> {told['after'][name]:.5g}"
-        for name in told["before"]
-    ]
-    click.echo(
-        f"calibrated  temperature {told['temperature']:.4g}: validation {', '.join(changes)}"
-    )
-
-
-def _report_training(
-    model: Model, out: Path, seconds: float, as_json: bool, baselines: Baselines | None = None
-) -> None:
-    description = model.description
-    warn_of(description)
-    scores = dict(description.scores)
-    if as_json:
-        told = {"model": str(out), "seconds": seconds, "scores": scores}
-        told |= {} if baselines is None else {"baselines": baselines.scores}
-        for name in ("calibration", "decision"):
-            if name in description.training:
-                told[name] = description.training[name]
-        seeds = description.training.get("seeds")
-        click.echo(json.dumps(told if seeds is None else {**told, "seeds": seeds}))
-        return
-    speed, single = scores.pop("rows_per_second"), scores.pop("single", None)
-    intervals, folds = scores.pop("intervals", {}), scores.pop("folds", None)
-    scores.pop("optimism", None)
-    if folds is not None:
-        print_folds(folds)
-    for part, values in scores.items():
-        print_scores(part, description.data["rows"][part], values, intervals[part])
-    for line in _parts_without_score(description):
-        click.echo(line)
-    # Without a test part the validation part has the scores of seeds, if it was not trained on.
-    shown = next(iter(reversed(scores)), "")
-    for entry in description.training.get("seeds", ()) if shown else ():
-        rows, own = description.data["rows"][shown], entry["intervals"][shown]
-        print_scores(f"seed {entry['seed']}", rows, entry[shown], own)
-    print_optimism(description)
-    if baselines is not None and baselines.text:
-        what = f"{baselines.shown_metric} of the validation part"
-        click.echo(f"baselines   {baselines.text}  ({what})")
-    _print_decision(description)
-    curve = description.training.get("curve", ())
-    epochs = f"{len(curve)} epochs, " if curve else f"{len(model.members)} members, "
-    click.echo(
-        f"network     {description.configuration['num_parameters']:,} parameters, "
-        f"{epochs}{seconds:.1f} s"
-    )
-    click.echo(f"inference   {speed:,.0f} rows per second")
-    if single is not None:
-        fast = single["rows_per_second"]
-        part = "test" if "test" in single else "validation"
-        own = single["intervals"][part]
-        print_scores("single", description.data["rows"][part], single[part], own)
-        click.echo(
-            f"price       the single network does {fast:,.0f} rows per second, "
-            f"{fast / speed:.1f} times as many"
-        )
-    click.echo(f"model       {out}")

@@ -43,10 +43,12 @@ def retrained(
     data = rank_group.agree(lambda: open_data(found[0], options.data, is_first_here))
     rank_group.agree(lambda: start_tensorflow(threads, rank_group))
     way = rank_group.way(options.data_parallel or "auto").name
+    from agebo_hpc.models.against_baselines import measure_missing
     from agebo_hpc.models.bundle import save_model
     from agebo_hpc.models.ensemble import make_ensemble
     from agebo_hpc.models.retraining import make_model, train_seeds
 
+    rank_group.first(lambda: measure_missing(found[0], data))
     asked = replace(options, data_parallel=way)
     trainings = [train_seeds(one, data, asked, rank_group.comm) for one in found]
 
@@ -55,7 +57,7 @@ def retrained(
             make_model(one, data, asked, trained, rank_group.size, score=size == 1)
             for one, trained in zip(found, trainings, strict=True)
         ]
-        model = models[0] if size == 1 else make_ensemble(models, data)
+        model = models[0] if size == 1 else make_ensemble(models, data, found[0])
         if place is not None:
             save_model(model, place, force)
         return model

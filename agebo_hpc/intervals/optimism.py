@@ -9,11 +9,14 @@ lie so far below the best that their own noise could not have made them the best
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from agebo_hpc.intervals.interval import LEVEL, Interval
+from agebo_hpc.intervals.interval import LEVEL, Interval, with_interval
 
 OUT_OF_REACH = 4.0
 """Standard errors below the best score."""
@@ -54,3 +57,34 @@ def gap_interval(one: float, of_one: Interval, other: float, of_other: Interval)
     below = np.hypot(one - of_one[0], of_other[1] - other)
     above = np.hypot(of_one[1] - one, other - of_other[0])
     return float(one - other - below), float(one - other + above)
+
+
+def told_optimism(told: Mapping[str, Any], of_ensemble: bool = False) -> str:
+    """Return what a reader should know of a validation score, as the half of a sentence.
+
+    Parameters
+    ----------
+    told
+        ``metric``, ``chosen_among``, ``validation``, ``at_most``, ``gap`` and ``gap_interval``,
+        see `agebo_hpc.models.best_of_many.optimism`.
+    of_ensemble
+        Whether several networks were chosen.
+    """
+    name = str(told["metric"]).replace("_", " ")
+    which = "an ensemble chosen" if of_ensemble else "one of the best"
+    said = (
+        f"the validation {name} {told['validation']:.5g} is that of {which} of "
+        f"{told['chosen_among']} evaluations on these very rows, so it flatters"
+    )
+    if told["at_most"] is not None:
+        said += f", in the mean by {told['at_most']:.2g} at most"
+    if told["gap"] is not None:
+        gap, (low, high) = told["gap"], told["gap_interval"]
+        word = "better"
+        if gap < 0:
+            word, gap, low, high = "worse", -gap, -high, -low
+        said += (
+            f"; it is {word} by {with_interval(gap, (low, high))} than on the test rows, which no "
+            f"choice has seen"
+        )
+    return said

@@ -95,6 +95,7 @@ def metric_interval(
     rows: int,
     groups: Sequence[Any] | NDArray[Any] | None = None,
     seed: int = 0,
+    most_rows: int = MOST_CALLED_ROWS,
 ) -> Interval | None:
     """Return the interval of a score of which nothing is known.
 
@@ -103,7 +104,7 @@ def metric_interval(
     metric
         Row numbers, some of them again and again, to their score. It may be None, or `ValueError`
         be raised, of rows that do not allow it, as those of one class; these are left out.
-    rows, groups, seed
+    rows, groups, seed, most_rows
         See `resampled_interval`.
     """
 
@@ -117,7 +118,7 @@ def metric_interval(
 
         return lambda many: np.array([of_one(counts) for counts in many])
 
-    return resampled_interval(make_score, rows, groups, None, seed, MOST_CALLED_ROWS)
+    return resampled_interval(make_score, rows, groups, None, seed, most_rows)
 
 
 def _all(weights: Array | None, rows: int) -> Array:

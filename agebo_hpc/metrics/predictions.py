@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -98,3 +98,24 @@ def weights_of(predictions: Predictions) -> Floats:
     """Return what each row counts, shape (rows,)."""
     given = predictions.weights
     return np.ones(len(predictions.y)) if given is None else given
+
+
+def taken(predictions: Predictions, rows: NDArray[Any]) -> Predictions:
+    """Return the predictions of some rows, by number; some of them again and again."""
+    arrays = {f.name: getattr(predictions, f.name) for f in fields(predictions)}
+    changed: Any = {n: _rows_of(a, rows) for n, a in arrays.items() if isinstance(a, np.ndarray)}
+    return replace(predictions, **changed)
+
+
+def decisions(predictions: Classes) -> Classes:
+    """Return the predicted classes alone, which need little memory."""
+    none = np.broadcast_to(0.0, predictions.probabilities.shape)
+    return replace(predictions, probabilities=none, margin=None, chosen=predictions.predicted)
+
+
+def _rows_of(array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+    if array.strides[0]:
+        taken_rows: NDArray[Any] = array[rows]
+        return taken_rows
+    # All rows are the same one in memory, and stay so.
+    return np.broadcast_to(array[:1], (len(rows), *array.shape[1:]))

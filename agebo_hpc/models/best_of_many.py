@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from agebo_hpc.intervals.interval import with_interval
-from agebo_hpc.intervals.optimism import error_of, gap_interval, optimism_at_most
+from agebo_hpc.intervals.optimism import error_of, gap_interval, optimism_at_most, told_optimism
 from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.record import Metric, kind_of
 from agebo_hpc.metrics.table import metric_for
@@ -89,19 +88,4 @@ def interval_of_search(description: ModelDescription) -> tuple[float, float] | N
 def optimism_text(description: ModelDescription) -> str:
     """Return what a reader should know of the validation score, in a sentence; empty: nothing."""
     told: Mapping[str, Any] | None = description.scores.get("optimism")
-    if told is None:
-        return ""
-    name = str(told["metric"]).replace("_", " ")
-    which = "an ensemble chosen" if "members" in description.graph else "one of the best"
-    said = (
-        f"the validation {name} {told['validation']:.5g} is that of {which} of "
-        f"{told['chosen_among']} evaluations on these very rows, so it flatters"
-    )
-    if told["at_most"] is not None:
-        said += f", in the mean by {told['at_most']:.2g} at most"
-    if told["gap"] is not None:
-        said += (
-            f"; it is better by {with_interval(told['gap'], told['gap_interval'])} than on the "
-            f"test rows, which no choice has seen"
-        )
-    return said
+    return "" if told is None else told_optimism(told, "members" in description.graph)

@@ -173,6 +173,8 @@ class Chosen:
         Seed of the search, >= 0.
     objectives
         Objectives of all evaluations that it was chosen among, the largest first.
+    wants_baselines
+        Whether the search was to measure simple models.
     """
 
     run: Path
@@ -181,6 +183,7 @@ class Chosen:
     problem: Mapping[str, Any]
     seed: int
     objectives: tuple[float, ...] = ()
+    wants_baselines: bool = False
 
     @property
     def configuration(self) -> Configuration:
@@ -253,8 +256,10 @@ def choose_best(run: str | Path, count: int, named: str = "--rank") -> list[Chos
         )
     seed = int(directory.config.get("search", {}).get("seed", 0))
     objectives = tuple(float(result.objective or 0.0) for result in done)
+    asked = directory.config.get("request", {})
+    wants = isinstance(asked, Mapping) and asked.get("baselines") is True
     return [
-        Chosen(directory.path, rank, result, problem, seed, objectives)
+        Chosen(directory.path, rank, result, problem, seed, objectives, wants)
         for rank, result in enumerate(done[:count], start=1)
     ]
 

@@ -60,7 +60,8 @@ class ModelDescription:
     scores
         Part of the data -> metric -> value, ``rows_per_second``, and ``intervals``: part ->
         metric -> lower and upper end of the 95 % interval; ``optimism``, see
-        `agebo_hpc.models.best_of_many` (neither in models of earlier versions). A part that was
+        `agebo_hpc.models.best_of_many`; ``baselines``, see `agebo_hpc.models.against_baselines`
+        (none of these in models of earlier versions). A part that was
         trained on has none, nor one without rows.
     """
 

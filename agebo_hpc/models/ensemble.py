@@ -28,10 +28,10 @@ from agebo_hpc.models.description import ModelDescription
 from agebo_hpc.models.evaluation import evaluate_model
 from agebo_hpc.models.networks import EnsembleMember, join_networks
 from agebo_hpc.models.retraining import (
+    compared,
     decided,
     make_model,
     train_seeds,
-    with_optimism,
     with_scores,
 )
 from agebo_hpc.space.graph import Graph
@@ -144,7 +144,7 @@ def train_candidates(
 def make_ensemble(
     models: Sequence[Model],
     dataset: DataSet,
-    objectives: Sequence[float] = (),
+    chosen: Chosen | None = None,
     options: RetrainOptions | None = None,
 ) -> Model:
     """Return the ensemble of some models with its scores.
@@ -155,8 +155,8 @@ def make_ensemble(
         Candidates, best first: single networks trained on the training part of `dataset`.
     dataset
         Its validation part chooses among them.
-    objectives
-        Those of all evaluations that the candidates are the best of.
+    chosen
+        The first of the candidates in the search; None: nothing is told of their choice.
     options
         How the ensemble decides between two classes; None: the most probable one is predicted.
 
@@ -191,7 +191,9 @@ def make_ensemble(
     kept = [(models[n], int(c)) for n, c in zip(sound, counts, strict=True) if c]
     joined = join_models(kept, {"include_validation": False, "rounds": ROUNDS})
     joined = decided(joined, dataset, options or RetrainOptions())
-    ensemble = with_optimism(with_scores(joined, dataset), objectives)
+    ensemble = with_scores(joined, dataset)
+    if chosen is not None:
+        ensemble = compared(ensemble, dataset, chosen)
     single = with_scores(_best_single(models, dataset), dataset)
     scores = {**ensemble.description.scores, "single": single.description.scores}
     return Model(joined.network, replace(ensemble.description, scores=scores))

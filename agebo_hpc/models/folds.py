@@ -28,7 +28,7 @@ from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen, RetrainOptions
 from agebo_hpc.models.ensemble import join_models
 from agebo_hpc.models.evaluation import metrics_of, score
-from agebo_hpc.models.retraining import Training, make_plan, unscored, with_scores
+from agebo_hpc.models.retraining import Training, compared, make_plan, unscored, with_scores
 from agebo_hpc.models.uncertainty import score_intervals
 from agebo_hpc.training.data_parallel import start_group
 from agebo_hpc.training.engine import train_network
@@ -279,7 +279,8 @@ def make_model_of_folds(
     each = [_scores_of(model, folds.rows_of(fold, True)) for fold, model in enumerate(models)]
     noted = {"include_validation": True, "folds": folds.count}
     kept = [(model, folds.weight_of(fold)) for fold, model in enumerate(models)]
-    ensemble = with_scores(join_models(kept, noted), dataset)
+    joined = with_scores(join_models(kept, noted), dataset)
+    ensemble = compared(joined, dataset, chosen)
     scores = {**ensemble.description.scores, "folds": summary(each)}
     return Model(ensemble.network, replace(ensemble.description, scores=scores))
 

@@ -20,6 +20,7 @@ from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.errors import AgeboError, ConfigurationError, NonFiniteLossError
 from agebo_hpc.intervals.interval import plain
 from agebo_hpc.metrics.predictions import Classes
+from agebo_hpc.models.against_baselines import against_baselines
 from agebo_hpc.models.best_of_many import optimism
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.calibration import Calibration, calibrate
@@ -154,7 +155,7 @@ def make_model(
         )
         for training in [best, *(t for t in trainings if t is not best)]
     }
-    model = with_optimism(scored[best.plan.seed], chosen.objectives)
+    model = compared(scored[best.plan.seed], dataset, chosen)
     if not options.seeds:
         return model
     seeds = [{"seed": t.plan.seed, **scored[t.plan.seed].description.scores} for t in trainings]
@@ -230,12 +231,16 @@ def with_scores(model: Model, dataset: DataSet) -> Model:
     return Model(model.network, replace(model.description, scores=scores))
 
 
-def with_optimism(model: Model, objectives: Sequence[float]) -> Model:
-    """Return a model whose scores tell what that on the validation part owes to the choice."""
-    told = optimism(model.description, objectives)
-    if told is None:
-        return model
-    scores = {**model.description.scores, "optimism": told}
+def compared(model: Model, dataset: DataSet, chosen: Chosen) -> Model:
+    """Return a model that tells more of its scores.
+
+    It tells what that on the validation part owes to the choice, and how the model stands against
+    the simple models of its search.
+    """
+    told = optimism(model.description, chosen.objectives)
+    scores = {**model.description.scores, **({} if told is None else {"optimism": told})}
+    told = against_baselines(model, dataset, chosen.run, chosen.problem)
+    scores |= {} if told is None else {"baselines": told}
     return Model(model.network, replace(model.description, scores=scores))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from agebo_hpc.intervals.of_classes import ClassRows, class_intervals
 from agebo_hpc.intervals.of_numbers import number_intervals
 from agebo_hpc.intervals.resampled import metric_interval
 from agebo_hpc.intervals.units import Units
-from agebo_hpc.metrics.predictions import Classes, Numbers, Predictions
+from agebo_hpc.metrics.predictions import Classes, Numbers, Predictions, taken
 from agebo_hpc.metrics.record import Metric
 from agebo_hpc.metrics.table import find
 from agebo_hpc.models.bundle import Model, Outputs
@@ -94,14 +94,8 @@ def _class_rows(
 def _of_metric(metric: Metric, given: Predictions, groups: NDArray[Any] | None) -> Interval | None:
     """Return the interval of a metric, as users know it, of which nothing else is known."""
 
-    def shown(taken: NDArray[np.int64]) -> float | None:
-        score = metric.score(_taken(given, taken))
+    def shown(rows: NDArray[np.int64]) -> float | None:
+        score = metric.score(taken(given, rows))
         return None if score is None else metric.shown(score)
 
     return metric_interval(shown, len(given.y), groups, SEED)
-
-
-def _taken(given: Predictions, rows: NDArray[np.int64]) -> Predictions:
-    arrays = {f.name: getattr(given, f.name) for f in fields(given)}
-    changed: Any = {n: a[rows] for n, a in arrays.items() if isinstance(a, np.ndarray)}
-    return replace(given, **changed)

@@ -161,6 +161,7 @@ class RunDirectory:
             self.history_path,
             self.status_path,
             self.path / "baselines.json",
+            self.path / "baselines_predictions.json",
         ):
             remove_leftovers(path, elsewhere=0.0)
 

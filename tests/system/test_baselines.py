@@ -2,11 +2,17 @@
 
 import json
 import math
+import re
+import shutil
 
 import pytest
 
 from agebo_hpc import AgEBOClassifier
+from agebo_hpc.baselines.kept import FILE_NAME as KEPT_NAME
+from agebo_hpc.baselines.kept import read_kept
 from agebo_hpc.baselines.record import FILE_NAME, NAMES, read_baselines
+
+OF_SEARCH = ("baselines.json", "status.json", "log.txt", "journal.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +48,40 @@ def test_status_analyze_and_retrain_show_them(run, agebo, tmp_path):
     page = (tmp_path / "report" / "report.html").read_text()
     for name, score in known.scores.items():
         assert f"<em>{name}</em><b>{score:.5g}</b><span>a baseline" in page
-    trained = agebo("retrain", out, "--out", tmp_path / "model", "--epochs", "1")
+    kept = read_kept(out, known.data_fingerprint, known.metric)
+    for said in (shown, analyzed.stdout, page, *((out / n).read_text() for n in OF_SEARCH)):
+        assert not any(f"{score:.5g}" in said for score in only_there(kept, known))
+    trained = agebo("retrain", out, "--epochs", "1")
     assert f"baselines   {known.text}  (accuracy of the validation part)" in trained.stdout
+    assert f"            {kept.text}  (accuracy of the test part)" in trained.stdout
+    answer = re.search("better than boosting[?] (.*)", trained.stdout)[1]
+    assert f"on the {kept.of_rows:,} test rows the network reaches accuracy" in answer
+    agebo("analyze", out, "--out", tmp_path / "with", "--figures", "none")
+    page = (tmp_path / "with" / "report.html").read_text()
+    assert answer.replace(" %", "&nbsp;%") in page and "flatters" in page
+    for name, score in kept.scores.items():
+        assert f"<em>{name}</em><b>{score:.5g}</b><span>a baseline" in page
+
+
+def only_there(kept, known):
+    """Return the scores on the test rows that are none on the validation rows by chance."""
+    shown = {f"{score:.5g}" for score in known.scores.values()}
+    return [s for name, s in kept.scores.items() if f"{s:.5g}" not in shown and name != "constant"]
+
+
+def test_retrain_measures_what_the_search_had_no_time_for(run, agebo, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(run[0], out)
+    known, kept = read_baselines(out), (out / KEPT_NAME).read_bytes()
+    (out / FILE_NAME).unlink()
+    (out / KEPT_NAME).unlink()
+    done = agebo("retrain", out, "--out", tmp_path / "model", "--epochs", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["baselines"] == known.scores and told["verdict"]
+    assert (out / KEPT_NAME).read_bytes() == kept
+    told = told["scores"]["baselines"]
+    assert told["part"] == "test" and told["boosting"]["boosting"] == told["scores"]["boosting"]
 
 
 def test_a_resume_measures_nothing_anew(run, agebo):

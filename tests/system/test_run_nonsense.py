@@ -73,7 +73,14 @@ def change_config(run, rng):
     return done
 
 
-FILES = ("journal.jsonl", "journal.jsonl", "status.json", "baselines.json", "config.toml")
+FILES = (
+    "journal.jsonl",
+    "journal.jsonl",
+    "status.json",
+    "baselines.json",
+    "baselines_predictions.json",
+    "config.toml",
+)
 
 
 def change(run, rng):

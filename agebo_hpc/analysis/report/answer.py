@@ -13,7 +13,8 @@ from agebo_hpc.analysis.reported_model import ReportedModel
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.standing import standing
-from agebo_hpc.analysis.verdict import Verdict, sure, verdict
+from agebo_hpc.analysis.verdict import Verdict, stored_comparison, sure, verdict
+from agebo_hpc.intervals.optimism import told_optimism
 from agebo_hpc.space.configuration import Status, said_of
 
 OPTIMISTIC = "seen by the search, optimistic"
@@ -46,12 +47,15 @@ class Answer:
         The scores, the most telling first; and what they were reached on and with.
     warning
         What is wrong with the result; empty: nothing.
+    optimism
+        What the validation score owes to the choice of the best, a sentence; empty: not known.
     """
 
     verdict: Verdict
     scores: Sequence[Fact]
     facts: Sequence[Fact]
     warning: str = ""
+    optimism: str = ""
 
 
 def answer(run: Run, model: ReportedModel | None = None) -> Answer:
@@ -69,22 +73,25 @@ def answer(run: Run, model: ReportedModel | None = None) -> Answer:
     baselines = stands["baselines"] or {}
     metric = SearchMetric(run.metric)
     scores = model_scores(model, metric)
+    told = {} if model is None else _table(model.part("scores"), "baselines")
     found = verdict(
         metric,
         baselines.get("boosting"),
         None if best is None else best["objective"],
         scores.test,
         scores.interval,
+        stored_comparison(told),
     )
     return Answer(
         found,
         [
             *_test(scores, metric, model),
             *_validation(scores, metric, best),
-            *_baselines(baselines, metric),
+            *_baselines(baselines, metric, told),
         ],
         [*_of_data(data, run), *_of_search(run, stands)],
         _warning(best, model),
+        _optimism(model),
     )
 
 
@@ -158,16 +165,31 @@ def _validation(
     return [Fact(name, metric.say(best["objective"]), which)]
 
 
-def _baselines(baselines: Mapping[str, float], metric: SearchMetric) -> list[Fact]:
+def _baselines(
+    baselines: Mapping[str, float], metric: SearchMetric, told: Mapping[str, Any]
+) -> list[Fact]:
+    """Return those on the validation rows, or on the rows that judged the model."""
     notes = {
         "constant": "the same for every row",
         "linear": "logistic or ridge regression",
         "boosting": "gradient boosting, defaults",
     }
-    return [
-        Fact(name, metric.say(score), f"a baseline: {notes.get(name, '')}; validation rows")
-        for name, score in baselines.items()
-    ]
+    judged = _table(told, "scores") if told.get("part") == "test" else {}
+    facts = []
+    for name, score in baselines.items():
+        where = "validation rows"
+        if name in judged:
+            score, where = judged[name], f"test rows ({metric.say(score)} on the validation rows)"
+        facts.append(Fact(name, metric.say(score), f"a baseline: {notes.get(name, '')}; {where}"))
+    return facts
+
+
+def _optimism(model: ReportedModel | None) -> str:
+    told = {} if model is None else _table(model.part("scores"), "optimism")
+    if not told or model is None:
+        return ""
+    said = told_optimism(told, model.num_networks > 1)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def _of_data(data: DataFacts, run: Run) -> list[Fact]:

@@ -129,6 +129,7 @@ def _answer(answer: Answer) -> str:
         f'<div class="verdict {answer.verdict.answer}"><span>Is it better than boosting?</span>'
         f"{_unbroken(answer.verdict.text)}</div>\n{warning}"
         + _cards([_card(fact) for fact in answer.scores])
+        + (f'<p class="reading">{_unbroken(answer.optimism)}</p>\n' if answer.optimism else "")
         + _cards([_card(fact) for fact in answer.facts])
     )
 

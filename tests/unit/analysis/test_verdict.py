@@ -3,7 +3,8 @@
 import pytest
 
 from agebo_hpc.analysis.search_metric import SearchMetric
-from agebo_hpc.analysis.verdict import verdict
+from agebo_hpc.analysis.verdict import stored_comparison, verdict
+from agebo_hpc.baselines.comparison import Comparison
 
 ACCURACY = SearchMetric("accuracy")
 
@@ -28,9 +29,46 @@ def test_scores_below_zero_are_compared_in_the_same_way():
     assert verdict(SearchMetric("r2"), -0.2, 0.0, -0.5, (-0.9, -0.3)).answer == "no"
 
 
-def test_boosting_on_the_test_rows_comes_before_that_on_the_validation_rows():
-    found = verdict(ACCURACY, 0.7, 0.9, 0.73, (0.72, 0.74), boosting_test=0.75)
-    assert found.answer == "no" and "the same rows" in found.text
+@pytest.mark.parametrize("part", ["test", "validation"])
+@pytest.mark.parametrize(
+    ("interval", "answer"),
+    [
+        ((0.01, 0.05), "yes"),
+        ((0.0, 0.05), "noise"),
+        ((-0.01, 0.05), "noise"),
+        ((0.0, 0.0), "noise"),
+        ((-0.05, -0.01), "no"),
+        (None, "open"),
+    ],
+)
+def test_the_interval_of_the_difference_on_the_same_rows_decides(part, interval, answer):
+    gap = 0.0 if interval is None else sum(interval) / 2
+    found = Comparison(part, 900, 1_000, 0.7 + gap, 0.7, interval)
+    # Whatever the scores on other rows are.
+    told = verdict(ACCURACY, 0.1, 0.9, 0.2, (0.1, 0.3), found)
+    if part == "validation" and answer == "yes":
+        assert told.answer == "open" and "no test part" in told.text
+        return
+    assert told.answer == answer
+    assert f"on the 900 of the 1,000 {part} rows" in told.text and "boosting 0.7" in told.text
+    word = {"yes": "better by 0.03", "no": "worse by 0.03, with a 95 % interval from 0.01 to 0.05"}
+    assert word.get(answer, "") in told.text
+    seen = "these rows chose it" in told.text
+    assert seen == (part == "validation" and answer in ("noise", "no"))
+
+
+def test_a_loss_that_is_smaller_is_better_by_a_positive_difference():
+    found = Comparison("test", 50, 50, -3.0, -4.0, (0.5, 1.5))
+    told = verdict(SearchMetric("neg_mean_absolute_error"), None, None, comparison=found)
+    assert told.answer == "yes"
+    assert "error 3 and boosting 4; it is better by 1, with a 95 % interval from 0.5" in told.text
+
+
+def test_a_comparison_of_another_version_is_as_none():
+    assert stored_comparison({"boosting": None}) is None and stored_comparison({}) is None
+    assert stored_comparison({"boosting": {"strange": 1}}) is None
+    known = {"part": "test", "rows": 3, "of_rows": 3, "network": 1.0, "boosting": 0.5}
+    assert stored_comparison({"boosting": known}).network == 1.0
 
 
 def test_a_validation_score_proves_nothing_but_that_it_is_not_better():
