@@ -35,6 +35,17 @@ def history_csv(frame: pd.DataFrame, columns: Sequence[str] = ()) -> str:
         ranks=[decisions_text(value) for value in frame["ranks"]],
         traceback=[one_line(text) for text in frame["traceback"]],
     )
+    return table_csv(table, columns)
+
+
+def table_csv(table: pd.DataFrame, columns: Sequence[str] = ()) -> str:
+    """Return a table as CSV, with these columns in this order; none: all.
+
+    Raises
+    ------
+    UsageError
+        If a column is unknown; the message lists those that are there.
+    """
     unknown = [name for name in columns if name not in table.columns]
     if unknown:
         raise UsageError(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from agebo_hpc.baselines.record import Baselines
 from agebo_hpc.errors import DataError
 from agebo_hpc.space.configuration import Status, loss_of
 
@@ -226,3 +227,9 @@ def visible_floor(objectives: np.ndarray) -> float:
     best = float(np.max(objectives))
     reach = 6 * (best - float(np.quantile(objectives, 0.25)))
     return float(np.min(objectives[objectives >= best - reach], initial=best))
+
+
+def baseline_table(baselines: Baselines | None) -> pd.DataFrame:
+    """Return what simple models reach, one row for each; none where they were not measured."""
+    columns = ["baseline", "metric", "score", "objective", "seconds", "remark"]
+    return pd.DataFrame([] if baselines is None else baselines.rows, columns=columns)

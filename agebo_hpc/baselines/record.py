@@ -71,6 +71,21 @@ class Baselines:
         return {b.name: b.score for b in self.found if b.score is not None}
 
     @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each that was tried: the score as users know it, and as an objective."""
+        return [
+            {
+                "baseline": baseline.name,
+                "metric": self.shown_metric,
+                "score": None if baseline.score is None else shown(self.metric, baseline.score)[1],
+                "objective": baseline.score,
+                "seconds": baseline.seconds,
+                "remark": baseline.remark,
+            }
+            for baseline in self.found
+        ]
+
+    @property
     def text(self) -> str:
         """The scores in a few words, as users know them; empty where there are none."""
         return ", ".join(f"{name} {self._shown(score)}" for name, score in self.scores.items())

@@ -19,7 +19,7 @@ from agebo_hpc.analysis.live import sparkline
 from agebo_hpc.analysis.runs import Run, read_run
 from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
-from agebo_hpc.analysis.tables import trajectory
+from agebo_hpc.analysis.tables import baseline_table, trajectory
 from agebo_hpc.errors import UsageError
 from agebo_hpc.intervals.interval import with_interval
 from agebo_hpc.metrics.table import said, shown
@@ -233,17 +233,24 @@ def _lives(stands: dict[str, Any]) -> str:
     default="",
     help="Columns to write, with commas between, in this order. Default: all.",
 )
-def history(run: Path, target: str, columns: str) -> None:
+@click.option(
+    "--baselines",
+    is_flag=True,
+    help="Write what simple models reach on the same rows instead, one line for each.",
+)
+def history(run: Path, target: str, columns: str, baselines: bool) -> None:
     """Write the finished evaluations of the search in RUN as CSV, one line for each."""
-    from agebo_hpc.analysis.csv_text import history_csv, write_text
+    from agebo_hpc.analysis.csv_text import history_csv, table_csv, write_text
 
     chosen = [name.strip() for name in columns.split(",")] if columns else []
-    table = read_run(run).history
-    text = history_csv(table, chosen)
+    read = read_run(run)
+    table = baseline_table(read.baselines) if baselines else read.history
+    text = (table_csv if baselines else history_csv)(table, chosen)
     if target == "-":
         click.echo(text, nl=False)
         return
     if not target:
         raise UsageError("--csv is empty; give a file name, or `-` for the standard output.")
     write_text(Path(target), text)
-    click.echo(f"{len(table)} evaluations written to {target}", err=True)
+    what = "baselines" if baselines else "evaluations"
+    click.echo(f"{len(table)} {what} written to {target}", err=True)

@@ -22,7 +22,7 @@ from agebo_hpc.analysis.importance import map_of_best
 from agebo_hpc.analysis.methods import by_method
 from agebo_hpc.analysis.report.exhibit import Exhibit, without_empty
 from agebo_hpc.analysis.runs import Run
-from agebo_hpc.analysis.tables import top_configurations, trajectory
+from agebo_hpc.analysis.tables import baseline_table, top_configurations, trajectory
 
 LONG = ("architecture", "decisions")
 TOP_READING = (
@@ -106,6 +106,8 @@ def _top(runs: Mapping[str, Run], num: int) -> Exhibit:
     tops = {
         label: top_configurations(run.history, num, run.describe) for label, run in runs.items()
     }
+    simple = {label: baseline_table(run.baselines) for label, run in runs.items()}
+    has_simple = any(len(table) for table in simple.values())
     title, reading = "The best evaluations", TOP_READING
     together = stack(tops)
     shown = together
@@ -116,7 +118,7 @@ def _top(runs: Mapping[str, Run], num: int) -> Exhibit:
         "top",
         title,
         reading,
-        tables={"top": together},
+        tables={"top": together, **({"baselines": stack(simple)} if has_simple else {})},
         shown={"": without_empty(shown.drop(columns=["rank" if len(runs) > 1 else "run", *LONG]))},
         texts={
             "Architectures": [

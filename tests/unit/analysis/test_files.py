@@ -6,16 +6,22 @@ import csv
 import io
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from matplotlib.collections import PathCollection
 
 from agebo_hpc.analysis.csv_text import history_csv, write_text
 from agebo_hpc.analysis.figures import save_figure, trajectory_figure
-from agebo_hpc.analysis.runs import read_scored_runs
+from agebo_hpc.analysis.report import write_analysis
+from agebo_hpc.analysis.runs import read_run, read_scored_runs
 from agebo_hpc.analysis.tables import trajectory
+from agebo_hpc.baselines.record import Baseline, Baselines
+from agebo_hpc.cli import history as history_command
+from agebo_hpc.cli.history import history
 from agebo_hpc.errors import DataError, InputMissingError, UsageError
 from agebo_hpc.storage.run_directory import RunDirectory
 
@@ -104,3 +110,38 @@ def test_a_run_with_nothing_to_show_is_a_data_error(make_run: Make, tmp_path: Pa
         read_scored_runs([make_run([None, None]).path])
     with pytest.raises(InputMissingError, match="none"):
         read_scored_runs([tmp_path / "none"])
+
+
+def test_the_scores_of_simple_models_are_written_as_users_know_them(
+    make_run: Make, tmp_path: Path
+) -> None:
+    path = make_run([0.1, 0.5]).path
+    found = (
+        Baseline("constant", -0.69, 0.01),
+        Baseline("linear", -0.4, 1.5, "10,000 of 50,000 rows"),
+        Baseline("boosting", None, 2.0, "no time was left"),
+    )
+    run = replace(read_run(path), baselines=Baselines("f", "neg_log_loss", found))
+    files = write_analysis({"run": run}, tmp_path / "out", formats=()).files
+    assert tmp_path / "out" / "baselines.csv" in files
+    rows = pd.read_csv(tmp_path / "out" / "baselines.csv")
+    assert rows["run"].tolist() == ["run"] * 3
+    assert rows["score"].tolist()[:2] == [0.69, 0.4] and rows["score"].isna()[2]
+    assert rows["objective"].tolist()[:2] == [-0.69, -0.4]
+    assert rows["baseline"].tolist() == ["constant", "linear", "boosting"]
+    assert rows["metric"].tolist() == ["log_loss"] * 3 and "10,000 of" in rows["remark"][1]
+    others = write_analysis({"run": read_run(path)}, tmp_path / "none", formats=()).files
+    assert not [file for file in others if file.name == "baselines.csv"]
+
+
+def test_history_writes_the_simple_models_where_they_are_asked_for(
+    make_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = read_run(make_run([0.1]).path)
+    found = Baselines("f", "accuracy", (Baseline("constant", 0.5, 0.01),))
+    monkeypatch.setattr(history_command, "read_run", lambda _: replace(run, baselines=found))
+    called = CliRunner().invoke(history, ["run", "--baselines", "--columns", "baseline,score"])
+    assert called.output == "baseline,score\nconstant,0.5\n"
+    monkeypatch.setattr(history_command, "read_run", lambda _: run)
+    called = CliRunner().invoke(history, ["run", "--baselines"])
+    assert called.output == "baseline,metric,score,objective,seconds,remark\n"
