@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,20 @@ sys.dont_write_bytecode = False
 # A shell's background job and a worker of xdist ignore Ctrl-C; what they start would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+_fsync = os.fsync
+
+
+def _fsync_of_others(file: Any) -> None:
+    """Wait for no disk: it takes longer than most tests, and none of them cuts the power.
+
+    What is neither a file nor a directory is as ever, and so are files that are closed.
+    """
+    mode = os.fstat(file).st_mode if isinstance(file, int) else os.fstat(file.fileno()).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        _fsync(file)
+
+
+os.fsync = _fsync_of_others
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
