@@ -69,6 +69,13 @@ class Run:
     paused: frozenset[int] = frozenset()
 
     @property
+    def latest(self) -> pd.DataFrame:
+        """One row for each evaluation with an objective, also of those that are paused."""
+        if self.pieces is None:
+            return self.history
+        return scored(self.pieces).drop_duplicates("evaluation_id", keep="last")
+
+    @property
     def intervals(self) -> list[Interval] | None:
         """Start and last sign of each session; None if no session was recorded."""
         return [(session.started, session.last_seen) for session in self.sessions] or None

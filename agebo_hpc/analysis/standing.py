@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from agebo_hpc.analysis.data_facts import data_facts
+from agebo_hpc.analysis.rungs import rungs_of
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import (
     SCORED,
@@ -45,8 +46,8 @@ def standing(run: Run) -> dict[str, Any]:
         ``state`` ("not started", "running", "stopping", "complete", "stopped", "failed" or "no
         sign of life"), ``last_sign`` (UTC), ``why`` it ended, ``data`` (see
         `agebo_hpc.analysis.data_facts.DataFacts`), ``counts`` by status, ``finished``,
-        ``pending``, ``paused``, ``rungs`` (how many evaluations came to each number of epochs;
-        None where all are trained in full), ``max_evals``, ``best`` (``evaluation_id``,
+        ``pending``, ``paused``, ``rungs`` and what else `agebo_hpc.analysis.rungs.rungs_of` gives
+        (None where all are trained in full), ``max_evals``, ``best`` (``evaluation_id``,
         ``objective``, its 95 % ``interval``, evaluations that it was ``chosen_among``, by how
         much it is too good in the mean ``at_most``, ``hyperparameters``, ``architecture``,
         ``decisions``, ``predicts_one``),
@@ -74,7 +75,7 @@ def standing(run: Run) -> dict[str, Any]:
         "finished": finished,
         "pending": len(run.pending) - len(run.paused),
         "paused": len(run.paused),
-        "rungs": _rungs(run),
+        **rungs_of(run.pieces, _full_length(run)),
         "max_evals": run.section("search").get("max_evals"),
         "best": _best(run),
         "metric": run.section("problem").get("metric"),
@@ -100,13 +101,11 @@ def _why(run: Run) -> str | None:
     return None if end is None else end.get("why")
 
 
-def _rungs(run: Run) -> dict[int, int] | None:
-    """Return how many evaluations have come to each rung, or beyond, by its epochs."""
-    if run.pieces is None:
-        return None
-    reached = scored(run.pieces).groupby("evaluation_id")["epochs"].max()
-    levels = sorted({int(level) for level in scored(run.pieces)["epochs"]})
-    return {level: int((reached >= level).sum()) for level in levels}
+def _full_length(run: Run) -> int | None:
+    """Return the epochs of a whole training; None if they are not known."""
+    recipe = run.section("problem").get("recipe")
+    epochs = recipe.get("epochs") if isinstance(recipe, dict) else None
+    return epochs if isinstance(epochs, int) else None
 
 
 def may_go_on(run: Run) -> bool:

@@ -107,7 +107,7 @@ def _curves(run: Run) -> Exhibit:
     if "validation_metric" not in curves:
         why = "The best evaluations have no learning curves."
         return Exhibit("learning_curves", title, reading, missing=why)
-    band = curve_band(run.history)
+    band = curve_band(run.latest)
     losses = tuple(
         n for n in ("loss", "validation_loss") if n in curves and curves[n].notna().any()
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from agebo_hpc.__main__ import run as command
+from agebo_hpc.analysis.best_share import curve_band
 from agebo_hpc.analysis.runs import read_run
 from agebo_hpc.analysis.standing import standing
 from agebo_hpc.errors import DataError
@@ -201,6 +202,10 @@ def test_from_the_command_line_with_more_and_what_is_seen_of_it(tmp_path, capsys
     first = standing(read_run(out))
     assert first["state"] == "complete" and first["finished"] + first["paused"] == 12
     assert first["pending"] == 0 and set(first["rungs"]) == {1, 2, 4, 8}
+    assert first["spent_in_full"] == 12 * 8 > first["spent"]
+    # Every evaluation has its curve, as far as it was trained.
+    band = curve_band(read_run(out).latest)
+    assert list(band["evaluations"][[0, 1, 3, 7]]) == list(first["rungs"].values())
     assert list(first["rungs"].values()) == sorted(first["rungs"].values(), reverse=True)
     assert command(["resume", out, "--max-evals", "40"]) == 0
     second = standing(read_run(out))
