@@ -9,29 +9,17 @@ from contextlib import closing
 
 import continuing_problem
 import pytest
-from continuing_problem import EPOCHS, read_log, value_after
+from continuing_problem import EPOCHS, read_log
+from continuing_run import EVALS, check, told, words_of
 
 from agebo_hpc.__main__ import run as command
 from agebo_hpc.execution.stop_file import StopFile
 from agebo_hpc.run.restoring import restored_scheduler
 from agebo_hpc.scheduling.schedulers import BY_RUNGS, SCHEDULERS, SchedulerSettings
-from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Status
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
-
-PROBLEM = f"{continuing_problem.__file__}:problem"
-EVALS = 12
-
-
-def words_of(scheduler, out, evals=EVALS):
-    eta = () if scheduler in ("fifo", "median") else ("--eta", "2")
-    return [
-        *("search", "--executor", "serial", "--problem", PROBLEM, "--out", str(out)),
-        *("--epochs", str(EPOCHS), "--method", "age", "--population", "4", "--sample-size", "2"),
-        *("--scheduler", scheduler, *eta, "--max-evals", str(evals), "--no-baselines"),
-    ]
 
 
 @pytest.fixture
@@ -39,32 +27,6 @@ def log(tmp_path, monkeypatch):
     path = tmp_path / "epochs.txt"
     monkeypatch.setenv(continuing_problem.LOG, str(path))
     return path
-
-
-def told(out):
-    """Return what the search was told, in order."""
-    return [(r.id, r.status, r.objective, len(r.curve)) for r in read_replay(out).heard]
-
-
-def check(out, log, may_repeat=False):
-    """Check that pieces follow from one another, and what was trained for them."""
-    replay = read_replay(out)
-    at, seen = {}, set()
-    for event in replay.past:
-        if isinstance(event, Assignment):
-            assert event.start == at.get(event.id, 0), "a piece does not follow from the last"
-        elif event.status.has_value:
-            assert (event.id, len(event.curve)) not in seen, "a piece has two results"
-            seen.add((event.id, len(event.curve)))
-            at[event.id] = len(event.curve)
-            assert event.objective == value_after(event.evaluation, len(event.curve))
-    trained = Counter(read_log(log))
-    assert set(trained) == {
-        (name, epoch) for name, last in at.items() for epoch in range(1, last + 1)
-    }
-    if not may_repeat:
-        assert set(trained.values()) == {1}
-    assert not (out / "checkpoints").exists()
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
