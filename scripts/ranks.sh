@@ -2,6 +2,8 @@
 # Start ranks on this machine, more than it has cores if need be: scripts/ranks.sh N COMMAND…
 # The command is the same for every MPI; Open MPI has to be allowed to share cores and to be root.
 # AGEBO_FT=1: the job goes on when a rank dies (Open MPI 5 and later).
+# In a terminal Ctrl-C becomes SIGUSR2, which mpirun hands on: a search ends in order, with its
+# last line and its code. A second Ctrl-C is mpirun's own, which kills the ranks.
 set -euo pipefail
 
 number=$1
@@ -24,4 +26,22 @@ case "$(mpirun --version 2>/dev/null)" in
     fi
     ;;
 esac
-exec mpirun -n "$number" "${switches[@]}" "$@"
+command=(mpirun -n "$number" "${switches[@]}" "$@")
+if ! [ -t 0 ] || ! [ -t 2 ]; then
+    exec "${command[@]}"
+fi
+
+# In a process group of its own the terminal's Ctrl-C does not reach mpirun.
+set -m
+"${command[@]}" </dev/null &
+ranks=$!
+next=USR2
+signalled=
+trap 'kill -$next "$ranks" 2>/dev/null; next=INT; signalled=1' INT TERM
+while :; do
+    code=0
+    wait "$ranks" || code=$?
+    # A signal ends the waiting, not the ranks.
+    [ -n "$signalled" ] || exit "$code"
+    signalled=
+done

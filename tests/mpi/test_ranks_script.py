@@ -1,6 +1,7 @@
-"""scripts/ranks.sh: what a killed launcher left behind does not stop the next one."""
+"""scripts/ranks.sh: what a killed launcher left stops no other one; Ctrl-C ends ranks in order."""
 
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -43,3 +44,54 @@ def test_a_killed_launchers_files_under_its_process_id_are_passed_by(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "here\n"
+
+
+LAUNCHER = """#!/usr/bin/env bash
+[ "$1" != --version ] || exit 0
+trap 'echo told to end; sleep 0.5; echo ended in order; exit 75' USR2
+trap 'echo killed; exit 1' INT
+echo ready
+for _ in $(seq 300); do sleep 0.1; done
+"""
+
+
+def in_a_terminal(words, presses):
+    """Run a command on a terminal, press Ctrl-C as each text is there; return code and output."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvp(words[0], words)
+    shown, waited_for = "", list(presses)
+    while True:
+        try:
+            shown += os.read(terminal, 4096).decode()
+        except OSError:  # The end, on Linux.
+            break
+        if waited_for and waited_for[0] in shown:
+            waited_for.pop(0)
+            os.write(terminal, b"\x03")
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), shown
+
+
+@pytest.mark.parametrize(
+    ("presses", "code", "word"),
+    [(["ready"], 75, "ended in order"), (["ready", "told to end"], 1, "killed")],
+)
+def test_a_key_press_ends_the_ranks_in_order_and_a_second_one_at_once(
+    tmp_path, monkeypatch, presses, code, word
+):
+    launcher = tmp_path / "mpirun"
+    launcher.write_text(LAUNCHER)
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    found, shown = in_a_terminal([str(RANKS), "2", "agebo-hpc"], presses)
+    assert (found, word in shown) == (code, True), shown
+
+
+def test_the_code_of_ranks_that_end_by_themselves_is_that_of_the_script(tmp_path, monkeypatch):
+    launcher = tmp_path / "mpirun"
+    launcher.write_text('#!/usr/bin/env bash\necho "ranks: $*"; exit 7\n')
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert in_a_terminal([str(RANKS), "2", "agebo-hpc"], []) == (7, "ranks: -n 2 agebo-hpc\r\n")
