@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agebo_hpc.baselines.sample import stratified
+from agebo_hpc.data.target import RealCoding
 from agebo_hpc.metrics.predictions import Classes, Numbers
 from agebo_hpc.metrics.table import find
 from agebo_hpc.space.recipe import Recipe
@@ -48,6 +49,8 @@ class Table:
         From targets to the user's unit or labels; None: there are none.
     weights, scored_weights
         What each row counts, shape (rows,); None: all count alike.
+    coding
+        How a real target is standardised.
     """
 
     x: NDArray[np.float32]
@@ -60,6 +63,7 @@ class Table:
     decode: Callable[[Any], NDArray[Any]] | None = None
     weights: NDArray[np.float32] | None = None
     scored_weights: NDArray[np.float32] | None = None
+    coding: RealCoding | None = None
 
 
 Fitted = tuple[Any, str]
@@ -74,6 +78,27 @@ def _quantile(table: Table) -> float:
     return float(loss.partition(":")[2] or 0)
 
 
+OF_RATES = {"neg_mean_poisson_deviance": "poisson", "neg_mean_gamma_deviance": "gamma"}
+"""Metrics whose models are of the logarithm of the mean, and what scikit-learn calls these."""
+
+
+class _OfRates:
+    """A regression by the logarithm of the mean, of targets that are standardised."""
+
+    def __init__(self, model: Any, coding: RealCoding) -> None:
+        self._model = model
+        self._coding = coding
+
+    def fit(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit to the targets in the user's unit."""
+        return self._model.fit(x, self._coding.exact(y), sample_weight=sample_weight) and self
+
+    def predict(self, x: Any) -> NDArray[np.float64]:
+        """Return predictions as the targets are, standardised."""
+        numbers: NDArray[np.float64] = self._model.predict(x)
+        return (numbers - self._coding.mean) / self._coding.scale
+
+
 def constant(table: Table) -> Fitted:
     """Return what predicts the same for every row."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -85,7 +110,7 @@ def constant(table: Table) -> Fitted:
 
 
 def linear(table: Table) -> Fitted:
-    """Return logistic or ridge regression of standardised features."""
+    """Return logistic, ridge, Poisson or gamma regression of standardised features."""
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -93,14 +118,27 @@ def linear(table: Table) -> Fitted:
     rows = max(1, LINEAR_WORK // (table.x.shape[1] * max(1, table.num_classes)))
     chosen = stratified(table.y, rows, np.random.default_rng(table.seed))
     last = LogisticRegression(max_iter=LINEAR_STEPS) if table.num_classes else Ridge()
+    linear_model = last
+    if table.metric in OF_RATES and table.coding is not None:
+        linear_model = _linear_of_rates(table.metric, len(chosen))
+        last = _OfRates(linear_model, table.coding)
     weights = None if table.weights is None else table.weights[chosen]
     counted = {f"{type(last).__name__.lower()}__sample_weight": weights}
     model = make_pipeline(StandardScaler(), last)
     model.fit(table.x[chosen], table.y[chosen], **counted)
     remarks = [f"fitted to {len(chosen):,} rows"] if len(chosen) < len(table.y) else []
-    if table.num_classes and np.max(last.n_iter_) >= LINEAR_STEPS:
+    is_iterated = table.num_classes or last is not linear_model
+    if is_iterated and np.max(linear_model.n_iter_) >= LINEAR_STEPS:
         remarks.append(f"ended after {LINEAR_STEPS} steps")
     return model, ", ".join(remarks)
+
+
+def _linear_of_rates(metric: str, rows: int) -> Any:
+    from sklearn.linear_model import GammaRegressor, PoissonRegressor
+
+    kind = {"poisson": PoissonRegressor, "gamma": GammaRegressor}[OF_RATES[metric]]
+    # As little regularised as ridge regression is, whose loss is a sum over the rows.
+    return kind(alpha=1 / rows, max_iter=LINEAR_STEPS)
 
 
 def boosting(table: Table) -> Fitted:
@@ -109,10 +147,18 @@ def boosting(table: Table) -> Fitted:
 
     kind = "Classifier" if table.num_classes else "Regressor"
     q = _quantile(table)
-    options = {"loss": "quantile", "quantile": q} if q else {}
-    make = partial(
+    options: dict[str, Any] = {"loss": "quantile", "quantile": q} if q else {}
+    coding = table.coding if table.metric in OF_RATES else None
+    if coding is not None:
+        options = {"loss": OF_RATES[table.metric]}
+    usual = partial(
         getattr(ensemble, f"HistGradientBoosting{kind}"), random_state=table.seed, **options
     )
+
+    def make(max_iter: int) -> Any:
+        model = usual(max_iter=max_iter)
+        return model if coding is None else _OfRates(model, coding)
+
     began = time.process_time()
     pilot = make(max_iter=PILOT)
     pilot.fit(table.x, table.y, table.weights)

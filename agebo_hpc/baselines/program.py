@@ -123,6 +123,7 @@ def table_of(dataset: DataSet, metric: str, seed: int) -> tuple[Table, str]:
     table = Table(
         *(x, y, x_validation, y_validation, classes, metric, seed, dataset.decode),
         *(weights, weights_validation),
+        coding=None if classes else dataset.preprocessing.target,
     )
     return table, ", ".join(filter(None, [of_train, of_validation]))
 

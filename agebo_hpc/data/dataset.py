@@ -7,7 +7,8 @@ processes of a node share one copy, and a search never reads the test part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from agebo_hpc.data.integrity import Extent, check_array
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.data.splits import PARTS, Split
 from agebo_hpc.data.splitting.record import SplitRecord
-from agebo_hpc.data.target import ClassCoding, Task
-from agebo_hpc.errors import DataError
+from agebo_hpc.data.target import ClassCoding, RealCoding, TargetCoding, Task
+from agebo_hpc.data.target_transform import MOST_ROWS, Sample, fit_transform
+from agebo_hpc.errors import ConfigurationError, DataError
 
 SHARES_APART = 0.1
 """How much another share of the rows than was asked for a part may have, and nothing is said."""
@@ -125,6 +127,7 @@ class DataSet:
         self.split = SplitRecord.from_dict(schema.get("split_by"))
         self._check_schema()
         self.shares: Split = tuple(schema["split"])
+        self._stored: RealCoding | None = None
         self._extents = extents
         self._unchecked = set(extents) if verify else set()
 
@@ -187,6 +190,12 @@ class DataSet:
         return self.preprocessing.target.decode
 
     @property
+    def recoding(self) -> RealCoding | None:
+        """How networks learn a real target, where it is not standardised; None: it is."""
+        coding = self.preprocessing.target
+        return None if self._stored is None or isinstance(coding, ClassCoding) else coding
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the columns of ``x``."""
         return self.preprocessing.feature_names
@@ -242,7 +251,69 @@ class DataSet:
         DataError
             If it is damaged.
         """
-        return self._map(f"{part}/y")
+        y = self._map(f"{part}/y")
+        if self._stored is None:
+            return y
+        coding = self.preprocessing.target
+        assert isinstance(coding, RealCoding)
+        coded = np.empty(len(y), np.float32)
+        for start in range(0, len(y), MOST_ROWS):
+            stop = start + MOST_ROWS
+            coded[start:stop] = coding.coded(self._stored.exact(y[start:stop]))
+        return coded
+
+    def recoded(self, coding: str) -> DataSet:
+        """Return the same data with a target that networks learn in another way.
+
+        It is fitted to the training part, the same on every process.
+
+        Parameters
+        ----------
+        coding
+            See `agebo_hpc.space.recipe.Recipe.coding`; empty: as it is stored.
+
+        Raises
+        ------
+        ConfigurationError
+            If the target has no such transform.
+        DataError
+            If the data are damaged.
+        """
+        if not coding:
+            return self
+        stored = self.preprocessing.target
+        if not isinstance(stored, RealCoding):
+            raise ConfigurationError(
+                f"{coding} is for numbers, but the data set is a classification; leave it out."
+            )
+        stored = stored.standard
+        y = self._map("train/y")
+        some = np.asarray(y)
+        if len(y) > MOST_ROWS:
+            some = np.concatenate([y[:: -(-len(y) // MOST_ROWS)], [y.min(), y.max()]])
+        least = min(y.min(), self._map("validation/y").min())
+        sample = Sample(stored.name, stored.exact(some), stored.scale, float(stored.exact(least)))
+        return self.with_target(replace(stored, transform=fit_transform(coding, sample)))
+
+    def with_target(self, coding: TargetCoding) -> DataSet:
+        """Return the same data with a target as another coding has it, where that is its own."""
+        mine = self.preprocessing.target
+        if not isinstance(coding, RealCoding) or not isinstance(mine, RealCoding):
+            return self
+        if coding == mine or coding.standard != mine.standard:
+            return self
+        other = copy(self)
+        for name in PARTS:
+            other.__dict__.pop(name, None)
+        other.preprocessing = replace(self.preprocessing, target=coding)
+        other._stored = None if coding.transform is None else coding.standard
+        return other
+
+    @property
+    def as_stored(self) -> DataSet:
+        """The same data with the target standardised, as the file has it."""
+        coding = self.preprocessing.target
+        return self.with_target(coding.standard if isinstance(coding, RealCoding) else coding)
 
     def verify(self, parts: Iterable[str] = PARTS) -> None:
         """Check parts now, so that hours are not spent before damage is found.
@@ -325,7 +396,7 @@ class DataSet:
         groups = self._map(f"{part}/group") if self.split.groups else None
         weights = self._map(f"{part}/weights") if self.is_weighted else None
         times = self._map(f"{part}/time") if self.split.num_times else None
-        return Part(self._map(f"{part}/x"), self._map(f"{part}/y"), codes, groups, weights, times)
+        return Part(self._map(f"{part}/x"), self.target_of(part), codes, groups, weights, times)
 
     def __repr__(self) -> str:
         return (

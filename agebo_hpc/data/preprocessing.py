@@ -214,6 +214,12 @@ class Preprocessing:
         """Return the original labels of class indices, or values in the original unit."""
         return self.target.decode(values)
 
+    def predicted_target(self, outputs: ArrayLike) -> NDArray[Any]:
+        """Return what outputs of a network predict of a real target, in the original unit."""
+        coding = self.target
+        decode = coding.predicted if isinstance(coding, RealCoding) else coding.decode
+        return decode(outputs)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
         codes = [column.to_dict() for column in self.codes]

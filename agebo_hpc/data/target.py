@@ -13,6 +13,11 @@ from agebo_hpc.data.cells import normal, option
 from agebo_hpc.data.kinds import Decided, Wish, decide
 from agebo_hpc.data.levels import level_before, level_text
 from agebo_hpc.data.reading import BEFORE, LEVEL, NUMBER, TEXT, Reading
+from agebo_hpc.data.target_transform import (
+    TargetTransform,
+    transform_from_dict,
+    transform_to_dict,
+)
 from agebo_hpc.data.values import MixtureError, all_numbers, as_levels, as_numbers
 from agebo_hpc.errors import DataError, UsageError
 
@@ -291,14 +296,32 @@ class ClassCoding:
         }
 
 
+ROUNDING = 2.0**-23
+"""Share of the mean that a standardised number may be off by, and a little more."""
+
+
 @dataclass(frozen=True)
 class RealCoding:
-    """A real target, standardised with the mean and the deviation of the training part."""
+    """A real target, standardised with the mean and the deviation of the training part.
+
+    Attributes
+    ----------
+    name
+        Name of the target column.
+    mean, scale
+        Mean and deviation.
+    reading
+        How a cell's number is known.
+    transform
+        What takes the place of the standardisation, see `agebo_hpc.data.target_transform`; None:
+        nothing.
+    """
 
     name: str
     mean: float
     scale: float
     reading: Reading = NUMBER
+    transform: TargetTransform | None = None
 
     @classmethod
     def fit(cls, column: pd.Series, reading: Reading = NUMBER) -> RealCoding:
@@ -335,11 +358,43 @@ class RealCoding:
                 f"Target {self.name!r} is missing or infinite in {missing} of {len(column)} "
                 f"rows; remove these rows."
             )
+        return self.coded(numbers)
+
+    def coded(self, numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return what networks learn of numbers, shape as given, float32."""
+        if self.transform is not None:
+            return self.transform.encode(numbers).astype(np.float32)
         return ((numbers - self.mean) / self.scale).astype(np.float32)
 
     def decode(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return values in the original unit, float64, shape as given."""
+        if self.transform is not None:
+            return self.transform.decode(values)
         return np.asarray(values, dtype=np.float64) * self.scale + self.mean
+
+    def predicted(self, outputs: ArrayLike) -> NDArray[np.float64]:
+        """Return what a network's outputs predict, in the original unit, float64."""
+        if self.transform is None:
+            return self.decode(outputs)
+        return self.decode(self.transform.bounded(np.asarray(outputs, np.float64)))
+
+    def exact(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Return values in the original unit, where what is 0 but for rounding is 0.
+
+        float32 tells standardised numbers apart to half of its step at that of 0.
+        """
+        numbers = self.decode(values)
+        return np.where(np.abs(numbers) <= ROUNDING * abs(self.mean), 0.0, numbers)
+
+    @property
+    def standard(self) -> RealCoding:
+        """The standardisation alone."""
+        return replace(self, transform=None)
+
+    @property
+    def unit(self) -> float:
+        """Deviation of what networks learn, about."""
+        return 1.0 if self.transform is None else self.transform.unit
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -349,6 +404,7 @@ class RealCoding:
             "mean": self.mean,
             "scale": self.scale,
             "reading": self.reading.to_dict(),
+            **({} if self.transform is None else {"transform": transform_to_dict(self.transform)}),
         }
 
 
@@ -360,7 +416,10 @@ def target_from_dict(data: dict[str, Any]) -> TargetCoding:
     readings = {"reading": Reading.from_dict(data["reading"])} if "reading" in data else {}
     if data["task"] == "classification":
         return ClassCoding(data["name"], tuple(data["labels"]), **readings)
-    return RealCoding(data["name"], float(data["mean"]), float(data["scale"]), **readings)
+    coding = RealCoding(data["name"], float(data["mean"]), float(data["scale"]))
+    stored = data.get("transform")
+    transform = None if stored is None else transform_from_dict(stored)
+    return replace(coding, transform=transform, **readings)
 
 
 def _level(value: Any, reading: Reading) -> str | None:

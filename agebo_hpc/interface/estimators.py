@@ -324,5 +324,5 @@ class AgEBORegressor(RegressorMixin, _AgEBO):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the predicted target of each row, shape (rows,), float64."""
         raw = self._outputs(X).raw[:, 0]
-        values: NDArray[np.float64] = self.model_.preprocessing.decode_target(raw)
+        values: NDArray[np.float64] = self.model_.preprocessing.predicted_target(raw)
         return values

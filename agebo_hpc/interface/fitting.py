@@ -204,7 +204,7 @@ def _search(request: SearchRequest, reporter: Reporter, rank_group: RankGroup) -
 
 def _train(wanted: Wanted, run: Path, dataset: DataSet, rank_group: RankGroup) -> Model:
     from agebo_hpc.models.against_baselines import measure_missing
-    from agebo_hpc.models.choice import RetrainOptions, choose_best
+    from agebo_hpc.models.choice import RetrainOptions, choose_best, recoded
     from agebo_hpc.models.ensemble import make_ensemble, train_candidates
     from agebo_hpc.models.retraining import compared, with_scores
     from agebo_hpc.versions import installed_versions
@@ -219,6 +219,7 @@ def _train(wanted: Wanted, run: Path, dataset: DataSet, rank_group: RankGroup) -
     decision = replace(options, **wanted.decision)
     # An ensemble decides as a whole.
     each = decision if size == 1 else options
+    dataset = recoded(found[0], dataset)
     rank_group.first(lambda: measure_missing(found[0], dataset))
     models = train_candidates(found, dataset, each, rank_group.comm, rank_group.size, score=False)
 

@@ -133,12 +133,15 @@ class Shards:
         From what a network is trained for to what users know: numbers in their unit, or labels.
     is_weighted
         Whether rows count differently.
+    predicted
+        From a network's outputs to numbers in the user's unit; None: `decode`.
     """
 
     metric: Metric
     num_outputs: int
     decode: Callable[[NDArray[Any]], NDArray[Any]] | None = None
     is_weighted: bool = False
+    predicted: Callable[[NDArray[Any]], NDArray[Any]] | None = None
 
     def start(self, num_rows: int) -> Floats:
         """Return the vector of a shard of which no row is known, for a table of ``num_rows``."""
@@ -242,4 +245,5 @@ class Shards:
             return Classes.of_logits(outputs, y, wide)
         decode = self.decode or (lambda values: np.asarray(values, np.float64))
         centre = float(decode(np.zeros(1))[0])
-        return Numbers(decode(outputs[:, 0]), decode(y), wide, centre)
+        predicted = self.predicted or decode
+        return Numbers(predicted(outputs[:, 0]), decode(y), wide, centre)

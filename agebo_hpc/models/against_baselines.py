@@ -14,6 +14,7 @@ from agebo_hpc.baselines.kept import Kept, read_kept
 from agebo_hpc.baselines.process import BaselineProcess
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.network_rows import network_rows
+from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import AgeboError
 from agebo_hpc.metrics.predictions import Classes, Numbers, Predictions
 from agebo_hpc.models.bundle import Model
@@ -66,6 +67,7 @@ def against_baselines(
         `agebo_hpc.baselines.comparison.Comparison` has as ``boosting``, None where it is not
         known. None: nothing was measured, or the model has learnt from those rows.
     """
+    dataset = dataset.as_stored
     kept = read_kept(run, dataset.fingerprint, str(problem.get("metric", "")))
     if kept is None or kept.part in trained_parts(model.description):
         return None
@@ -91,8 +93,9 @@ def _predictions(model: Model, dataset: DataSet, kept: Kept) -> Predictions:
     y = np.asarray(part.y[rows])
     weights = None if part.weights is None else np.asarray(part.weights[rows], np.float64)
     if dataset.task == "regression":
-        decode = dataset.decode
-        centre = float(decode(np.zeros(1))[0])
-        return Numbers(decode(outputs.raw[:, 0]), decode(y), weights, centre)
+        coding = model.preprocessing.target
+        assert isinstance(coding, RealCoding)
+        numbers = coding.predicted(outputs.raw[:, 0])
+        return Numbers(numbers, dataset.decode(y), weights, float(dataset.decode(np.zeros(1))[0]))
     found = Classes.of_logits(outputs.raw, y, weights)
     return replace(found, decode=dataset.decode, chosen=outputs.predicted)

@@ -169,7 +169,7 @@ class Model:
     def tabulate(self, outputs: Outputs, index: pd.Index) -> pd.DataFrame:
         """Return outputs as the table that `predict` gives."""
         if self.class_labels is None:
-            values = self.preprocessing.decode_target(outputs.raw[:, 0])
+            values = self.preprocessing.predicted_target(outputs.raw[:, 0])
             return pd.DataFrame({PREDICTION: values}, index=index)
         table = pd.DataFrame(outputs.probabilities, index, self.description.output_columns[1:])
         labels = self.preprocessing.decode_target(outputs.predicted)

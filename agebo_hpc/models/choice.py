@@ -17,6 +17,7 @@ from agebo_hpc.data.splits import PARTS
 from agebo_hpc.errors import ConfigurationError, DataError, InputMissingError, UsageError
 from agebo_hpc.models.decision import check_decision, fixed
 from agebo_hpc.space.configuration import Configuration, Result, Status
+from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
 
@@ -311,4 +312,11 @@ def open_data(chosen: Chosen, data: str | Path | None = None, verify: bool = Tru
         )
     # Now: training may take hours before the last part is used.
     dataset.verify()
-    return dataset
+    return recoded(chosen, dataset)
+
+
+def recoded(chosen: Chosen, dataset: DataSet) -> DataSet:
+    """Return a search's data set with its target as the networks of the search learn it."""
+    stored = chosen.problem.get("recipe", {})
+    wanted = {name: stored[name] for name in ("loss", "target_transform") if name in stored}
+    return dataset.recoded(Recipe(**wanted).coding)

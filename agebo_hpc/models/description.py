@@ -20,8 +20,9 @@ from agebo_hpc.models.validation import check_description
 from agebo_hpc.space.configuration import said_of
 
 FORMAT = "agebo_hpc-model"
-FORMAT_VERSION = 3
-"""2: a model may have several networks; 3: it may take codes. Older programs cannot load those."""
+FORMAT_VERSION = 4
+"""2: a model may have several networks; 3: it may take codes; 4: its target may be transformed.
+Older programs cannot load those."""
 DESCRIPTION_NAME = "model.json"
 NETWORK_NAME = "network.keras"
 PREDICTION = "prediction"
@@ -107,12 +108,18 @@ class ModelDescription:
         """Names of the columns that predictions have."""
         return [PREDICTION, *(f"probability_{label}" for label in self.class_labels or ())]
 
+    @property
+    def _needed_version(self) -> int:
+        """What needs nothing of a later version is for earlier programs too."""
+        if "transform" in self.preprocessing.get("target", {}):
+            return 4
+        return 3 if self.preprocessing.get("codes") else 2
+
     def to_json(self, network_sha256: str) -> str:
         """Return the description and the digest of its network's file as JSON text."""
         content = {
             "format": FORMAT,
-            # What needs nothing of a later version is for earlier programs too.
-            "format_version": FORMAT_VERSION if self.preprocessing.get("codes") else 2,
+            "format_version": self._needed_version,
             **{item.name: getattr(self, item.name) for item in fields(self)},
             "network_sha256": network_sha256,
         }

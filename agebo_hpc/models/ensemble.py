@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.network_rows import network_rows
 from agebo_hpc.errors import AgeboError, UsageError
-from agebo_hpc.metrics.of_numbers import RowLoss, absolute, pinball, squared
+from agebo_hpc.metrics.of_numbers import RowLoss, absolute, gamma, pinball, poisson, squared
 from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.record import kind_of
 from agebo_hpc.metrics.table import metric_for
@@ -37,6 +37,7 @@ from agebo_hpc.models.retraining import (
 from agebo_hpc.space.graph import Graph
 from agebo_hpc.space.recipe import QUANTILE, Recipe
 
+DEVIANCES: dict[str, RowLoss] = {"poisson": poisson, "gamma": gamma}
 ROUNDS = 50
 """Additions of the greedy selection."""
 
@@ -206,6 +207,9 @@ def _losses_of(model: Model) -> RowLoss:
     if model.description.task != "regression" or is_own(chosen.get("metric", "")):
         return squared
     name, _, quantile = Recipe(**chosen).loss_of("regression").partition(":")
+    if name in DEVIANCES:
+        # Outputs and targets are logarithms.
+        return lambda y, values: DEVIANCES[name](np.exp(y), np.exp(values))
     if name == QUANTILE:
         return pinball(float(quantile))
     return absolute if name == "mae" else squared

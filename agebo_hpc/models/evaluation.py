@@ -90,6 +90,7 @@ def evaluate_model(
         raise UsageError(f"The part is {part!r}; choose among {', '.join(PARTS)}.")
     check_fits(model.description, dataset)
     check_part(dataset, part)
+    dataset = dataset.with_target(model.preprocessing.target)
     further = metrics_of(model.description, metrics, dataset.is_weighted)
     rows = getattr(dataset, part)
     outputs, speed = run_timed(model, network_rows(rows, model.takes_codes))
@@ -159,8 +160,9 @@ def score(
     coding = model.preprocessing.target
     wide = None if weights is None else np.asarray(weights, np.float64)
     if isinstance(coding, RealCoding):
+        predicted = coding.predicted(outputs.raw[:, 0])
         return regression_scores(
-            outputs.raw[:, 0], y.astype(np.float32), coding.mean, coding.scale, metrics, wide
+            predicted, coding.decode(y), coding.mean, coding.scale, metrics, wide
         )
     return classification_scores(
         outputs.raw,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from agebo_hpc.analysis.reported_model import Explanation
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.network_rows import network_rows
+from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import ConfigurationError, DataError
 from agebo_hpc.metrics.predictions import Classes, Numbers
 from agebo_hpc.metrics.record import Metric, kind_of
@@ -74,6 +75,7 @@ def explain(model: Model, dataset: DataSet, metric: str, seed: int = 0) -> Expla
         If the data set does not fit the model, no rows are left, or the network gives NaN.
     """
     check_fits(model.description, dataset)
+    dataset = dataset.with_target(model.preprocessing.target)
     part = unseen_part(model, dataset)
     rows = getattr(dataset, part)
     chosen = np.arange(len(rows.y))
@@ -134,10 +136,17 @@ def _value(model: Model, metric: Metric, found: Predictions, y: NDArray[Any]) ->
         chosen = Outputs(raw, probabilities, model.description.threshold).predicted
         value = metric.score(replace(Classes.of_logits(raw, y), chosen=chosen))
     else:
-        decode = model.preprocessing.decode_target
-        said, truth = (np.asarray(decode(values), np.float64) for values in (raw[:, 0], y))
-        value = metric.score(Numbers(said, truth))
+        value = metric.score(Numbers(*_numbers(model, raw, y)))
     return float("nan") if value is None else float(value)
+
+
+def _numbers(
+    model: Model, raw: NDArray[Any], y: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return predictions and targets in the user's unit."""
+    coding = model.preprocessing.target
+    assert isinstance(coding, RealCoding)
+    return coding.predicted(raw[:, 0]), coding.decode(y)
 
 
 def _of_classes(model: Model, outputs: Outputs, y: NDArray[Any]) -> dict[str, Any]:
@@ -153,8 +162,8 @@ def _of_classes(model: Model, outputs: Outputs, y: NDArray[Any]) -> dict[str, An
 
 
 def _of_numbers(model: Model, outputs: Outputs, y: NDArray[Any], seed: int) -> dict[str, Any]:
-    decode = model.preprocessing.decode_target
-    both = {"true": decode(y), "predicted": decode(outputs.raw[:, 0])}
+    predicted, true = _numbers(model, outputs.raw, y)
+    both = {"true": true, "predicted": predicted}
     some = np.random.default_rng(seed).permutation(len(y))[:SHOWN_RESIDUALS]
     return {"residuals": pd.DataFrame(both).iloc[np.sort(some)].reset_index(drop=True)}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.data.encoders import encoder_to_dict
 from agebo_hpc.data.preprocessing import Preprocessing
+from agebo_hpc.data.target import RealCoding, TargetCoding
 from agebo_hpc.errors import DataError
 from agebo_hpc.models.description import ModelDescription
 
@@ -67,9 +68,14 @@ def _difference(model: ModelDescription, dataset: DataSet) -> str:
         )
     if ours.codes and theirs.codes != ours.codes:
         return "its codes of levels are others"
-    if theirs.target != ours.target:
+    # How a model's network learns the target follows from its training, not from the data set.
+    if _stored(theirs.target) != _stored(ours.target):
         return f"its target {ours.target.name!r} is scaled in another way"
     return ""
+
+
+def _stored(coding: TargetCoding) -> TargetCoding:
+    return coding.standard if isinstance(coding, RealCoding) else coding
 
 
 def _few(names: object) -> str:

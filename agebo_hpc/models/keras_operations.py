@@ -14,7 +14,7 @@ from agebo_hpc.data.codes import Values
 from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import UsageError
 from agebo_hpc.models.bundle import Model
-from agebo_hpc.models.portable import features, free_names, input_kinds
+from agebo_hpc.models.portable import Floats, features, free_names, input_kinds, prediction
 
 ARITHMETIC = {
     "+": keras.ops.add,
@@ -45,8 +45,7 @@ def table_model(model: Model) -> Any:
     coding = model.preprocessing.target
     if isinstance(coding, RealCoding):
         wide = keras.ops.cast(outputs, "float64")
-        prediction = keras.ops.add(keras.ops.multiply(wide, coding.scale), coding.mean)
-        return keras.Model(inputs, {"prediction": prediction})
+        return keras.Model(inputs, {"prediction": prediction(_KerasOperations(), coding, wide)})
     return keras.Model(inputs, {"probabilities": outputs})
 
 
@@ -111,6 +110,18 @@ class _KerasOperations:
         codes = keras.ops.where(is_known, place + 1, 0)
         codes = keras.ops.where(keras.ops.isnan(x), missing, codes)
         return keras.ops.cast(codes, "float32")
+
+    def exp(self, x: Any) -> Any:
+        return keras.ops.exp(x)
+
+    def between(self, x: Any, low: float, high: float) -> Any:
+        return keras.ops.clip(x, low, high)
+
+    def interpolate(self, x: Any, points: Floats, values: Floats, slopes: Floats) -> Any:
+        above = keras.ops.greater_equal(x, points[1:])
+        place = keras.ops.sum(keras.ops.cast(above, "int32"), axis=1, keepdims=True)
+        start, value, slope = (keras.ops.take(t, place) for t in (points, values, slopes))
+        return value + (x - start) * slope
 
     def concat(self, parts: list[Any]) -> Any:
         return keras.ops.concatenate(parts, axis=1)

@@ -16,7 +16,14 @@ from agebo_hpc.data.target import RealCoding
 from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.networks import single_networks
 from agebo_hpc.models.onnx_layers import OnnxNodes, add_network
-from agebo_hpc.models.portable import features, free_names, input_kinds, told_inputs
+from agebo_hpc.models.portable import (
+    Floats,
+    features,
+    free_names,
+    input_kinds,
+    prediction,
+    told_inputs,
+)
 
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 """Old enough for every ONNX Runtime since 1.14."""
@@ -85,9 +92,8 @@ def _outputs(ops: _OnnxOperations, model: Model, last: str) -> list[Any]:
     coding = model.preprocessing.target
     if isinstance(coding, RealCoding):
         wide = ops.node("Cast", [last], to=TensorProto.DOUBLE)
-        scaled = ops.calculate("+", ops.calculate("*", wide, coding.scale), coding.mean)
         shape = ops.constant(np.array([-1], np.int64))
-        ops.node("Reshape", [scaled, shape], name="prediction")
+        ops.node("Reshape", [prediction(ops, coding, wide), shape], name="prediction")
         return [helper.make_tensor_value_info("prediction", TensorProto.DOUBLE, ["rows"])]
     values = label_array(coding.labels)
     is_text = values.dtype == object
@@ -119,7 +125,22 @@ class _OnnxOperations(OnnxNodes):
         return self.node("Floor", [x])
 
     def clip(self, x: str, largest: float) -> str:
-        return self.node("Clip", [x, self._number(-largest), self._number(largest)])
+        return self.between(x, -largest, largest)
+
+    def between(self, x: str, low: float, high: float) -> str:
+        return self.node("Clip", [x, self._number(low), self._number(high)])
+
+    def exp(self, x: str) -> str:
+        return self.node("Exp", [x])
+
+    def interpolate(self, x: str, points: Floats, values: Floats, slopes: Floats) -> str:
+        place = self._count_at_most(points[1:], x)
+        start, value, slope = (
+            self.node("Gather", [self.constant(table), place], axis=0)
+            for table in (points, values, slopes)
+        )
+        risen = self.calculate("*", self.calculate("-", x, start), slope)
+        return self.calculate("+", value, risen)
 
     def at_least(self, x: str, bound: float) -> str:
         late = self.node("GreaterOrEqual", [x, self._number(bound)])
@@ -143,10 +164,7 @@ class _OnnxOperations(OnnxNodes):
         return self.node("Gather", [self.constant(table), position], axis=0)
 
     def codes_of_numbers(self, x: str, known: Values, missing: int) -> str:
-        above = self.node("GreaterOrEqual", [x, self.constant(known.bounds)])
-        counted = self.node("Cast", [above], to=TensorProto.INT64)
-        axis = self.constant(np.array([1], np.int64))
-        place = self.node("ReduceSum", [counted, axis], keepdims=1)
+        place = self._count_at_most(known.bounds, x)
         value, tolerance = (
             self.node("Gather", [self.constant(table), place], axis=0)
             for table in (known.values, known.tolerances)
@@ -160,6 +178,13 @@ class _OnnxOperations(OnnxNodes):
 
     def concat(self, parts: list[str]) -> str:
         return self.node("Concat", parts, axis=1)
+
+    def _count_at_most(self, bounds: Floats, x: str) -> str:
+        """Return how many of some numbers are not above x, (rows, 1), int64."""
+        above = self.node("GreaterOrEqual", [x, self.constant(bounds)])
+        counted = self.node("Cast", [above], to=TensorProto.INT64)
+        axis = self.constant(np.array([1], np.int64))
+        return self.node("ReduceSum", [counted, axis], keepdims=1)
 
     def _number(self, value: float) -> str:
         return self.constant(np.array(value, np.float64))

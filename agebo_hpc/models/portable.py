@@ -27,10 +27,13 @@ from agebo_hpc.data.encoders import (
 from agebo_hpc.data.levels import level_before, level_of_text
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.data.scaling import CLIP
+from agebo_hpc.data.target import RealCoding
+from agebo_hpc.data.target_transform import Logarithm, ToNormal
 from agebo_hpc.data.text_cells import MISSING
 from agebo_hpc.data.values import LARGEST
 from agebo_hpc.models.description import ModelDescription
 
+Floats = NDArray[np.float64]
 DAY = 86400.0
 _WHOLE = re.compile(r"-?\d+", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -75,6 +78,18 @@ class Operations(Protocol):
         """Return 1 + the place of each known number, `missing` of NaN, else 0, as float32."""
         ...
 
+    def exp(self, x: Any) -> Any:
+        """Return e to the power of x."""
+        ...
+
+    def between(self, x: Any, low: float, high: float) -> Any:
+        """Keep x between two numbers."""
+        ...
+
+    def interpolate(self, x: Any, points: Floats, values: Floats, slopes: Floats) -> Any:
+        """Return what lies on lines from points, increasing, of which none is above x."""
+        ...
+
     def concat(self, parts: list[Any]) -> Any:
         """Put columns side by side."""
         ...
@@ -110,6 +125,24 @@ def features(ops: Operations, preprocessing: Preprocessing, columns: dict[str, A
         x = dates[code.column][code.part] if code.part else columns[code.column]
         parts.append(_codes(ops, encoders[code.column], code, x))
     return ops.concat(parts)
+
+
+def prediction(ops: Operations, coding: RealCoding, outputs: Any) -> Any:
+    """Compute numbers in the target's own unit of a network's outputs, (rows, 1), float64."""
+    transform = coding.transform
+    if isinstance(transform, Logarithm):
+        kept = ops.between(outputs, transform.low, transform.high)
+        logs = ops.calculate("+", ops.calculate("*", kept, transform.scale), transform.centre)
+        powers = ops.exp(logs)
+        return ops.calculate("-", powers, transform.shift) if transform.shift else powers
+    if isinstance(transform, ToNormal):
+        points, values = np.array(transform.scores), np.array(transform.numbers)
+        kept = ops.between(outputs, transform.scores[0], transform.scores[-1])
+        slopes = np.append(np.diff(values) / np.diff(points), 0.0)
+        return ops.interpolate(kept, points, values, slopes)
+    if transform is not None:
+        return outputs
+    return ops.calculate("+", ops.calculate("*", outputs, coding.scale), coding.mean)
 
 
 def _codes(ops: Operations, encoder: Encoder, code: CodeColumn, x: Any) -> Any:

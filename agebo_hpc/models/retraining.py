@@ -278,6 +278,7 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
         class_weights=recipe.weights_of(dataset.class_labels, dataset.class_counts("train")),
         decode=dataset.decode,
         is_weighted=dataset.is_weighted,
+        recoded=dataset.recoding,
     )
 
 

@@ -77,8 +77,8 @@ def classification_scores(
 
 
 def regression_scores(
-    outputs: NDArray[np.float32],
-    y: NDArray[np.float32],
+    predicted: NDArray[np.float64],
+    truth: NDArray[np.float64],
     mean: float,
     scale: float,
     metrics: Sequence[Metric] = (),
@@ -88,10 +88,10 @@ def regression_scores(
 
     Parameters
     ----------
-    outputs, y
-        Standardised predictions and targets, shape (rows,), float32.
+    predicted, truth
+        Predictions and targets in the user's unit, shape (rows,).
     mean, scale
-        Mean and scale of the standardisation: original = standardised * scale + mean.
+        Mean and deviation of the target in the training part.
     metrics
         Further ones.
     weights
@@ -100,13 +100,11 @@ def regression_scores(
     Returns
     -------
     dict
-        ``loss`` (mean squared error of the standardised target), ``r2`` (None for a single row
+        ``loss`` (mean squared error in squares of this deviation), ``r2`` (None for a single row
         or a constant target), ``mse`` and ``mae`` in the original unit; then further ones, by the
         names that users know them by.
     """
-    truth = y.astype(np.float64) * scale + mean
-    predicted = outputs.astype(np.float64) * scale + mean
-    varies = len(y) > 1 and truth.min() < truth.max()
+    varies = len(truth) > 1 and truth.min() < truth.max()
     mse = float(mean_squared_error(truth, predicted, sample_weight=weights))
     scores: Scores = {
         "loss": mse / scale**2,

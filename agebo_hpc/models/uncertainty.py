@@ -53,12 +53,12 @@ def score_intervals(
     given: Predictions
     coding = model.preprocessing.target
     if isinstance(coding, RealCoding):
-        truth, predicted = coding.decode(y), coding.decode(outputs.raw[:, 0])
+        truth, predicted = coding.decode(y), coding.predicted(outputs.raw[:, 0])
         given = Numbers(predicted, truth, wide, coding.mean)
         found = number_intervals(truth, predicted, units, [n for n in names if n != "loss"], wide)
         if "loss" in names:
             # In standard deviations of the target.
-            coded, output = np.asarray(y, np.float64), outputs.raw[:, 0].astype(np.float64)
+            coded, output = _in_deviations(coding, outputs, y)
             found |= number_intervals(coded, output, units, ["loss"], wide)
     else:
         rows = Classes.of_logits(outputs.raw, y, wide)
@@ -67,6 +67,16 @@ def score_intervals(
     further = [name for name in names if name not in found]
     found |= {name: _of_metric(find(name), given, groups) for name in further}
     return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def _in_deviations(
+    coding: RealCoding, outputs: Outputs, y: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return targets and predictions in standard deviations of the target."""
+    if coding.transform is None:
+        return np.asarray(y, np.float64), outputs.raw[:, 0].astype(np.float64)
+    truth, predicted = coding.decode(y), coding.predicted(outputs.raw[:, 0])
+    return (truth - coding.mean) / coding.scale, (predicted - coding.mean) / coding.scale
 
 
 def _class_rows(

@@ -54,10 +54,17 @@ class TrainingOptions:
         "optimizer",
     )
     loss: str | None = _of_recipe(
-        "What training makes small: mse, mae, huber, log_cosh, mape, msle or quantile:Q for "
-        "numbers; auto: cross_entropy for classes, for numbers what matches the metric, else mse.",
+        "What training makes small: mse, mae, huber, log_cosh, mape, msle, quantile:Q, poisson or "
+        "gamma for numbers; auto: cross_entropy for classes, for numbers what matches the metric, "
+        "else mse.",
         "loss",
         metavar="NAME",
+    )
+    target_transform: str | None = _of_recipe(
+        "What a number becomes before networks learn it: log (of 1 + y where there are zeros) and "
+        "quantile (to a normal distribution) for skewed ones; scores and predictions are in its "
+        "own unit in any case.",
+        "target_transform",
     )
     metric: str | None = _of_recipe(
         "scikit-learn's name of what the search makes large on the validation part, or of a loss "

@@ -134,7 +134,14 @@ class Problem:
         self.recipe.weights_of(labels, None if labels is None else [1] * len(labels))
         for changed in ({}, *self._recipes()):
             if "loss" in changed or "loss" not in self.hyperparameters.all_names:
-                self.recipe.of_configuration(changed).loss_of(task)
+                recipe = self.recipe.of_configuration(changed)
+                recipe.loss_of(task)
+                if recipe.coding != self.recipe.coding:
+                    raise ConfigurationError(
+                        f"The hyperparameter loss may be {recipe.loss}, for which networks learn "
+                        f"the target in another way than for the loss {self.recipe.loss} of the "
+                        f"problem; give --loss {recipe.loss}, for all of them, instead."
+                    )
 
 
 def v1_hyperparameters() -> HyperparameterSpace:

@@ -21,6 +21,11 @@ LOSSES = {
     "regression": ("mse", "mae", "huber", "log_cosh", "mape", "msle"),
 }
 """What is made small in training, by the task of the data set; the first is the default."""
+LOG_LINK = ("poisson", "gamma")
+"""Further losses of a regression: the network gives the logarithm of the mean of counts or rates,
+so that networks of these and of other losses do not learn the same numbers."""
+TARGET_TRANSFORMS = ("standard", "none", "log", "quantile")
+"""What a regression's target becomes before networks learn it; the first is the default."""
 QUANTILE = "quantile"
 """Beginning of the name of a loss that ends with a quantile."""
 OF_METRIC = {
@@ -43,6 +48,7 @@ RECIPE_CHOICES = {
     "schedule": SCHEDULES,
     "xla": XLA_CHOICES,
     "input": INPUTS,
+    "target_transform": TARGET_TRANSFORMS,
 }
 """Fields of a recipe that are names, and the names."""
 
@@ -76,9 +82,15 @@ class Recipe:
     optimizer
         One of `OPTIMIZERS`; LARS and LAMB give each kernel and bias a rate of its own.
     loss
-        One of `LOSSES` of the task, or ``"quantile:Q"`` with a quantile Q between 0 and 1 for a
-        regression; ``"auto"``: what matches the metric, see `OF_METRIC`, else the first of them. A
-        regression's are those of the standardised target.
+        One of `LOSSES` of the task, or for a regression one of `LOG_LINK`, or ``"quantile:Q"``
+        with a quantile Q between 0 and 1; ``"auto"``: what matches the metric, see `OF_METRIC`,
+        else the first of them. A regression's are those of the transformed target, but for those
+        in `LOG_LINK`.
+    target_transform
+        One of `TARGET_TRANSFORMS`, fitted to the training rows: ``"standard"``: mean 0 and
+        deviation 1; ``"none"``: as it is; ``"log"``: its logarithm, that of 1 + y where there are
+        zeros, standardised; ``"quantile"``: to a normal distribution by up to 1000 quantiles.
+        Scores and predictions are in the target's own unit.
     metric
         Name of one of `agebo_hpc.metrics.table.METRICS` that fits the task: what the search makes
         large; ``"auto"``: accuracy for classes, R^2 for numbers. A function of the user's own is
@@ -123,6 +135,7 @@ class Recipe:
     xla: str = "auto"
     input: str = "auto"
     loss: str = "auto"
+    target_transform: str = "standard"
     metric: str | Callable[..., float] = "auto"
     class_weights: str | Mapping[str, float] = "none"
     dropout: float = 0.0
@@ -175,7 +188,7 @@ class Recipe:
         return str(self.metric)
 
     def _check_loss(self) -> None:
-        names = ("auto", *LOSSES["classification"], *LOSSES["regression"])
+        names = ("auto", *LOSSES["classification"], *LOSSES["regression"], *LOG_LINK)
         start, _, quantile = self.loss.partition(":")
         if start == QUANTILE:
             quantile_of("loss", self.loss, quantile)
@@ -183,6 +196,19 @@ class Recipe:
             raise ConfigurationError(
                 f"loss is {self.loss!r}; choose among {', '.join(names)}, {QUANTILE}:Q."
             )
+        if self.loss in LOG_LINK and self.target_transform != TARGET_TRANSFORMS[0]:
+            raise ConfigurationError(
+                f"target_transform is {self.target_transform}, but the loss {self.loss} is of the "
+                f"target as it is, by the logarithm of its mean; leave out one of the two."
+            )
+
+    @property
+    def coding(self) -> str:
+        """How networks learn a real target, where it is not standardised; else empty."""
+        if self.loss in LOG_LINK:
+            return self.loss
+        usual = self.target_transform == TARGET_TRANSFORMS[0]
+        return "" if usual else self.target_transform
 
     def _check_class_weights(self) -> None:
         given = self.class_weights
@@ -212,6 +238,11 @@ class Recipe:
         ConfigurationError
             If it is a loss of the other task, or labels are smoothed that a regression has not.
         """
+        if task != "regression" and self.target_transform != TARGET_TRANSFORMS[0]:
+            raise ConfigurationError(
+                f"target_transform is {self.target_transform}, but the data set is a "
+                f"{task}; leave it out."
+            )
         if task == "regression" and self.label_smoothing:
             raise ConfigurationError(
                 f"label_smoothing is {self.label_smoothing}, but the data set is a regression; "
@@ -222,7 +253,8 @@ class Recipe:
                 return self.loss
             if self.loss == "auto":
                 return self._loss_of_metric()
-        return _of_task("loss", self.loss, LOSSES, task)
+        choices = {**LOSSES, "regression": (*LOSSES["regression"], *LOG_LINK)}
+        return _of_task("loss", self.loss, choices, task)
 
     def _loss_of_metric(self) -> str:
         """Return what a regression makes small so that its metric becomes good."""

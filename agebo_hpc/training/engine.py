@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 import tensorflow as tf
 
+from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import NonFiniteLossError, WeightsDifferError
 from agebo_hpc.random_state import Stream, generator
 from agebo_hpc.space.configuration import Hyperparameters, Status
@@ -74,6 +75,8 @@ class TrainingPlan:
         From targets to the user's unit or labels, which metrics are in; None: there are none.
     is_weighted
         Whether the rows count differently: their sources have weights.
+    recoded
+        How a real target is coded, where it is not standardised.
     """
 
     graph: Graph
@@ -86,6 +89,7 @@ class TrainingPlan:
     class_weights: tuple[float, ...] = ()
     decode: Decode | None = None
     is_weighted: bool = False
+    recoded: RealCoding | None = None
 
     @classmethod
     def of(
@@ -98,6 +102,7 @@ class TrainingPlan:
         class_weights: tuple[float, ...] = (),
         decode: Decode | None = None,
         is_weighted: bool = False,
+        recoded: RealCoding | None = None,
     ) -> TrainingPlan:
         """Return a problem's plan for a network; ``seeds`` are (search seed, evaluation id)."""
         recipe = problem.recipe.of_configuration(hyperparameters)
@@ -112,6 +117,7 @@ class TrainingPlan:
             class_weights=class_weights,
             decode=decode,
             is_weighted=is_weighted,
+            recoded=recoded,
         )
 
     @property
@@ -228,6 +234,7 @@ class _TrainingRun:
             plan.class_weights,
             plan.decode,
             plan.is_weighted,
+            plan.recoded,
         )
         self._group = group
         self._training = training

@@ -1,7 +1,8 @@
 """Losses of single rows, each equal to Keras's loss of the same name.
 
-Those of a regression see the standardised target, with mean 0 and deviation 1: `mape` divides by
-its distance from the mean, `msle` takes what lies below the mean for 0, as the logarithm needs.
+Those of a regression see the transformed target; where it is standardised, with mean 0 and
+deviation 1, `mape` divides by its distance from the mean, `msle` takes what lies below the mean
+for 0, as the logarithm needs. Those of rates see logarithms: deviances in units of the mean.
 """
 
 from __future__ import annotations
@@ -53,6 +54,25 @@ def _logarithmic_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     return tf.math.squared_difference(first, second)
 
 
+LARGEST_LOG = 30.0
+"""Beyond it an expected rate grows as a straight line: its power would soon be infinite."""
+
+
+def _rate(logs: tf.Tensor) -> tf.Tensor:
+    kept = tf.minimum(logs, LARGEST_LOG)
+    return tf.exp(kept) * (1.0 + logs - kept)
+
+
+def _poisson(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    logs, y = outputs[:, 0], tf.exp(targets)
+    return 2.0 * (_rate(logs) - y + y * (targets - logs))
+
+
+def _gamma(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    left = targets - outputs[:, 0]
+    return 2.0 * (_rate(left) - 1.0 - left)
+
+
 ROW_LOSSES: dict[str, RowLosses] = {
     "cross_entropy": cross_entropy,
     "mse": squared_error,
@@ -61,8 +81,10 @@ ROW_LOSSES: dict[str, RowLosses] = {
     "log_cosh": _log_cosh,
     "mape": _percentage_error,
     "msle": _logarithmic_error,
+    "poisson": _poisson,
+    "gamma": _gamma,
 }
-"""The function of each loss in `agebo_hpc.space.recipe.LOSSES`, by its name."""
+"""The function of each loss in `agebo_hpc.space.recipe`, `LOSSES` and `LOG_LINK`, by its name."""
 
 
 def quantile_loss(quantile: float) -> RowLosses:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from agebo_hpc.data.target import RealCoding
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.metrics.record import REGRESSION, Metric, Shards
 from agebo_hpc.space.recipe import Recipe
@@ -115,6 +116,7 @@ def make_task(
     class_weights: Sequence[float] = (),
     decode: Decode | None = None,
     is_weighted: bool = False,
+    recoded: RealCoding | None = None,
 ) -> Task:
     """Return what training needs to know of a kind of target.
 
@@ -132,6 +134,8 @@ def make_task(
         Gives metrics the user's unit or labels; None: they are those of the targets.
     is_weighted
         Whether rows count differently: targets come with weights then.
+    recoded
+        How targets are coded, where they are not standardised; takes the place of `decode`.
 
     Raises
     ------
@@ -146,9 +150,11 @@ def make_task(
     in_training = of_members(
         weighted(in_training, class_weights) if class_weights else in_training
     )
-    is_summed = metric.name in SUMMED and not is_weighted
+    is_summed = metric.name in SUMMED and not is_weighted and recoded is None
     sums, from_sums, num_sums = _summed(metric.name if is_summed else "", losses, is_weighted)
     shards = None if is_summed else Shards(metric, num_outputs, decode, is_weighted)
+    if recoded is not None and shards is not None:
+        shards = replace(shards, decode=recoded.decode, predicted=recoded.predicted)
     task = Task(
         metric.name,
         of_weighted_rows(in_training) if is_weighted else in_training,
@@ -160,7 +166,8 @@ def make_task(
         is_weighted,
     )
     if kind == "regression":
-        return replace(task, **OF_NUMBERS)
+        tolerance = SAME_NUMBER * (1.0 if recoded is None else recoded.unit)
+        return replace(task, **OF_NUMBERS, tolerance=tolerance)
     return replace(task, **OF_ODDS) if metric.looks_at == "probabilities" else task
 
 
@@ -192,7 +199,6 @@ def _summed(metric: str, losses: RowLosses, is_weighted: bool) -> Summed:
 OF_NUMBERS: dict[str, Any] = {
     "decision": lambda outputs: tf.cast(outputs[:, 0], tf.float64),
     "decides_on": "number",
-    "tolerance": SAME_NUMBER,
 }
 
 

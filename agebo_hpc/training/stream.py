@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ class StreamedRows:
     Parameters
     ----------
     x, y
-        Maps of the file, of shapes (rows, features) and (rows,); only their places are used.
+        Maps of the file, of shapes (rows, features) and (rows,); only their places are used. `y`
+        may be in memory.
     chunk_rows, window_rows
         Rows of a chunk, and most rows of a window, which holds one or more whole chunks; None:
         `CHUNK_ROWS`, and as many as `WINDOW_BYTES` hold.
@@ -59,7 +60,7 @@ class StreamedRows:
     def __init__(
         self,
         x: np.memmap[Any, Any],
-        y: np.memmap[Any, Any],
+        y: NDArray[Any],
         chunk_rows: int | None = None,
         window_rows: int | None = None,
         codes: np.memmap[Any, Any] | None = None,
@@ -67,7 +68,7 @@ class StreamedRows:
     ) -> None:
         inputs = (x,) if codes is None else (x, codes)
         targets = (y,) if weights is None else (y, weights)
-        self._parts = tuple(_Place(array) for array in (*inputs, *targets))
+        self._parts = tuple(_place(array) for array in (*inputs, *targets))
         self._num_inputs = len(inputs)
         self.num_rows = len(x)
         row_bytes = sum(place.row_bytes for place in self._parts)
@@ -132,11 +133,10 @@ class StreamedRows:
 
 
 class _Place:
-    """Where an array lies in a file."""
+    """Where the rows of an array are: in memory."""
 
-    def __init__(self, array: np.memmap[Any, Any]) -> None:
-        self.path = Path(str(array.filename))
-        self.offset = int(array.offset)
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
         self.dtype = array.dtype
         self.row_shape = array.shape[1:]
         self.row_bytes = int(np.prod(self.row_shape, dtype=int)) * array.dtype.itemsize
@@ -144,6 +144,35 @@ class _Place:
     def empty(self, rows: int) -> NDArray[Any]:
         width = int(np.prod(self.row_shape, dtype=int))
         return aligned_array(rows * width, self.dtype.type).reshape(rows, *self.row_shape)
+
+    def open(self) -> AbstractContextManager[Any]:
+        """Return what is to be open while rows are read."""
+        return nullcontext()
+
+    def read(self, file: Any, array: NDArray[Any], rows: range) -> None:
+        """Fill an array with rows."""
+        array[:] = self._array[rows.start : rows.stop]
+
+
+class _FilePlace(_Place):
+    """Where the rows of an array are: in a file."""
+
+    def __init__(self, array: np.memmap[Any, Any]) -> None:
+        super().__init__(array)
+        self._path = Path(str(array.filename))
+        self._offset = int(array.offset)
+
+    def open(self) -> AbstractContextManager[Any]:
+        """Return the file."""
+        return self._path.open("rb", buffering=0)
+
+    def read(self, file: Any, array: NDArray[Any], rows: range) -> None:
+        """Fill an array with rows."""
+        _read_into(file, array, self._offset + rows.start * self.row_bytes)
+
+
+def _place(array: NDArray[Any]) -> _Place:
+    return _FilePlace(array) if isinstance(array, np.memmap) else _Place(array)
 
 
 class _Reader:
@@ -164,14 +193,12 @@ class _Reader:
         self._room = room
         self._buffers = [[place.empty(room + window_rows) for place in places] for _ in range(2)]
         self._thread = ThreadPoolExecutor(1)
-        self._files: list[FileIO] = []
+        self._files: list[Any] = []
         self._close = ExitStack()
 
     def __enter__(self) -> _Reader:
         with ExitStack() as files:
-            self._files = [
-                files.enter_context(place.path.open("rb", buffering=0)) for place in self._places
-            ]
+            self._files = [files.enter_context(place.open()) for place in self._places]
             self._close = files.pop_all()
         return self
 
@@ -199,7 +226,7 @@ class _Reader:
             for place, file, array in zip(
                 self._places, self._files, self._buffers[number % 2], strict=True
             ):
-                _read_into(file, array[start:stop], place.offset + chunk.start * place.row_bytes)
+                place.read(file, array[start:stop], chunk)
         return stop
 
 

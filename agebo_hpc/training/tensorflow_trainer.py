@@ -76,6 +76,7 @@ class TensorFlowTrainer:
             raise ValueError("The problem has no data set.")
         dataset = open_dataset(problem.data, slot.verify)
         problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
+        dataset = dataset.recoded(problem.recipe.coding)
         self._problem = problem
         self._task = dataset.task
         self._shape = network_shape(dataset, problem.architecture)
@@ -84,6 +85,7 @@ class TensorFlowTrainer:
         )
         self._decode = dataset.decode
         self._is_weighted = dataset.is_weighted
+        self._recoded = dataset.recoding
         with_codes = bool(self._shape[-1])
         parts = [part.arrays(with_codes) for part in (dataset.train, dataset.validation)]
         self._training, self._validation = open_rows(parts, problem.recipe.input)
@@ -120,6 +122,7 @@ class TensorFlowTrainer:
             self._class_weights,
             self._decode,
             self._is_weighted,
+            self._recoded,
         )
         rows = (self._training, self._validation)
         return _TensorFlowTraining(
