@@ -17,6 +17,7 @@ PRINTED_UNUSED = 10
 def report(made: Any, seconds: float) -> None:
     """Print what was made of a table, in so many seconds."""
     from agebo_hpc.data.description import describe
+    from agebo_hpc.data.skew import advice_on_target
 
     if not made.path.exists():
         click.echo(f"Written in {seconds:.1f} s.", err=True)
@@ -34,7 +35,8 @@ def report(made: Any, seconds: float) -> None:
     click.echo()
     _print_table(described, PRINTED_COLUMNS)
     _print_unused(described)
-    _print_remarks(described)
+    advice = advice_on_target(made)
+    _print_remarks({"remarks": [*described["remarks"], *filter(None, [advice])]})
 
 
 def _print_table(described: dict[str, Any], most: int | None = None) -> None:

@@ -84,13 +84,17 @@ class Logarithm:
         """Deviation of what networks learn."""
         return 1.0
 
+    @property
+    def _middle(self) -> float:
+        return float(np.exp(self.centre))
+
     def encode(self, numbers: Floats) -> Floats:
         """Return what networks learn."""
         inside = numbers + self.shift > 0
         safe = np.where(inside, numbers, 1.0)
         logs = np.log1p(safe) if self.shift else np.log(safe)
         # What is at the border or beyond it keeps an order and an inverse.
-        beyond = FLOOR - np.log1p(np.maximum(-(numbers + self.shift), 0.0))
+        beyond = FLOOR - np.log1p(np.maximum(-(numbers + self.shift), 0.0) / self._middle)
         scaled = np.maximum((logs - self.centre) / self.scale, FLOOR / 2)
         return np.where(inside, scaled, beyond)
 
@@ -99,7 +103,7 @@ class Logarithm:
         wide = np.asarray(coded, np.float64)
         powers = np.clip(wide * self.scale + self.centre, -LARGEST_POWER, LARGEST_POWER)
         numbers = np.expm1(powers) if self.shift else np.exp(powers)
-        below = -np.expm1(np.clip(FLOOR - wide, 0.0, LARGEST_POWER)) - self.shift
+        below = -self._middle * np.expm1(np.clip(FLOOR - wide, 0.0, LARGEST_POWER)) - self.shift
         return np.where(wide <= FLOOR, below, numbers)
 
     def bounded(self, coded: Floats) -> Floats:

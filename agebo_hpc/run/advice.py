@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agebo_hpc.space.recipe import Recipe
+from agebo_hpc.space.recipe import LOG_LINK, Recipe
 
 
 def advice_on_constants(constant: int, known: int, kind: str, recipe: Recipe) -> str:
@@ -57,13 +57,35 @@ def advice_on_metric(
     )
 
 
+def advice_on_loss(metric: str, recipe: Recipe) -> str:
+    """Return which loss to take for a metric of counts or rates; else nothing.
+
+    Parameters
+    ----------
+    metric
+        Name of the search's metric.
+    recipe
+        How networks are trained.
+    """
+    own = {f"neg_mean_{loss}_deviance": loss for loss in LOG_LINK}.get(metric)
+    if own is None or recipe.loss != "auto" or recipe.coding:
+        return ""
+    return (
+        f"The metric {metric.removeprefix('neg_')} is what --loss {own} makes small; without it "
+        f"networks learn the squared error, and may predict numbers below 0."
+    )
+
+
 def _cures(kind: str, recipe: Recipe) -> str:
     cures = [
         "a small learning rate (--fix learning_rate=0.001)",
         f"more epochs (--epochs {2 * recipe.epochs})",
     ]
-    if kind == "number":
-        cures.append("a target without values far from all others, such as its logarithm")
+    if kind == "number" and not recipe.coding:
+        cures.append(
+            "a transform of the target, where some values are far from all others "
+            "(--target-transform log or quantile)"
+        )
     if kind == "class" and recipe.class_weights == "none":
         cures.append("weights for rare classes (--class-weights balanced)")
     if kind == "class" and recipe.metric in ("auto", "accuracy"):

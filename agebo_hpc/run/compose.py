@@ -371,15 +371,23 @@ def _check_data(request: SearchRequest, problem: Problem, reporter: Reporter) ->
     if not _is_trained_on(request, problem):
         return
     from agebo_hpc.data.dataset import constant_target, open_dataset
-    from agebo_hpc.run.advice import advice_on_metric
+    from agebo_hpc.data.skew import advice_on_target
+    from agebo_hpc.run.advice import advice_on_loss, advice_on_metric
 
     dataset = open_dataset(str(problem.data))
     reason = constant_target(dataset, "validation")
     if reason:
         raise DataError(reason)
+    # Whoever trains does so for itself; here is told what cannot be.
+    dataset.recoded(problem.recipe.coding)
     counts = dataset.class_counts("train")
-    advice = advice_on_metric(dataset.class_labels, counts, problem.recipe.metric_name)
-    tell(reporter, (f"note: {line}" for line in [*dataset.remarks, *filter(None, [advice])]))
+    recipe, weighs = problem.recipe, dataset.is_weighted
+    advice = [advice_on_metric(dataset.class_labels, counts, recipe.metric_name)]
+    metric = recipe.metric_of(dataset.task, dataset.num_outputs, weighs).name
+    advice.append(advice_on_loss(metric, recipe))
+    if not recipe.coding and not advice[-1]:
+        advice.append(advice_on_target(dataset))
+    tell(reporter, (f"note: {line}" for line in [*dataset.remarks, *filter(None, advice)]))
 
 
 def _is_trained_on(request: SearchRequest, problem: Problem) -> bool:

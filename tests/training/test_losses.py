@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from sklearn.metrics import mean_pinball_loss
+from sklearn.metrics import mean_gamma_deviance, mean_pinball_loss, mean_poisson_deviance
 
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.recipe import LOG_LINK, LOSSES, Recipe
@@ -163,3 +163,23 @@ def test_a_loss_that_does_not_exist_is_refused(loss):
 def test_classes_have_no_quantiles():
     with pytest.raises(ConfigurationError, match="loss is 'quantile:0.5', but .* classification"):
         Recipe(loss="quantile:0.5").loss_of("classification")
+
+
+def test_losses_of_rates_are_scikit_learns_deviances_and_their_gradients_finite():
+    rng = np.random.default_rng(3)
+    for name, deviance in (("poisson", mean_poisson_deviance), ("gamma", mean_gamma_deviance)):
+        rates = np.exp(rng.normal(size=60))
+        y = rng.poisson(rates).astype(float) if name == "poisson" else rng.gamma(2, rates)
+        with np.errstate(divide="ignore"):
+            logs = np.maximum(np.log(y), -100).astype(np.float32)
+        outputs = tf.constant(rng.normal(size=(60, 1)).astype(np.float32))
+        task = make_task("regression", 1, Recipe(loss=name))
+        found = float(tf.reduce_mean(task.losses(outputs, tf.constant(logs))))
+        expected = deviance(y, np.exp(outputs.numpy()[:, 0].astype(float)))
+        assert found == pytest.approx(expected, rel=1e-5)
+        far = tf.constant([[-80.0], [80.0]])
+        with tf.GradientTape() as tape:
+            tape.watch(far)
+            losses = task.losses(far, tf.constant(logs[:2]))
+        assert np.isfinite(losses).all()
+        assert np.isfinite(tape.gradient(losses, far)).all()
