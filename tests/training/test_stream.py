@@ -142,3 +142,15 @@ def test_a_streamed_training_is_repeatable_and_learns_as_one_in_memory(tiny_data
     assert streamed.checksum == again.checksum != in_memory.checksum
     assert streamed.objective == pytest.approx(in_memory.objective, abs=0.1)
     assert len(streamed.curve) == 6
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_targets_in_memory_are_read_as_those_of_the_file(numbered, size):
+    x, y = numbered(1003)
+    for rank in range(size):
+        of_file, in_memory = (StreamedRows(x, targets, 10, 200) for targets in (y, np.array(y)))
+        assert epoch_of(of_file, rank, size, 16) == epoch_of(in_memory, rank, size, 16)
+        shard = shard_of(1003, rank, size)
+        # Windows take each other's place in memory: each is copied when it comes.
+        read = [targets.numpy()[part].copy() for _, targets, part in in_memory.slices(shard)]
+        assert np.concatenate(read).tolist() == list(shard)
