@@ -89,9 +89,9 @@ class _OfRates:
         self._model = model
         self._coding = coding
 
-    def fit(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, x: Any, y: Any, *weights: Any, **counted: Any) -> None:
         """Fit to the targets in the user's unit."""
-        return self._model.fit(x, self._coding.exact(y), sample_weight=sample_weight) and self
+        self._model.fit(x, self._coding.exact(y), *weights, **counted)
 
     def predict(self, x: Any) -> NDArray[np.float64]:
         """Return predictions as the targets are, standardised."""
@@ -118,17 +118,17 @@ def linear(table: Table) -> Fitted:
     rows = max(1, LINEAR_WORK // (table.x.shape[1] * max(1, table.num_classes)))
     chosen = stratified(table.y, rows, np.random.default_rng(table.seed))
     last = LogisticRegression(max_iter=LINEAR_STEPS) if table.num_classes else Ridge()
-    linear_model = last
-    if table.metric in OF_RATES and table.coding is not None:
-        linear_model = _linear_of_rates(table.metric, len(chosen))
-        last = _OfRates(linear_model, table.coding)
+    coding = table.coding if table.metric in OF_RATES else None
+    if coding is not None:
+        last = _linear_of_rates(table.metric, len(chosen))
     weights = None if table.weights is None else table.weights[chosen]
     counted = {f"{type(last).__name__.lower()}__sample_weight": weights}
-    model = make_pipeline(StandardScaler(), last)
+    model: Any = make_pipeline(StandardScaler(), last)
+    model = model if coding is None else _OfRates(model, coding)
     model.fit(table.x[chosen], table.y[chosen], **counted)
     remarks = [f"fitted to {len(chosen):,} rows"] if len(chosen) < len(table.y) else []
-    is_iterated = table.num_classes or last is not linear_model
-    if is_iterated and np.max(linear_model.n_iter_) >= LINEAR_STEPS:
+    is_iterated = table.num_classes or coding is not None
+    if is_iterated and np.max(last.n_iter_) >= LINEAR_STEPS:
         remarks.append(f"ended after {LINEAR_STEPS} steps")
     return model, ", ".join(remarks)
 

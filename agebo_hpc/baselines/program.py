@@ -115,15 +115,17 @@ def _timed(action: Callable[[], T]) -> tuple[T | None, str]:
 def table_of(dataset: DataSet, metric: str, seed: int) -> tuple[Table, str]:
     """Return the rows of a data set that are looked at, and what was left out in words."""
     from agebo_hpc.baselines.models import Table
+    from agebo_hpc.data.target import RealCoding
 
     train, of_train = _some(dataset.train, seed, "training")
     validation, of_validation = _some(dataset.validation, seed, "validation")
+    coding = dataset.preprocessing.target
     classes = dataset.num_outputs if dataset.task == "classification" else 0
     (x, y, weights), (x_validation, y_validation, weights_validation) = train, validation
     table = Table(
         *(x, y, x_validation, y_validation, classes, metric, seed, dataset.decode),
         *(weights, weights_validation),
-        coding=None if classes else dataset.preprocessing.target,
+        coding=coding if isinstance(coding, RealCoding) else None,
     )
     return table, ", ".join(filter(None, [of_train, of_validation]))
 

@@ -413,13 +413,14 @@ TargetCoding = ClassCoding | RealCoding
 
 def target_from_dict(data: dict[str, Any]) -> TargetCoding:
     """Return the coding that `to_dict` described."""
-    readings = {"reading": Reading.from_dict(data["reading"])} if "reading" in data else {}
-    if data["task"] == "classification":
-        return ClassCoding(data["name"], tuple(data["labels"]), **readings)
-    coding = RealCoding(data["name"], float(data["mean"]), float(data["scale"]))
-    stored = data.get("transform")
-    transform = None if stored is None else transform_from_dict(stored)
-    return replace(coding, transform=transform, **readings)
+    is_class, stored = data["task"] == "classification", data.get("reading")
+    # The first files told no reading.
+    before = BEFORE if is_class else NUMBER
+    reading = before if stored is None else Reading.from_dict(stored)
+    if is_class:
+        return ClassCoding(data["name"], tuple(data["labels"]), reading)
+    transform = transform_from_dict(data["transform"]) if "transform" in data else None
+    return RealCoding(data["name"], float(data["mean"]), float(data["scale"]), reading, transform)
 
 
 def _level(value: Any, reading: Reading) -> str | None:
