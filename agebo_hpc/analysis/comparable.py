@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.table import find
 
 DIGITS = 8
@@ -114,6 +115,9 @@ def _listed(words: Sequence[str]) -> str:
 
 def _canonical(metric: str) -> str:
     """Return a metric's own name, whatever alias was stored."""
+    if is_own(metric):
+        # Whoever looks at runs runs none of their code.
+        return metric
     try:
         return find(metric).name if metric else ""
     except ConfigurationError:
@@ -121,7 +125,8 @@ def _canonical(metric: str) -> str:
 
 
 def _name(ground: Ground, run: Run) -> str:
-    metric = ground.metric or "objective"
+    # Of one of the user's own only its file's name and its own.
+    metric = Path(ground.metric).name or "objective"
     by = f", {Path(ground.trained_by).name}" if ground.trained_by else ""
     if not ground.fingerprint:
         return f"{metric} without a data set{by}"

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.record import Metric
 from agebo_hpc.metrics.table import find
 
@@ -28,7 +29,9 @@ class SearchMetric:
 
     @cached_property
     def record(self) -> Metric | None:
-        """The metric; None for one that a problem file made, or that is not known."""
+        """The metric; None for one of the user's own, whose code no report runs, or unknown."""
+        if is_own(self.name):
+            return None
         try:
             return find(self.name)
         except ConfigurationError:
@@ -42,8 +45,13 @@ class SearchMetric:
     @property
     def words(self) -> str:
         """Its name for people."""
-        name = self.name if self.record is None else self.record.shown_name
+        name = self._own_name if self.record is None else self.record.shown_name
         return WORDS.get(name, name.replace("_", " "))
+
+    @property
+    def axis(self) -> str:
+        """What its scores are, the larger the better, for axes and headings."""
+        return f"minus {self.words}" if self.is_loss else self.words
 
     def say(self, score: float) -> str:
         """Return a score as a user knows it."""
@@ -63,11 +71,15 @@ class SearchMetric:
         return low, high
 
     @property
+    def _own_name(self) -> str:
+        return self.name.rpartition(":")[2] if is_own(self.name) else self.name
+
+    @property
     def _sign(self) -> float:
         return -1.0 if self.is_loss else 1.0
 
     @property
     def _names(self) -> tuple[str, ...]:
         if self.record is None:
-            return (self.name,)
+            return (self.name, self._own_name)
         return (self.record.shown_name, *self.record.aliases)

@@ -52,6 +52,20 @@ def speeds(run: Run) -> pd.DataFrame:
     return table.assign(on_front=best > best.shift(fill_value=-np.inf))
 
 
+def lowest_shown(table: pd.DataFrame) -> float:
+    """Return from which objective on a figure shows evaluations, given what `speeds` returns.
+
+    Most are bad or slow: it is of those near the front, and of the better half at least.
+    """
+    if table.empty:
+        return -np.inf
+    front = table["objective"][table["on_front"]]
+    low, high = front.min(), front.max()
+    return float(
+        max(table["objective"].min(), min(low - (high - low), table["objective"].median()))
+    )
+
+
 def _graphs(
     space: ArchitectureSpace, shape: dict[str, Any], architectures: pd.Series
 ) -> list[Graph]:

@@ -59,7 +59,7 @@ def gap_interval(one: float, of_one: Interval, other: float, of_other: Interval)
     return float(one - other - below), float(one - other + above)
 
 
-def told_optimism(told: Mapping[str, Any], of_ensemble: bool = False) -> str:
+def told_optimism(told: Mapping[str, Any], name: str, of_ensemble: bool = False) -> str:
     """Return what a reader should know of a validation score, as the half of a sentence.
 
     Parameters
@@ -67,17 +67,22 @@ def told_optimism(told: Mapping[str, Any], of_ensemble: bool = False) -> str:
     told
         ``metric``, ``chosen_among``, ``validation``, ``at_most``, ``gap`` and ``gap_interval``,
         see `agebo_hpc.models.best_of_many.optimism`.
+    name
+        Of the metric, for people.
     of_ensemble
         Whether several networks were chosen.
     """
-    name = str(told["metric"]).replace("_", " ")
     which = "an ensemble chosen" if of_ensemble else "one of the best"
     said = (
         f"the validation {name} {told['validation']:.5g} is that of {which} of "
-        f"{told['chosen_among']} evaluations on these very rows, so it flatters"
+        f"{told['chosen_among']} evaluations on these very rows"
     )
-    if told["at_most"] is not None:
-        said += f", in the mean by {told['at_most']:.2g} at most"
+    if told["at_most"] == 0:
+        said += ", of which no other comes near, so it hardly flatters"
+    elif told["at_most"] is None:
+        said += ", so it flatters"
+    else:
+        said += f", so it flatters, in the mean by {told['at_most']:.2g} at most"
     if told["gap"] is not None:
         gap, (low, high) = told["gap"], told["gap_interval"]
         word = "better"

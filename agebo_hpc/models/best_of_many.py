@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.intervals.optimism import error_of, gap_interval, optimism_at_most, told_optimism
 from agebo_hpc.metrics.own import is_own
 from agebo_hpc.metrics.record import Metric, kind_of
@@ -88,4 +89,6 @@ def interval_of_search(description: ModelDescription) -> tuple[float, float] | N
 def optimism_text(description: ModelDescription) -> str:
     """Return what a reader should know of the validation score, in a sentence; empty: nothing."""
     told: Mapping[str, Any] | None = description.scores.get("optimism")
-    return "" if told is None else told_optimism(told, "members" in description.graph)
+    if told is None:
+        return ""
+    return told_optimism(told, SearchMetric(told["metric"]).words, "members" in description.graph)

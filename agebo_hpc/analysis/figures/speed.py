@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from agebo_hpc.analysis.figures.style import COLOURS, GREY, RASTER_ABOVE, new_figure
 
 
-def speed_figure(table: pd.DataFrame, objective: str) -> Figure:
+def speed_figure(table: pd.DataFrame, objective: str, floor: float) -> Figure:
     """Draw objectives against rows a second, and the front of those that nothing beats in both.
 
     Parameters
@@ -17,9 +17,12 @@ def speed_figure(table: pd.DataFrame, objective: str) -> Figure:
         What `agebo_hpc.analysis.speed.speeds` gives; not empty.
     objective
         Name of the objective.
+    floor
+        Objective below which nothing is shown.
     """
     figure, [axes] = new_figure(4.2)
     front = table[table["on_front"]]
+    table = table[table["objective"] >= floor]
     axes.scatter(
         table["rows_per_second"],
         table["objective"],
@@ -41,9 +44,8 @@ def speed_figure(table: pd.DataFrame, objective: str) -> Figure:
     axes.set_xscale("log")
     axes.set_xlabel("rows a second on one core")
     axes.set_ylabel(objective)
-    # Most are bad or slow: the figure is of those near the front.
-    low, high = front["objective"].min(), front["objective"].max()
-    if high > low:
-        axes.set_ylim(max(table["objective"].min(), low - (high - low)), high + 0.1 * (high - low))
+    high = front["objective"].max()
+    if high > floor:
+        axes.set_ylim(floor - 0.05 * (high - floor), high + 0.05 * (high - floor))
     axes.legend(fontsize="small")
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -74,13 +74,17 @@ def answer(run: Run, model: ReportedModel | None = None) -> Answer:
     metric = SearchMetric(run.metric)
     scores = model_scores(model, metric)
     told = {} if model is None else _table(model.part("scores"), "baselines")
+    compared = stored_comparison(told)
+    if scores.test is None and compared is not None and compared.part == "test":
+        # A metric of the user's own, which a model does not keep among its scores.
+        scores = replace(scores, test=compared.network)
     found = verdict(
         metric,
         baselines.get("boosting"),
         None if best is None else best["objective"],
         scores.test,
         scores.interval,
-        stored_comparison(told),
+        compared,
     )
     return Answer(
         found,
@@ -90,8 +94,8 @@ def answer(run: Run, model: ReportedModel | None = None) -> Answer:
             *_baselines(baselines, metric, told),
         ],
         [*_of_data(data, run), *_of_search(run, stands)],
-        _warning(best, model),
-        _optimism(model),
+        " ".join(filter(None, [_warning(best, model), _simpler(metric, baselines, best, told)])),
+        _optimism(model, metric),
     )
 
 
@@ -184,11 +188,38 @@ def _baselines(
     return facts
 
 
-def _optimism(model: ReportedModel | None) -> str:
+def _simpler(
+    metric: SearchMetric,
+    baselines: Mapping[str, float],
+    best: Mapping[str, Any] | None,
+    told: Mapping[str, Any],
+) -> str:
+    """Say which models simpler than boosting are not worse on the same rows; empty: none."""
+    known = stored_comparison(told)
+    if known is not None:
+        ours, theirs, part = known.network, _table(told, "scores"), known.part
+    elif best is not None:
+        ours, theirs, part = best["objective"], baselines, "validation"
+    else:
+        return ""
+    found = [
+        f"the {name} model ({metric.say(theirs[name])})"
+        for name in ("constant", "linear")
+        if name in theirs and theirs[name] >= ours
+    ]
+    if not found:
+        return ""
+    return (
+        f"On the {part} rows the network ({metric.say(ours)}) is not better than "
+        f"{' and '.join(found)}."
+    )
+
+
+def _optimism(model: ReportedModel | None, metric: SearchMetric) -> str:
     told = {} if model is None else _table(model.part("scores"), "optimism")
     if not told or model is None:
         return ""
-    said = told_optimism(told, model.num_networks > 1)
+    said = told_optimism(told, metric.words, model.num_networks > 1)
     return f"{said[0].upper()}{said[1:]}."
 
 

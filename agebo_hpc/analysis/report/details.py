@@ -29,6 +29,7 @@ from agebo_hpc.analysis.lineage import Evolution, ancestors, lineage, population
 from agebo_hpc.analysis.occupation import occupation, slot_shares, utilisation
 from agebo_hpc.analysis.report.exhibit import Exhibit, without_empty
 from agebo_hpc.analysis.runs import Run
+from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.tables import scored, search_seconds, top_configurations
 
 NUM_CURVES = 5
@@ -66,7 +67,7 @@ def _hyperparameters(run: Run) -> Exhibit:
         f"({len(best)} of {len(done)}), grey a part of the others. Where the coloured lines meet "
         "on an axis, the search has settled that value; where they spread, it does not matter or "
         "needs more search.",
-        lambda: parallel_figure(best, done, run.metric),
+        lambda: parallel_figure(best, done, SearchMetric(run.metric).axis),
         {"hyperparameters": summary, "best_1_percent": _flat(best)},
         {
             "The best five": without_empty(five.drop(columns=["architecture", "decisions"])),
@@ -111,7 +112,7 @@ def _curves(run: Run) -> Exhibit:
     losses = tuple(
         n for n in ("loss", "validation_loss") if n in curves and curves[n].notna().any()
     )
-    draw = lambda: curves_figure(curves, band, run.metric, losses)  # noqa: E731
+    draw = lambda: curves_figure(curves, band, SearchMetric(run.metric).axis, losses)  # noqa: E731
     tables = {"learning_curves": curves, "learning_curves_of_all": band}
     return Exhibit("learning_curves", title, reading, draw, tables)
 
@@ -137,7 +138,7 @@ def _evolution(run: Run) -> list[Exhibit]:
             "long ago they were trained, and how many mutations they are away from a random "
             "network. While the dotted line is below the population's size, proposals are random. "
             "Few unique architectures mean that the search has narrowed.",
-            lambda: population_figure(people, run.metric),
+            lambda: population_figure(people, SearchMetric(run.metric).axis),
             {"population": people},
         ),
         Exhibit(
@@ -146,7 +147,7 @@ def _evolution(run: Run) -> list[Exhibit]:
             "Each dot is an evaluation in the colour of its generation; the line leads from a "
             f"random network to the best, one changed decision at each point. Origins: {origins}. "
             "Parents are those that the journal names.",
-            lambda: lineage_figure(run.history, family, line, run.metric),
+            lambda: lineage_figure(run.history, family, line, SearchMetric(run.metric).axis),
             {"lineage": family},
             {
                 f"Evaluation {best} and its ancestors, oldest first"

@@ -19,7 +19,7 @@ from agebo_hpc.analysis.report.exhibit import Exhibit
 from agebo_hpc.analysis.reported_model import Explanation, ReportedModel
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.search_metric import SearchMetric
-from agebo_hpc.analysis.speed import speeds
+from agebo_hpc.analysis.speed import lowest_shown, speeds
 from agebo_hpc.analysis.tables import best_first
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.space.cost import told_decoder
@@ -111,9 +111,11 @@ def _columns(found: Explanation) -> Exhibit:
     shown = f" Shown are the first {len(top)} of {len(table)}." if len(table) > len(top) else ""
     metric = SearchMetric(found.metric)
     reading = (
-        f"The longer the bar, the more of the {metric.words} rests on that column: its values "
-        "were shuffled among the rows, all else kept. Columns that say the same stand in for each "
-        f"other and look less important than they are together. {found.importance_of}{shown}"
+        f"The longer the bar, the more the {metric.words} "
+        f"{'grows' if metric.is_loss else 'falls'} when the values of that column alone are "
+        "shuffled among the rows, so that they say nothing any more. Columns that say the same "
+        "stand in for each other and look less important than they are together. "
+        f"{found.importance_of}{shown}"
     )
     return Exhibit(
         "columns",
@@ -193,8 +195,8 @@ def _residuals(found: Explanation, table: pd.DataFrame, target: str) -> Exhibit:
     residuals = (table["predicted"] - table["true"]).abs()
     half, most = residuals.quantile(0.5), residuals.quantile(0.95)
     reading = (
-        "Left, points on the dashed line are predicted exactly, and a bend away from it is what "
-        "the model has not learnt; right, errors to one side of zero are a bias. Half of the rows "
+        "Above, points on the dashed line are predicted exactly, and a bend away from it is what "
+        "the model has not learnt; below, errors to one side of zero are a bias. Half of the rows "
         f"are off by less than {half:.4g}, 95 % by less than {most:.4g}, in units of the target "
         f"({len(table):,} of {found.rows:,} {found.part} rows shown; the outermost 0.5 % of "
         "errors on each side are counted in the last bar)."
@@ -212,6 +214,10 @@ def _speed(run: Run) -> Exhibit:
         "line none is both slower and worse than another; how much speed the last bit of the "
         "score is worth is yours to say."
     )
+    floor = lowest_shown(table)
+    hidden = 0 if table.empty else int((table["objective"] < floor).sum())
+    if hidden:
+        reading += f" The {hidden:,} with the lowest scores lie below the figure."
     if table.empty:
         why = "The run says neither the speed of its machine nor the shape of its data."
         return Exhibit("speed", title, reading, missing=why)
@@ -220,7 +226,7 @@ def _speed(run: Run) -> Exhibit:
         "speed",
         title,
         reading,
-        lambda: speed_figure(table, run.metric),
+        lambda: speed_figure(table, SearchMetric(run.metric).axis, floor),
         {"speed": table},
         {"The front, fastest first": front},
     )

@@ -22,6 +22,7 @@ from agebo_hpc.analysis.importance import map_of_best
 from agebo_hpc.analysis.methods import by_method
 from agebo_hpc.analysis.report.exhibit import Exhibit, without_empty
 from agebo_hpc.analysis.runs import Run
+from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.tables import baseline_table, top_configurations, trajectory
 
 LONG = ("architecture", "decisions")
@@ -81,7 +82,7 @@ def overview(runs: Mapping[str, Run], num_top: int) -> list[Exhibit]:
         Number of the best evaluations to list of each run, >= 1.
     """
     metrics = {run.metric for run in runs.values()}
-    metric = metrics.pop() if len(metrics) == 1 else "objective"
+    metric = SearchMetric(metrics.pop()).axis if len(metrics) == 1 else "objective"
     methods = by_method(runs)
     trajectories = {label: trajectory(run.history, run.intervals) for label, run in runs.items()}
     found = [
@@ -108,7 +109,10 @@ def _top(runs: Mapping[str, Run], num: int) -> Exhibit:
     }
     simple = {label: baseline_table(run.baselines) for label, run in runs.items()}
     has_simple = any(len(table) for table in simple.values())
+    metric = SearchMetric(next(iter(runs.values())).metric)
     title, reading = "The best evaluations", TOP_READING
+    if metric.is_loss:
+        reading += f" The objective is {metric.axis}: the nearer to zero, the better."
     together = stack(tops)
     shown = together
     if len(runs) > 1:

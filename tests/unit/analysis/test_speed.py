@@ -8,7 +8,7 @@ import pytest
 from agebo_hpc.analysis.figures.speed import speed_figure
 from agebo_hpc.analysis.report.model_exhibits import model_exhibits
 from agebo_hpc.analysis.runs import read_run
-from agebo_hpc.analysis.speed import speeds
+from agebo_hpc.analysis.speed import lowest_shown, speeds
 from agebo_hpc.data.numbers import network_shape
 from agebo_hpc.data.preparation import prepare_dataset
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
@@ -56,11 +56,27 @@ def test_the_front_has_what_nothing_beats_in_both(tmp_path):
 
 def test_the_figure_shows_all_and_the_report_the_front(tmp_path):
     run = run_of(tmp_path, FOUND)
-    [axes] = speed_figure(speeds(run), "accuracy").axes
+    table = speeds(run)
+    floor = lowest_shown(table)
+    # The three of the front, and the better half of all.
+    assert floor == pytest.approx(0.7) and (table["objective"] >= floor).all()
+    [axes] = speed_figure(table, "accuracy", floor).axes
     assert axes.get_xscale() == "log" and len(axes.lines[0].get_xdata()) == 3
     [exhibit] = [exhibit for exhibit in model_exhibits(run, None) if exhibit.name == "speed"]
     [front] = exhibit.shown.values()
     assert front["evaluation_id"].tolist() == [0, 1, 5]
+
+
+def test_most_of_many_bad_ones_lie_below_the_figure_and_the_page_says_how_many(tmp_path):
+    run = run_of(tmp_path, [(64, -0.5), (512, -0.4), (128, -0.8), *[(256, -50.0)] * 9])
+    table = speeds(run)
+    assert lowest_shown(table) == pytest.approx(-50.0)
+    run = run_of(tmp_path / "b", [(64, -0.5), (512, -0.4), *[(256, -0.55)] * 9, (128, -50.0)])
+    floor = lowest_shown(speeds(run))
+    assert floor == pytest.approx(-0.6)
+    [exhibit] = [exhibit for exhibit in model_exhibits(run, None) if exhibit.name == "speed"]
+    assert "The 1 with the lowest scores lie below" in exhibit.reading
+    assert exhibit.figure.axes[0].get_ylim()[0] > -1
 
 
 @pytest.mark.parametrize("missing", ["shape", "architecture"])

@@ -97,3 +97,12 @@ def test_a_metric_of_a_problem_file_is_found_by_its_name():
     metric = SearchMetric("profit")
     assert metric.of({"profit": 3}) == 3.0 and metric.of({"loss": 1}) is None
     assert metric.words == "profit" and not metric.is_loss
+
+
+def test_no_report_runs_the_code_of_a_metric_of_ones_own(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text("raise SystemExit('it was run')\ndef profit(y, p): return 1.0\n")
+    metric = SearchMetric(f"{file}:profit")
+    assert metric.words == metric.axis == "profit" and metric.say(-3.0) == "-3"
+    assert metric.of({"profit": 2.0}) == 2.0
+    assert SearchMetric("mae").axis == "minus mean absolute error"
