@@ -19,6 +19,10 @@ from agebo_hpc.space.cost import CostBounds, told_decoder
 from agebo_hpc.space.graph import Graph
 
 
+MOST_HEIGHTS = 8
+"""How far below the front a figure reaches at most, in heights of the front."""
+
+
 def speeds(run: Run) -> pd.DataFrame:
     """Return what each scored evaluation's network predicts in a second, fastest first.
 
@@ -55,15 +59,15 @@ def speeds(run: Run) -> pd.DataFrame:
 def lowest_shown(table: pd.DataFrame) -> float:
     """Return from which objective on a figure shows evaluations, given what `speeds` returns.
 
-    Most are bad or slow: it is of those near the front, and of the better half at least.
+    Most are bad or slow: it is of those near the front, and of the better half unless this lies
+    far below.
     """
     if table.empty:
         return -np.inf
     front = table["objective"][table["on_front"]]
-    low, high = front.min(), front.max()
-    return float(
-        max(table["objective"].min(), min(low - (high - low), table["objective"].median()))
-    )
+    low, height = front.min(), front.max() - front.min()
+    floor = min(low - height, max(table["objective"].median(), low - MOST_HEIGHTS * height))
+    return float(max(table["objective"].min(), floor))
 
 
 def _graphs(
