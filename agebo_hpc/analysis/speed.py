@@ -18,7 +18,6 @@ from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.cost import CostBounds, told_decoder
 from agebo_hpc.space.graph import Graph
 
-
 MOST_HEIGHTS = 8
 """How far below the front a figure reaches at most, in heights of the front."""
 

@@ -58,7 +58,11 @@ def verdict(
     if comparison is not None:
         return _by_difference(metric, comparison)
     if boosting is None:
-        return Verdict("open", "Not known: boosting was not measured beside this search.")
+        return Verdict(
+            "open",
+            "Not known: boosting was not measured beside this search. Unless baselines were to be "
+            "left out, `agebo-hpc resume` and `agebo-hpc retrain` measure what is missing.",
+        )
     if validation is None and test is None:
         return Verdict("no", "No network has a score to hold against boosting.")
     if test is None:

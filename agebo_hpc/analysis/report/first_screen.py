@@ -18,7 +18,8 @@ def first_screen(found: Answer) -> list[str]:
     warning = [f"Warning: {found.warning}"] if found.warning else []
     shown = [*found.scores, *found.facts]
     width = max(len(fact.name) for fact in shown)
-    return [found.verdict.text, *warning, *_lines(shown, width)]
+    optimism = [found.optimism] if found.optimism else []
+    return [found.verdict.text, *warning, *optimism, *_lines(shown, width)]
 
 
 def _lines(facts: Sequence[Fact], width: int) -> list[str]:

@@ -17,10 +17,12 @@ def test_the_answer_comes_first_and_values_stand_below_each_other():
         [Fact("test accuracy", "0.9", "sure"), Fact("linear", "0.8")],
         [Fact("data", "flights")],
         "All is wrong.",
+        "It flatters.",
     )
     assert first_screen(found) == [
         "Yes: it is.",
         "Warning: All is wrong.",
+        "It flatters.",
         "  test accuracy  0.9 (sure)",
         "  linear         0.8",
         "  data           flights",
