@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 WIDTH, HEIGHT = 1040, 1180
-COLOURS = 24
+COLOURS = 64
 SECONDS = 300
 
 
@@ -35,7 +35,12 @@ def main() -> None:
             *(f"--screenshot={shot}", report.resolve().as_uri()),
         ]
         subprocess.run(command, check=True, timeout=SECONDS, capture_output=True)
-        picture = Image.open(shot).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        # Rare colours, as that of the answer, are kept too.
+        picture = (
+            Image.open(shot)
+            .convert("RGB")
+            .quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        )
         picture.save(out, optimize=True)
     print(f"{out}: {out.stat().st_size / 1000:.0f} kB")
 
