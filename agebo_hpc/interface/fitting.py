@@ -183,6 +183,7 @@ def _request(
 def _search(request: SearchRequest, reporter: Reporter, rank_group: RankGroup) -> None:
     """Search, until one evaluation at least is done."""
     from agebo_hpc.interface.searching import run_session
+    from agebo_hpc.run.resumption import stored_request
     from agebo_hpc.run.session import Session
     from agebo_hpc.space.configuration import Status
     from agebo_hpc.storage.reader import read_replay
@@ -198,7 +199,8 @@ def _search(request: SearchRequest, reporter: Reporter, rank_group: RankGroup) -
     if Status.DONE in ends:
         return
     # The time was too short for one training, or all diverged: one more, in its time.
-    one = replace(request, max_evals=1 + len(ends), max_time=None)
+    epochs = rank_group.first(lambda: stored_request(RunDirectory.open(run)).epochs)
+    one = replace(request, max_evals=1 + len(ends), max_time=None, epochs=epochs)
     run_session(rank_group, lambda: Session(one, reporter, RunDirectory.open(run)))
 
 

@@ -31,7 +31,8 @@ class RetrainOptions:
     rank
         Place in the table of the best evaluations, from 1.
     epochs
-        None: as many as the search trained. The warm-up keeps the length it had in the search.
+        None: as many as the search trained, or those of a training in full where it had too
+        little time for these. The warm-up keeps the length it had in the search.
     include_validation
         Train on the validation rows too. No row is then left to watch, so the rate is not
         reduced on a plateau, training does not stop early, and the last epoch's network is kept.

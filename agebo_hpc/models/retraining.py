@@ -261,8 +261,8 @@ def make_plan(chosen: Chosen, dataset: DataSet, options: RetrainOptions) -> Trai
             f"that wrote it."
         ) from error
     recipe = recipe.of_configuration(chosen.configuration.hyperparameters)
-    if options.epochs is not None:
-        recipe = replace(recipe, epochs=options.epochs)
+    if epochs := options.epochs or chosen.problem.get("full_epochs"):
+        recipe = replace(recipe, epochs=epochs)
     if "validation" in options.trained_parts:
         recipe = replace(recipe, plateau_patience=0, early_stopping_patience=0)
     return TrainingPlan(

@@ -196,6 +196,9 @@ def run_configuration(
         Rungs at which trainings are compared; None: all are trained in full.
     """
     asked = request.to_dict()
+    if problem.full_epochs is not None:
+        # A resume has another time, and its trainings are as long as those before.
+        asked["epochs"] = problem.recipe.epochs
     if request.data is not None:
         asked["data"] = str(Path(request.data).resolve())
     if request.problem is not None:
@@ -223,6 +226,7 @@ def run_configuration(
             "architecture": json.loads(problem.architecture.to_json()),
             "hyperparameters": space.to_dict(),
             "recipe": asdict(problem.recipe),
+            "full_epochs": problem.full_epochs,
             "first": _first(problem) or None,
             "shape": _shape(problem),
         },

@@ -225,7 +225,9 @@ class SearchRequest(SearchOptions):
             from agebo_hpc.data.dataset import open_dataset
 
             dataset = open_dataset(data)
-            problem = problem.for_data(dataset.num_rows["train"], dataset.task)
+            problem = problem.for_data(
+                dataset.num_rows["train"], dataset.task, self._seconds_for_trainings()
+            )
         self._check_not_tuned(problem.hyperparameters)
         return replace(
             problem,
@@ -233,6 +235,11 @@ class SearchRequest(SearchOptions):
             recipe=self._recipe(problem.recipe),
             objective=self.objective or problem.objective,
         )
+
+    def _seconds_for_trainings(self) -> float | None:
+        """Return the time that trainings are to fit into; None: it does not matter."""
+        limits = [limit for limit in (self.max_time, self.walltime) if limit is not None]
+        return None if self.epochs is not None else min(limits, default=None)
 
     def _check_made(self, problem: Problem) -> None:
         """Refuse values of options that the simulated trainings do not have."""

@@ -267,6 +267,9 @@ def changed_configuration(
                 continue
             changes[f"{section}.{name}"] = (before, after)
             config[section][name] = after
+    if "request.epochs" in changes:
+        # Who says the epochs means those of the network that is kept, too.
+        config["problem"].pop("full_epochs", None)
     return config, changes
 
 

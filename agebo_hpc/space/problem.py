@@ -12,7 +12,12 @@ from typing import Any
 from agebo_hpc.errors import ConfigurationError, InputMissingError
 from agebo_hpc.python_file import run_file
 from agebo_hpc.space.architecture import Architecture, ArchitectureSpace
-from agebo_hpc.space.by_rows import hyperparameters_by_rows, recipe_by_rows
+from agebo_hpc.space.by_rows import (
+    first_by_rows,
+    hyperparameters_by_rows,
+    recipe_by_rows,
+    shortened,
+)
 from agebo_hpc.space.hyperparameters import REQUIRED, DeferredSpace, HyperparameterSpace
 from agebo_hpc.space.problem_data import fields_of_problem
 from agebo_hpc.space.recipe import LOSSES, OBJECTIVES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
@@ -53,8 +58,11 @@ class Problem:
         Architectures of the first evaluations, which have the default hyperparameters; those
         after them begin near the best. Empty: all begin at random.
     by_rows
-        Whether epochs and batch sizes follow from the rows of the data set, see
-        `agebo_hpc.space.by_rows`, and those given here are for some 40,000.
+        Whether epochs, batch sizes, widths of `first` and other defaults follow from the rows of
+        the data set, see `agebo_hpc.space.by_rows`, and those given here are for some 40,000.
+    full_epochs
+        Epochs of a training in full, where a search has too little time for such trainings and
+        its own are shorter; None: they are in full.
     """
 
     data: str | None = None
@@ -67,6 +75,7 @@ class Problem:
     trainer: Callable[..., Any] | None = None
     first: tuple[Architecture, ...] = ()
     by_rows: bool = False
+    full_epochs: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "first", tuple(map(self.architecture.validate, self.first)))
@@ -91,7 +100,7 @@ class Problem:
         ]
         return [change for change in fixed + tuned if set(change) <= set(OF_A_CONFIGURATION)]
 
-    def for_data(self, rows: int, task: str) -> Problem:
+    def for_data(self, rows: int, task: str, seconds: float | None = None) -> Problem:
         """Return the problem with what follows from a data set, if anything does.
 
         Parameters
@@ -100,13 +109,19 @@ class Problem:
             Number of rows of the training part, >= 1.
         task
             ``"classification"`` or ``"regression"``.
+        seconds
+            Time of the search; None: it has no bound.
         """
         if not self.by_rows:
             return self
+        full = recipe_by_rows(self.recipe, rows)
+        recipe = shortened(full, rows, seconds)
         return replace(
             self,
-            recipe=recipe_by_rows(self.recipe, rows),
+            recipe=recipe,
+            full_epochs=full.epochs if recipe.epochs < full.epochs else None,
             hyperparameters=hyperparameters_by_rows(self.hyperparameters, rows, task),
+            first=first_by_rows(self.architecture, self.first, rows),
             by_rows=False,
         )
 

@@ -37,6 +37,7 @@ def problem_data(problem: Problem) -> dict[str, Any]:
         "objective": problem.objective,
         "first": [list(architecture) for architecture in problem.first],
         "by_rows": problem.by_rows,
+        "full_epochs": problem.full_epochs,
     }
 
 

@@ -20,6 +20,7 @@ from agebo_hpc.errors import (
     UsageError,
 )
 from agebo_hpc.run.options import OPTIONS
+from agebo_hpc.space import by_rows
 
 SMALL = Problem(architecture=ArchitectureSpace(num_nodes=1), recipe=Recipe(epochs=2))
 QUICK = {"threads_per_slot": 1, "baselines": False, "verbose": False}
@@ -72,6 +73,24 @@ def test_a_run_is_resumed_with_other_options_retrained_and_reported(run, tmp_pat
     assert len(run.retrain(size=2, epochs=1).description.configuration["members"]) >= 1
     page = agebo_hpc.open_run(run.path).report(tmp_path / "report")
     assert page.name == "report.html" and page.is_file()
+
+
+def test_a_search_of_little_time_trains_less_and_the_network_that_is_kept_in_full(
+    data, tmp_path, monkeypatch
+):
+    # As if a core were slow; on the 84 training rows there is time enough otherwise.
+    monkeypatch.setattr(by_rows, "VISITS_PER_SECOND", 4)
+    run = agebo_hpc.search(
+        data, out=tmp_path / "run", preset="tabular", max_evals=1, max_time=600, **QUICK
+    )
+    stored = run.config["problem"]
+    assert (stored["preset"], stored["recipe"]["epochs"]) == ("tabular", 2)
+    # The first is by hand; and another time changes nothing of trainings to come.
+    assert list(run.best.evaluation.configuration.architecture) == list(stored["first"][0])
+    run.resume(max_evals=2, max_time=6000, verbose=False)
+    assert run.history["epochs"].tolist() == [2, 2]
+    assert run.retrain(threads=1).description.training["recipe"]["epochs"] == 20
+    assert stored["full_epochs"] == 20  # of a training in full
 
 
 def test_a_search_that_is_asked_for_again_goes_on(data, run):
