@@ -19,6 +19,7 @@ from agebo_hpc.data.cross_fitting import CrossFitting
 from agebo_hpc.data.dataset import DataSet, open_dataset
 from agebo_hpc.data.encoders import two_valued_features
 from agebo_hpc.data.file_format import Block, write_prepared
+from agebo_hpc.data.giveaways import giveaways
 from agebo_hpc.data.identifiers import identifiers
 from agebo_hpc.data.inputs import Division, check_kinds, divide, input_ranges
 from agebo_hpc.data.kinds import Wishes
@@ -211,6 +212,7 @@ def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> Da
     if asked.by == "random":
         remarks += advice({name: column.values for name, column in columns.items()}, y)
     remarks += identifiers(training, preprocessing)
+    remarks += giveaways(training, target, y[rows["train"]])
     summaries = [columns[name].summary for name in columns] + [known.decided.summary]
     schema = {
         "name": options.name or out.stem,

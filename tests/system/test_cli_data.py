@@ -99,7 +99,6 @@ SPOILT = {
     "header only": ("width,late\n", "0 rows"),
     "too few rows": ("width,late\n1,a\n2,b\n", "2 rows"),
     "constant target": (change(late="no"), "'late' is constant"),
-    "all-missing column": (change(width=np.nan), "--drop width"),
     "single row class": (with_cells("late", "never"), "'never' (1 row)"),
     "missing in target": (with_cells("late", None, None), "missing (empty, NA"),
     "text in numbers": (with_cells("width", "wide", "n/k"), "'wide', 'n/k' (2 of the cells)"),

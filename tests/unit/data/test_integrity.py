@@ -106,9 +106,8 @@ def test_a_file_without_checksums_opens_and_says_so(data):
     set_schema(data.path, checksums=None)
     old = open_dataset(data.path)
     assert len(old.train.x) and not old.has_checksums
-    [line] = old.remarks
+    [line] = [line for line in old.remarks if line not in data.remarks]
     assert "no checksums" in line and str(data.path) in line
-    assert data.remarks == []
 
 
 @pytest.mark.parametrize("value", [-1, 3, 2**30])
