@@ -41,12 +41,20 @@ def end_line(
     if state != "complete":
         again = f"; go on with: {resume}"
     elif tally.busy_seconds:
-        again = ""
+        again = "" if tally.done or tally.failed or tally.paused else _too_short(resume)
     else:
         goals = {"--max-evals N": limits.max_evals, "--max-time T": max_time}
         more = next((o for o, goal in goals.items() if goal is not None), "--walltime T")
         told, again = ": no evaluation was left to do", f"; for more: {resume} {more}"
     return f"search {state}{reason} after {limits.elapsed:.1f} s{told}{again}"
+
+
+def _too_short(resume: str) -> str:
+    """Return what to type where the time was over before the first network was trained."""
+    return (
+        f"; no network was trained to its end in that time: give more, {resume} --walltime T, or "
+        "search anew with shorter trainings, --epochs N"
+    )
 
 
 def _resume(run: RunDirectory, limits: Limits) -> str:
