@@ -92,7 +92,7 @@ TABLES = (
         "vega-datasets@3.2.1",
         "data/birdstrikes.csv",
         "public domain (U.S. government)",
-        "--target 'Wildlife Size' --time 'Flight Date'",
+        "--target 'Wildlife Size' --drop 'Wildlife Species' --time 'Flight Date'",
     ),
     PublicTable(
         "benefits",
