@@ -9,7 +9,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "fuzz_run_directory.py"
 
 
-@pytest.mark.parametrize("cases", [18, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("cases", [12, pytest.param(500, marks=pytest.mark.long)])
 def test_nothing_wrong_is_believed_of_a_damaged_run_directory(shell, tmp_path, cases):
     done = shell(f"{sys.executable} {SCRIPT} --cases {cases}", cwd=tmp_path, timeout=15 * cases)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "kill_and_resume.py"
 
 
 @pytest.mark.mpi
-@pytest.mark.parametrize("kills", [4, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=pytest.mark.long)])
 def test_nothing_is_lost_or_done_twice_when_processes_are_killed(shell, tmp_path, kills):
     options = f"--kills {kills} --evals 40 --jobs 2 --longest 0.5"
     limit = 300 + 30 * kills

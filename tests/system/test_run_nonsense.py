@@ -9,6 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from agebo_hpc.baselines.kept import Kept, packed
 from agebo_hpc.baselines.record import Baseline, Baselines
 from agebo_hpc.storage.run_directory import config_text, crc32_of
 from agebo_hpc.storage.seal import seal, unseal
@@ -103,6 +104,10 @@ def made(agebo, tmp_path_factory):
     found = [Baseline(n, 0.5, 1.0, "bounded") for n in ("constant", "linear", "boosting")]
     facts = problem.get("data_fingerprint", ""), problem.get("metric", "")
     Baselines(*facts, tuple(found)).write(run)
+    kept = Kept(*facts, "test", 4)
+    for each in found:
+        kept = kept.with_model(each.name, 0.5, packed(np.zeros((4, 1), np.float32)))
+    kept.write(run)
     return run
 
 
@@ -137,7 +142,7 @@ def fuzz(agebo, made, place, number, seed, every):
 
 
 @pytest.mark.parametrize(
-    ("number", "every"), [(60, 12), pytest.param(1500, 3, marks=pytest.mark.long)]
+    ("number", "every"), [(40, 12), pytest.param(1500, 3, marks=pytest.mark.long)]
 )
 def test_a_changed_run_is_refused_in_one_line_or_read(agebo, made, tmp_path, number, every):
     ends = fuzz(agebo, made, tmp_path / "run", number, 5, every)
