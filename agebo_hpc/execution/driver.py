@@ -124,7 +124,7 @@ class Driver:
                 self._refill()
                 # In this order, so that nothing is learnt from that could be lost again.
                 self.proposals.append_and_tell([result])  # lines 8-9
-                if self.checkpoints is not None:
+                if self.checkpoints is not None and self.checkpoints.concerns(result):
                     self.proposals.aside(partial(self.checkpoints.settle, result))
                 self._record_started()
                 self.on_change([result])

@@ -154,6 +154,10 @@ class Checkpoints:
                 if result.objective is not None:
                     known.objective = result.objective
 
+    def concerns(self, result: Result) -> bool:
+        """Tell whether a result that has arrived leaves anything to `settle`."""
+        return result.id in self._known
+
     def settle(self, result: Result) -> None:
         """Remove what is not needed after a result, which is on disk by now; keep the bound."""
         if result.status.is_final:

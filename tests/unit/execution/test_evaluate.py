@@ -11,7 +11,9 @@ import pytest
 
 from agebo_hpc.errors import NonFiniteLossError
 from agebo_hpc.execution.evaluate import evaluate
+from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
+from agebo_hpc.storage.checkpoints import CheckpointFiles
 from agebo_hpc.storage.seal import to_json
 from agebo_hpc.training.trainer import Outcome
 
@@ -148,3 +150,69 @@ def test_a_member_whose_time_is_over_decides_for_all(first, second, agreed):
     comm = Members([None, Outcome(second, 0.5)])
     found = evaluate(Trainer(Outcome(first, 0.5)), EVALUATION, 1, comm, lambda: False)
     assert found.status is agreed
+
+
+@pytest.fixture
+def files(tmp_path):
+    return CheckpointFiles(tmp_path / "checkpoints")
+
+
+CURVE = ({"epoch": 1, "validation_metric": 0.4}, {"epoch": 2, "validation_metric": 0.5})
+
+
+class Continuing(Trainer):
+    """Remembers what it goes on from."""
+
+    def prepare_piece(self, assignment, seed, state):
+        self.state = state
+        return self
+
+
+def piece_of(trainer, files, start=2, checkpoint=2, comm=None):
+    assignment = Assignment(EVALUATION, start, 4, 9, checkpoint=checkpoint)
+    return evaluate(trainer, assignment, 1, comm, lambda record=None: False, files)
+
+
+def test_a_piece_goes_on_from_its_checkpoint_and_leaves_the_next_one(files):
+    files.write(3, 2, b"before")
+    trainer = Continuing(Outcome(Status.PAUSED, 0.6, CURVE * 2, state=b"after"))
+    outcome = piece_of(trainer, files)
+    assert trainer.state == b"before" and outcome.status is Status.PAUSED
+    # It is on disk before anybody hears of it, and travels no further.
+    assert files.read(3, 4) == b"after" and outcome.state is None
+
+
+@pytest.mark.parametrize("harm", ["none", "missing", "damaged", "not named"])
+def test_without_a_checkpoint_a_piece_begins_at_its_first_epoch(files, harm):
+    if harm != "missing":
+        files.write(3, 2, b"before")
+    if harm == "damaged":
+        files.place(3, 2).write_bytes(b"before")
+    trainer = Continuing(Outcome(Status.PAUSED, 0.6, CURVE * 2))
+    place = None if harm == "none" else files
+    outcome = piece_of(trainer, place, checkpoint=0 if harm == "not named" else 2)
+    assert trainer.state is None and outcome.status is Status.PAUSED
+
+
+@pytest.mark.parametrize("status", [Status.PAUSED, Status.CUT])
+def test_what_is_cut_leaves_a_checkpoint_too_also_of_a_whole_training(files, status):
+    trainer = Trainer(Outcome(status, 0.5, CURVE, state=b"state"))
+    evaluate(trainer, EVALUATION, 1, None, lambda record=None: True, files)
+    assert files.read(3, 2) == b"state"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome(Status.PAUSED, math.nan, CURVE, state=b"x"), Status.NON_FINITE),
+        (Outcome(Status.PAUSED, math.inf, CURVE, state=b"x"), Status.NON_FINITE),
+        (Outcome(Status.PAUSED, None, CURVE, state=b"x"), Status.FAILED),
+        (Outcome(Status.DONE, 0.5, CURVE, state=b"x"), Status.DONE),
+        (Outcome(Status.TIMED_OUT, None, CURVE, state=b"x"), Status.TIMED_OUT),
+        (Outcome(Status.PAUSED, 0.5, CURVE, state="text"), Status.FAILED),
+        (Outcome(Status.PAUSED, 0.5, CURVE, state={"epoch": 2}), Status.FAILED),
+    ],
+)
+def test_what_cannot_go_on_leaves_no_checkpoint(files, outcome, status):
+    assert piece_of(Continuing(outcome), files).status is status
+    assert not files.path.exists()
