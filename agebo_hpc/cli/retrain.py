@@ -39,6 +39,23 @@ _SEED = grouped(
     type=click.IntRange(min=0),
     help="Seed of weights and shuffles.  [default: the search's]",
 )
+_THRESHOLD = grouped(
+    "--threshold",
+    group=DECISION,
+    usual=False,
+    metavar="NAME|X",
+    help="Of two classes, predict the second from the probability X on, or from where the metric "
+    "NAME, such as f1, is best on the validation rows.  [default: 0.5]",
+)
+_COST = grouped(
+    "--cost",
+    group=DECISION,
+    usual=False,
+    type=Costs(),
+    metavar="FALSE,MISSED",
+    help="Choose the threshold by what it costs to predict the second class wrongly, and to miss "
+    "it, as in 1,20.",
+)
 _DATA = grouped(
     "--data",
     group=MODEL,
@@ -107,23 +124,8 @@ _DATA = grouped(
     help="Divide the logits by one temperature that makes the cross-entropy of the validation "
     "rows small, and say what it made of the probabilities.",
 )
-@grouped(
-    "--threshold",
-    group=DECISION,
-    usual=False,
-    metavar="NAME|X",
-    help="Of two classes, predict the second from the probability X on, or from where the metric "
-    "NAME, such as f1, is best on the validation rows.  [default: 0.5]",
-)
-@grouped(
-    "--cost",
-    group=DECISION,
-    usual=False,
-    type=Costs(),
-    metavar="FALSE,MISSED",
-    help="Choose the threshold by what it costs to predict the second class wrongly, and to miss "
-    "it, as in 1,20.",
-)
+@_THRESHOLD
+@_COST
 @_DATA
 @THREADS
 @record_options([OPTIONS["data_parallel"]])
@@ -215,6 +217,8 @@ def _train_folds(
 )
 @_EPOCHS
 @_SEED
+@_THRESHOLD
+@_COST
 @_DATA
 @THREADS
 @record_options([OPTIONS["data_parallel"]])
@@ -253,12 +257,14 @@ def ensemble(
         click.echo(
             f"Training {size} networks on {dataset.name}{_together(rank_group, options)} ..."
         )
+    # The ensemble decides as a whole.
+    each = replace(options, threshold=None, cost=None)
     candidates = train_candidates(
-        found, dataset, options, rank_group.comm, rank_group.size, score=False
+        found, dataset, each, rank_group.comm, rank_group.size, score=False
     )
     if rank_group.rank:
         return
-    model = make_ensemble(candidates, dataset, found[0])
+    model = make_ensemble(candidates, dataset, found[0], options)
     save_model(model, place, force)
     measured = _baselines(found[0])
     report_training(model, place, time.perf_counter() - began, as_json, measured)

@@ -65,6 +65,12 @@ class ClassRows:
         hits: Array = (self.predicted == self.y).astype(np.float64)
         return hits
 
+    @property
+    def surest_hits(self) -> Array:
+        """1 for each row whose most probable class is right, whatever is predicted, else 0."""
+        hits: Array = (self.probabilities.argmax(axis=1) == self.y).astype(np.float64)
+        return hits
+
 
 def _loss(rows: ClassRows) -> Interval | None:
     columns = np.stack([rows.weight * rows.losses, rows.weight], axis=1)
@@ -112,7 +118,7 @@ def _ranking(ranked: Ranked) -> Callable[[ClassRows], Interval | None]:
 def _calibration_error(rows: ClassRows) -> Interval | None:
     confidence = np.minimum(rows.probabilities.max(axis=1).astype(np.float64), 1.0)
     part = np.clip(np.ceil(confidence * 10).astype(int) - 1, 0, None)
-    gaps = (confidence - rows.hits)[:, None] * (part[:, None] == np.arange(10))
+    gaps = (confidence - rows.surest_hits)[:, None] * (part[:, None] == np.arange(10))
 
     def make_score(taken: NDArray[np.int64]) -> OfWeights:
         own = gaps[taken]

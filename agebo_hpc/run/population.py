@@ -101,6 +101,7 @@ def usual_population(
     request = session.request
     is_told = request.population is not None or request.method not in WITH_POPULATION
     if size < LARGEST and not is_told:
-        why = f"about {expected} evaluations are expected"
+        many = f"{expected} evaluation{'s are' if expected != 1 else ' is'} expected"
+        why = f"about {many}"
         note = f"population {size}, as {why}; --population sets another"
     return (size, default_sample_size(size)), note

@@ -11,7 +11,8 @@ from sklearn.metrics import confusion_matrix, f1_score
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.errors import ConfigurationError, DataError, UsageError
 from agebo_hpc.metrics.predictions import Classes
-from agebo_hpc.models import uncertainty
+from agebo_hpc.metrics.table import find
+from agebo_hpc.models import explanation, uncertainty
 from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import RetrainOptions, check_calibration, choose
 from agebo_hpc.models.decision import decide
@@ -58,8 +59,6 @@ def given(number=400, weights=None):
 
 @pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "mcc", "f1_macro", "accuracy"])
 def test_no_other_threshold_is_better_for_the_metric(name):
-    from agebo_hpc.metrics.table import find
-
     rows = given()
     found = decide(rows, name)
     every = [
@@ -110,6 +109,36 @@ def test_the_threshold_is_used_by_predictions_scores_and_the_confusion_matrix(
     assert (
         json.loads(told_inputs(model.description, {c: c for c in "abc"}))["threshold"] == threshold
     )
+
+
+def test_calibration_and_its_interval_are_of_the_probabilities(by_cost, dataset):
+    """Not of the classes that a threshold far from a half predicts."""
+    plain = by_cost.with_threshold(None)
+    found, wanted = (evaluate_model(model, dataset, "test") for model in (by_cost, plain))
+    assert found.scores["accuracy"] != wanted.scores["accuracy"]
+    for name in ("calibration_error", "roc_auc", "loss"):
+        assert found.scores[name] == wanted.scores[name]
+        assert found.intervals[name] == wanted.intervals[name]
+
+
+def test_the_threshold_of_a_model_may_be_set_later_and_wrong_ones_are_refused(by_cost, dataset):
+    later = by_cost.with_threshold(0.25)
+    second = later.outputs(np.asarray(dataset.test.x)).probabilities[:, 1]
+    scores = evaluate_model(later, dataset, "test").scores
+    assert scores["accuracy"] == ((second >= 0.25) == dataset.test.y).mean()
+    assert later.description.scores == {} and by_cost.description.scores
+    for wrong in (0.0, 1.0, -1.0, float("nan")):
+        with pytest.raises(UsageError, match="between 0 and 1"):
+            by_cost.with_threshold(wrong)
+
+
+def test_the_importance_of_columns_is_of_the_labels_that_are_predicted(by_cost, dataset):
+    found = by_cost.outputs(np.asarray(dataset.test.x))
+    right = (found.predicted == dataset.test.y).mean()
+    assert right != (found.raw.argmax(axis=1) == dataset.test.y).mean()
+    told = explanation._scorer(by_cost, find("accuracy"))
+    assert told((found.raw, found.probabilities), dataset.test.y) == pytest.approx(right)
+    assert explanation.explain(by_cost, dataset, "accuracy").metric == "accuracy"
 
 
 def test_a_model_without_one_says_none(chosen, dataset):
