@@ -5,8 +5,10 @@ SHELL := /bin/bash
 # Other settings have no default here: what is not named stays as the environment was made.
 VENV ?= .venv
 PYTEST_ARGS ?=
-# Workers that share the tests: one for each core, at most four, none beside the only core.
-PYTEST_WORKERS ?= $(shell cores=$$(env -u OMP_NUM_THREADS nproc || echo 1); echo $$((cores < 4 ? cores : 4)))
+# Workers that share the tests: one more than there are cores, since tests wait for deaths, signals
+# and disks; at most five, and none beside the first on the only core.
+PYTEST_WORKERS ?= $(shell cores=$$(env -u OMP_NUM_THREADS nproc || echo 1); \
+	echo $$((cores < 2 ? 1 : cores < 4 ? cores + 1 : 5)))
 SHARED = $(if $(filter-out 0 1,$(PYTEST_WORKERS)),-n $(PYTEST_WORKERS))
 export VENV
 
