@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from agebo_hpc.analysis.figures.style import COLOURS, GREY, RASTER_ABOVE, new_figure, plain
+from agebo_hpc.analysis.figures.style import (
+    COLOURS,
+    GREY,
+    RASTER_ABOVE,
+    new_figure,
+    plain,
+    told_apart,
+)
 
 LABEL = 28
 """Characters of a name beside an axis, at most."""
@@ -40,7 +47,8 @@ def column_importance_figure(table: pd.DataFrame, metric: str, is_loss: bool = F
         ecolor=GREY,
         height=0.7,
     )
-    axes.set_yticks(places, [plain(name, LABEL) for name in table["column"]])
+    shown = told_apart(table["column"], LABEL)
+    axes.set_yticks(places, [shown[str(name)] for name in table["column"]])
     axes.set_ylim(-0.6, len(table) - 0.4)
     axes.axvline(0.0, color="black", linewidth=0.8)
     axes.set_xlabel(
@@ -63,7 +71,8 @@ def confusion_figure(confusion: pd.DataFrame) -> Figure:
     number = len(counts)
     figure, [axes] = new_figure(1.4 + 0.36 * number, width=NARROW)
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
-    names = [plain(name, LABEL // 2) for name in confusion.columns]
+    shown = told_apart(confusion.columns, LABEL // 2)
+    names = [shown[str(name)] for name in confusion.columns]
     short = sum(map(len, names)) < 40
     axes.set_xticks(range(number), names, rotation=0 if short else 45)
     axes.set_yticks(range(number), names)
@@ -90,15 +99,13 @@ def most_confused_figure(pairs: pd.DataFrame) -> Figure:
     figure, [axes] = new_figure(0.9 + 0.26 * len(pairs), width=NARROW)
     places = np.arange(len(pairs))[::-1]
     axes.barh(places, pairs["rows"], color=COLOURS[1], height=0.7)
-    names = [
-        f"{plain(true, LABEL // 2)} \u2192 {plain(said, LABEL // 2)}"
-        for true, said in zip(pairs["true"], pairs["predicted"], strict=True)
-    ]
-    axes.set_yticks(places, names)
+    shown = told_apart([*pairs["true"], *pairs["predicted"]], LABEL // 2)
+    both = zip(pairs["true"], pairs["predicted"], strict=True)
+    axes.set_yticks(places, [f"{shown[str(t)]} \u2192 {shown[str(said)]}" for t, said in both])
     axes.set_ylim(-0.6, len(pairs) - 0.4)
     for place, rows, share in zip(places, pairs["rows"], pairs["share"], strict=True):
         axes.text(rows, place, f" {share:.0%}", va="center", fontsize=8)
-    axes.set_xlabel("rows; beside each bar: share of the true class")
+    axes.set_xlabel("rows; beside each bar\nthe share of the true class")
     axes.margins(x=0.12)
     axes.grid(visible=False, axis="y")
     return figure

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,38 @@ def plain(text: object, longest: int = 60) -> str:
     line = " ".join(str(text).split())
     line = line if len(line) <= longest else line[: longest - 1] + "\u2026"
     return line.replace("$", r"\$")
+
+
+def told_apart(names: Iterable[object], longest: int) -> dict[str, str]:
+    """Return names as `plain` does, so that no two different ones look alike.
+
+    Parameters
+    ----------
+    names
+        Any; equal ones count once.
+    longest
+        Characters of a name, at most; some more where very many look alike.
+
+    Returns
+    -------
+    dict
+        What is shown, by name. Of those whose beginnings are alike the end is shown too, and
+        where this does not help, a number.
+    """
+    lines = {str(name): " ".join(str(name).split()) for name in names}
+    tail = longest // 2
+    cuts: list[Callable[[str, int], str]] = [
+        lambda line, _: line if len(line) <= longest else f"{line[: longest - 1]}\u2026",
+        lambda line, _: f"{line[: longest - 1 - tail]}\u2026{line[-tail:]}",
+        lambda line, k: f"{line[: max(1, longest - 1 - len(str(k)))]}\u2026{k}",
+    ]
+    shown: dict[str, str] = {}
+    for cut in cuts:
+        left = [name for name in lines if name not in shown]
+        tried = {name: cut(lines[name], number) for number, name in enumerate(left, 1)}
+        seen = Counter([*tried.values(), *shown.values()])
+        shown |= {name: line for name, line in tried.items() if seen[line] == 1 or cut is cuts[-1]}
+    return {name: shown[name].replace("$", r"\$") for name in lines}
 
 
 def figure_bytes(figure: Figure, kind: str) -> bytes:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from agebo_hpc.analysis.figures.network import network_figure
 from agebo_hpc.analysis.figures.quality import (
+    LABEL,
     calibration_figure,
     column_importance_figure,
     confusion_figure,
@@ -146,7 +147,10 @@ def _confusion(found: Explanation, confusion: pd.DataFrame) -> Exhibit:
         f"predicted. These {len(top)} pairs are {shown / wrong:.0%} of the {wrong:,} errors in "
         f"{rows}, of {len(confusion)} classes."
     )
-    return Exhibit("confusion", title, reading, lambda: most_confused_figure(top), tables)
+    draw = lambda: most_confused_figure(top)  # noqa: E731
+    long = max(map(len, map(str, [*top["true"], *top["predicted"]]))) > LABEL // 2
+    shown_pairs = {"The same pairs with their whole names": top} if long else {}
+    return Exhibit("confusion", title, reading, draw, tables, shown_pairs)
 
 
 def confused_pairs(confusion: pd.DataFrame) -> pd.DataFrame:
