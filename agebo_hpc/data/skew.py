@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
 
 FEW_ROWS, FEW_VALUES = 100, 10
+FEW_STEPS = 2
+"""Steps of float32 that numbers lie apart which have lost their digits."""
 MOST_ROWS = 100_000
 """Rows that are looked at, at most, evenly spaced."""
 TAIL = 0.01
@@ -30,8 +32,33 @@ def advice_on_target(dataset: DataSet) -> str:
     coding = dataset.preprocessing.target
     if not isinstance(coding, RealCoding):
         return ""
-    y = dataset.target_of("train")
-    return skew_advice(coding.name, coding.exact(y[:: -(-len(y) // MOST_ROWS)]))
+    y = dataset.as_stored.target_of("train")
+    some, coding = np.asarray(y[:: -(-len(y) // MOST_ROWS)]), coding.standard
+    told = rounding_advice(coding.name, some, coding.scale)
+    return told or skew_advice(coding.name, coding.exact(some))
+
+
+def rounding_advice(target: str, y: NDArray[np.float32], scale: float) -> str:
+    """Return that values far from all others leave the others no digits; else nothing.
+
+    Parameters
+    ----------
+    target
+        Its name.
+    y
+        Standardised training rows, shape (rows,).
+    scale
+        Deviation of the target.
+    """
+    known = np.unique(y)
+    steps = np.diff(known) / np.spacing(np.abs(known[:-1]))
+    if len(known) < 3 or np.mean(steps <= FEW_STEPS) < 0.5:
+        return ""
+    apart = float(np.spacing(np.abs(np.median(known)))) * scale
+    return (
+        f"The target {target!r} has values so far from all others that these are told apart to "
+        f"{apart:.2g} only; correct such rows or leave them out, or prepare its logarithm."
+    )
 
 
 def skew_advice(target: str, numbers: NDArray[np.float64]) -> str:

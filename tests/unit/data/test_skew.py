@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agebo_hpc.data.skew import skew_advice
+from agebo_hpc.data.skew import rounding_advice, skew_advice
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(0, 1, 5000)
@@ -50,3 +50,23 @@ def test_a_heavy_tail_gets_one_line(numbers, named):
     assert named in told
     assert told.startswith("The target 'y' is heavily skewed: its median is")
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_told"),
+    [
+        (np.append(50 + 5 * NORMAL, 1e12), True),
+        (np.append(np.exp(NORMAL), [-1e13, -1e13]), True),
+        (np.append(np.exp(NORMAL), [-1e13, 1e13]), False),
+        (np.append(50 + 5 * NORMAL, 1e7), False),
+        (1e12 + NORMAL, False),
+        (np.exp(3 * NORMAL), False),
+        (RNG.poisson(2, 5000).astype(float), False),
+        (np.linspace(0, 1, 100_000), False),
+        (np.repeat([0.0, 1.0, 1000.0], 500), False),
+    ],
+)
+def test_values_that_leave_the_others_no_digits_are_told(numbers, is_told):
+    standardised = ((numbers - numbers.mean()) / numbers.std()).astype(np.float32)
+    told = rounding_advice("y", standardised, numbers.std())
+    assert ("told apart to" in told) == is_told
