@@ -34,6 +34,7 @@ from agebo_hpc.data.own_files import (
 )
 from agebo_hpc.data.preprocessing import Preprocessing, fit_crossfitted
 from agebo_hpc.data.scaling import Features
+from agebo_hpc.data.skew import lost_digits
 from agebo_hpc.data.splits import PARTS, SPLIT, Split
 from agebo_hpc.data.splitting.advice import advice
 from agebo_hpc.data.splitting.arrays import Parts, SplitArrays, divide_rows
@@ -213,6 +214,7 @@ def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> Da
         remarks += advice({name: column.values for name, column in columns.items()}, y)
     remarks += identifiers(training, preprocessing)
     remarks += giveaways(training, target, y[rows["train"]])
+    remarks += lost_digits(training[target], preprocessing.target)
     summaries = [columns[name].summary for name in columns] + [known.decided.summary]
     schema = {
         "name": options.name or out.stem,

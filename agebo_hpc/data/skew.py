@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from agebo_hpc.data.target import RealCoding
+from agebo_hpc.data.target import RealCoding, TargetCoding
+from agebo_hpc.data.values import as_numbers
 
 if TYPE_CHECKING:
     from agebo_hpc.data.dataset import DataSet
 
 FEW_ROWS, FEW_VALUES = 100, 10
-FEW_STEPS = 2
-"""Steps of float32 that numbers lie apart which have lost their digits."""
+KEPT = 0.5
+"""Share of the different numbers that are still different where digits are not lost."""
 MOST_ROWS = 100_000
 """Rows that are looked at, at most, evenly spaced."""
 TAIL = 0.01
@@ -33,32 +35,32 @@ def advice_on_target(dataset: DataSet) -> str:
     if not isinstance(coding, RealCoding):
         return ""
     y = dataset.as_stored.target_of("train")
-    some, coding = np.asarray(y[:: -(-len(y) // MOST_ROWS)]), coding.standard
-    told = rounding_advice(coding.name, some, coding.scale)
-    return told or skew_advice(coding.name, coding.exact(some))
+    numbers = coding.standard.exact(y[:: -(-len(y) // MOST_ROWS)])
+    return skew_advice(coding.name, numbers)
 
 
-def rounding_advice(target: str, y: NDArray[np.float32], scale: float) -> str:
-    """Return that values far from all others leave the others no digits; else nothing.
+def lost_digits(column: pd.Series, coding: TargetCoding) -> list[str]:
+    """Return that values far from all others leave these no digits, a line; else nothing.
 
     Parameters
     ----------
-    target
-        Its name.
-    y
-        Standardised training rows, shape (rows,).
-    scale
-        Deviation of the target.
+    column
+        The target of the training rows.
+    coding
+        How it is standardised.
     """
-    known = np.unique(y)
-    steps = np.diff(known) / np.spacing(np.abs(known[:-1]))
-    if len(known) < 3 or np.mean(steps <= FEW_STEPS) < 0.5:
-        return ""
-    apart = float(np.spacing(np.abs(np.median(known)))) * scale
-    return (
-        f"The target {target!r} has values so far from all others that these are told apart to "
-        f"{apart:.2g} only; correct such rows or leave them out, or prepare its logarithm."
-    )
+    if not isinstance(coding, RealCoding):
+        return []
+    some = as_numbers(column.iloc[:: -(-len(column) // MOST_ROWS)], coding.reading)
+    kept, known = coding.coded(some), np.unique(some)
+    if len(np.unique(kept)) >= KEPT * len(known):
+        return []
+    apart = float(np.spacing(np.abs(np.median(kept)))) * coding.scale
+    return [
+        f"The target {coding.name!r} goes from {some.min():.4g} to {some.max():.4g}, so far that "
+        f"most values, about {np.median(some):.4g}, are told apart to {apart:.2g} only; correct "
+        f"such rows or leave them out, or prepare the logarithm."
+    ]
 
 
 def skew_advice(target: str, numbers: NDArray[np.float64]) -> str:
