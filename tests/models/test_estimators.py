@@ -114,6 +114,14 @@ def test_a_class_of_one_row_does_not_hinder():
     assert classifier.predict_proba(frame).shape == (300, 3)
 
 
+def test_time_for_no_training_is_time_for_one_short_one_and_the_network_is_trained_in_full():
+    frame, labels, _ = flights()
+    settings = {**TINY, "preset": "tabular", "epochs": None, "max_evals": None}
+    classifier = AgEBOClassifier(**settings, time_budget=0.001).fit(frame, labels)
+    assert classifier.history_["epochs"].tolist() == [1]
+    assert classifier.model_.description.training["recipe"]["epochs"] == 20
+
+
 def test_the_time_budget_ends_the_search():
     frame, labels, _ = flights()
     settings = {**TINY, "epochs": 15, "max_evals": None, "time_budget": 1.0}
