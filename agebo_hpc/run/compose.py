@@ -349,7 +349,7 @@ def _checked_problem(session: Session) -> Problem:
         check_free(Path(request.out))
     if session.run is not None and not session.trust:
         check_owner(session.run, request)
-    problem = request.load_problem()
+    problem = request.load_problem(session.run.config["problem"] if session.run else None)
     found = data_identity(problem).get("data_fingerprint", "")
     if session.run is not None:
         stored = session.run.config["problem"].get("data_fingerprint", "")

@@ -200,8 +200,14 @@ class SearchRequest(SearchOptions):
         given = self.max_parameters, self.max_flops, self.min_rows_per_second
         return CostBounds(*given, speed)
 
-    def load_problem(self) -> Problem:
+    def load_problem(self, begun: Mapping[str, Any] | None = None) -> Problem:
         """Return the problem with this request's changes.
+
+        Parameters
+        ----------
+        begun
+            The problem that a run stored when it began: what follows from the rows stays as it
+            was, whatever follows from them by now. None: there is no run yet.
 
         Raises
         ------
@@ -221,6 +227,8 @@ class SearchRequest(SearchOptions):
         data = self.data or problem.data
         if data is None and problem.trainer is None:
             raise UsageError("No data set is named; give DATA.h5 or a problem that names one.")
+        if begun is not None:
+            problem = problem.as_begun(begun)
         if problem.by_rows and data is not None and problem.trainer is None:
             from agebo_hpc.data.dataset import open_dataset
 

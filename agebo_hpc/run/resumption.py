@@ -162,7 +162,7 @@ def problem_before(run: RunDirectory, problem: Problem, session: SearchRequest) 
         for name in of_problem
         if getattr(stored, name) != getattr(session, name)
     }
-    return replace(session, **changes).load_problem() if changes else problem
+    return replace(session, **changes).load_problem(run.config["problem"]) if changes else problem
 
 
 def check_problem(

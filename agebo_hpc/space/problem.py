@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,31 @@ class Problem:
             first=first_by_rows(self.architecture, self.first, rows),
             by_rows=False,
         )
+
+    def as_begun(self, stored: Mapping[str, Any]) -> Problem:
+        """Return the problem with what followed from the rows when a run began.
+
+        Parameters
+        ----------
+        stored
+            ``recipe`` and ``hyperparameters`` of the run, as plain data.
+
+        Raises
+        ------
+        ConfigurationError
+            If another version wrote them, with fields that this one does not know.
+        """
+        if not self.by_rows:
+            return self
+        try:
+            recipe = Recipe(**stored["recipe"])
+            space = HyperparameterSpace.from_dict(stored["hyperparameters"])
+        except (TypeError, LookupError) as error:
+            raise ConfigurationError(
+                f"The search cannot go on as it began ({type(error).__name__}: {error}); use the "
+                "version of agebo_hpc that wrote it."
+            ) from error
+        return replace(self, recipe=recipe, hyperparameters=space, by_rows=False)
 
     def check_data(
         self, task: str, input_widths: Sequence[int], labels: Sequence[Any] | None

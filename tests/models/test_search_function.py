@@ -87,8 +87,12 @@ def test_a_search_of_little_time_trains_less_and_the_network_that_is_kept_in_ful
     assert (stored["preset"], stored["recipe"]["epochs"]) == ("tabular", 2)
     # The first is by hand; and another time changes nothing of trainings to come.
     assert list(run.best.evaluation.configuration.architecture) == list(stored["first"][0])
+    # Nor does another version, in which other things follow from the rows.
+    monkeypatch.setattr(by_rows, "BY_ROWS", by_rows.BY_ROWS[-1:])
     run.resume(max_evals=2, max_time=6000, verbose=False)
     assert run.history["epochs"].tolist() == [2, 2]
+    assert set(run.history["batch_size"]) <= {32, 64, 128, 256}
+    monkeypatch.undo()
     assert run.retrain(threads=1).description.training["recipe"]["epochs"] == 20
     assert stored["full_epochs"] == 20  # of a training in full
 
