@@ -34,7 +34,6 @@ from agebo_hpc.interface.reports import report_of_fit
 from agebo_hpc.interface.splits import split_arrays
 from agebo_hpc.interface.tables import frame_of, target_of, weights_of
 from agebo_hpc.models.best_of_many import interval_of_search
-from agebo_hpc.models.choice import RetrainOptions
 from agebo_hpc.models.rare_classes import repeat_rare
 from agebo_hpc.reporter import WarningReporter, on_standard_error
 from agebo_hpc.run.keywords import read_keywords
@@ -234,6 +233,8 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
     _own_parameters: ClassVar[dict[str, Any]] = {"threshold": None, "cost": None}
 
     def _decision(self) -> dict[str, Any]:
+        from agebo_hpc.models.choice import RetrainOptions
+
         found = decision_of(self.threshold, self.cost)
         # It refuses what contradicts itself, before anything is searched.
         RetrainOptions(include_validation=self.include_validation, **found)
