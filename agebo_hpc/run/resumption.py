@@ -208,7 +208,7 @@ def check_problem(
                 "undo it, or start a new search with --out.",
             )
     recipe = {"objective": problem.objective, "recipe": asdict(problem.recipe)}
-    before = {name: stored.get(name) for name in recipe}
+    before = {name: _of_this_version(name, stored.get(name)) for name in recipe}
     found = first_difference(_as_stored(before), _as_stored(recipe), "")
     if found and not force:
         raise _refusal(
@@ -259,10 +259,8 @@ def changed_configuration(
     changes: dict[str, tuple[Any, Any]] = {}
     for section, names in changing.items():
         for name in names:
-            before, after = stored[section].get(name), now[section].get(name)
-            if name == "recipe" and isinstance(before, Mapping):
-                # What an earlier version did not have was as it is by default.
-                before = {**asdict(Recipe()), **before}
+            before = _of_this_version(name, stored[section].get(name))
+            after = now[section].get(name)
             if _as_stored(before) == _as_stored(after):
                 continue
             changes[f"{section}.{name}"] = (before, after)
@@ -271,6 +269,13 @@ def changed_configuration(
         # Who says the epochs means those of the network that is kept, too.
         config["problem"].pop("full_epochs", None)
     return config, changes
+
+
+def _of_this_version(name: str, stored: Any) -> Any:
+    """Return a stored value; what an earlier version's recipe did not have was as by default."""
+    if name == "recipe" and isinstance(stored, Mapping):
+        return {**asdict(Recipe()), **stored}
+    return stored
 
 
 def _as_stored(value: Any) -> Any:

@@ -1,10 +1,18 @@
 """What has changed since an earlier session, and what only an earlier version did not know."""
 
+import json
+from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
-from agebo_hpc.run.resumption import changed_configuration
+import pytest
+
+from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.run.request import SearchRequest
+from agebo_hpc.run.resumption import changed_configuration, check_problem
+from agebo_hpc.space.problem import preset
 from agebo_hpc.space.recipe import Recipe
+from agebo_hpc.storage.run_directory import RunDirectory
 
 
 def configuration(recipe):
@@ -29,3 +37,22 @@ def test_a_search_keeps_the_number_of_random_points_that_it_began_with():
     stored["search"]["num_initial"], now["search"]["num_initial"] = 1, 5
     config, changes = changed_configuration(stored, now)
     assert changes == {} and config["search"]["num_initial"] == 1
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Recipe)])
+def test_a_run_begun_before_the_recipe_had_something_is_resumed(name, tmp_path):
+    problem = preset("v1")
+    recipe = asdict(problem.recipe)
+    by_default = recipe[name] == getattr(Recipe(), name)
+    del recipe[name]
+    space = problem.hyperparameters
+    stored = {
+        "architecture": json.loads(problem.architecture.to_json()),
+        "hyperparameters": space.to_dict(),
+        "objective": problem.objective,
+        "recipe": recipe,
+    }
+    run = RunDirectory(tmp_path, {"problem": stored}, "")
+    session = SearchRequest(data="table.h5", out=str(tmp_path))
+    with nullcontext() if by_default else pytest.raises(ConfigurationError):
+        check_problem(run, problem, space, session, force=False)
