@@ -27,6 +27,7 @@ NOW = {
         "surrogate": "scikit-optimize",
     },
     **{"objective": "best", "optimizer": "sgd", "loss": "mae", "metric": "roc_auc"},
+    **{"target_transform": "log"},
     **{"class_weights": "balanced", "schedule": "cosine", "precision": "bfloat16", "xla": "on"},
     **{"input": "stream", "processes": (1, 2), "allocation": "exclusive", "isolation": "child"},
     **{"data_parallel": "mpi", "span_nodes": True, "synchronous": True, "show_ranks": True},
