@@ -12,6 +12,7 @@ from agebo_hpc.cli.main import cli
 ROOT = DOCS.parent
 PAGES = [*sorted(DOCS.glob("*.rst")), ROOT / "README.rst", ROOT / "CONTRIBUTING.rst"]
 SCRIPTS = "\n".join(path.read_text() for path in sorted((ROOT / "scripts").rglob("*.py")))
+NOTHING_TO_TYPE = ("index", "glossary", "architecture", "changelog", "contributing")
 UNTIL_THE_NEXT = r"[^|;&>#`]*"  # pipe, command or remark
 
 
@@ -76,3 +77,11 @@ def test_a_command_that_is_not_there_would_be_found():
 
 def test_the_pages_show_commands():
     assert sum(len(words_behind("agebo-hpc", line)) for p in PAGES for line in typed(p)) > 100
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_begins_with_what_to_type(page):
+    if page.stem in NOTHING_TO_TYPE:
+        return
+    begin = page.read_text().splitlines()[:45]
+    assert any(re.match(r" +(\$ |agebo-hpc )", line) for line in begin)

@@ -271,3 +271,12 @@ def test_what_a_value_and_the_rows_do_not_tell_has_no_interval(
     metric: str, score: float, rows: int, counts: tuple[int, ...]
 ) -> None:
     assert approximate_interval(metric, score, rows, counts) is None
+
+
+@pytest.mark.parametrize("name", sorted(OF_CLASSES))
+def test_a_threshold_moves_the_intervals_of_decisions_alone(name: str) -> None:
+    plain = class_rows(200)
+    decided = (plain.probabilities[:, 1] >= 0.05).astype(int)
+    by_threshold = ClassRows(**{**vars(plain), "predicted": decided})
+    moved = class_intervals(by_threshold, [name]) != class_intervals(plain, [name])
+    assert moved == (name in ("accuracy", "balanced_accuracy"))
