@@ -87,7 +87,9 @@ def _print_split(described: dict[str, Any]) -> None:
     unused = [name for name in (*times, by["group"]) if name and name not in used]
     if unused:
         keep = " ".join(option("--keep", name) for name in unused)
-        what, one = ("are no features", "them some") if unused[1:] else ("is no feature", "it one")
+        what, one = (
+            ("are no features", "features of them") if unused[1:] else ("is no feature", "it one")
+        )
         click.echo(f"{', '.join(map(repr, unused))} {what}; {keep} makes {one}.")
 
 
