@@ -301,7 +301,7 @@ def test_a_split_by_time_is_told_by_prepare_and_info(call, tmp_path):
     patients().to_csv(tmp_path / "t.csv", index=False)
     code, out, _ = prepare(call, "t.csv", "--time", "day", "--group", "patient")
     assert code == 0 and "rows are left out, of groups with rows in the time of more" in out
-    assert "'day', 'patient' are no features; --keep day --keep patient makes features of them." in out
+    assert "'day', 'patient' are no features; --keep day --keep patient makes" in out
     (tmp_path / "d.h5").unlink()
     code, out, _ = prepare(call, "t.csv", "--time", "day", "--drop", "patient")
     assert code == 0 and "'day' is no feature; --keep day makes it one." in out
