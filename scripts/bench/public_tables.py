@@ -134,10 +134,11 @@ def environment() -> dict[str, str]:
 
 def summary(table: PublicTable, screen: list[str]) -> list[str]:
     """Return a row of the last table: size, metric, and the scores beside each other."""
-    facts = dict(re.split(r"  +", line.strip(), maxsplit=1) for line in screen if line[:2] == "  ")
-    values = {name.split(" ")[0]: told.split(" (")[0] for name, told in facts.items()}
+    facts = [re.split(r"  +", line.strip()) for line in screen if line.startswith("  ")]
+    values = {name.split(" ")[0]: value for name, value, *_ in facts}
+    notes = {name: note for name, _, *rest in facts for note in rest}
     rows = sum(int(part.replace(",", "")) for part in values["rows"].split(" / "))
-    columns = re.search(r"from ([\d,]+) columns", facts["task"])
+    columns = re.search(r"from ([\d,]+) columns", notes["task"])
     scores = [values.get(name, "") for name in SCORES]
     answer = screen[1].partition(":")[0].lower()
     size = [f"{rows:,}", columns[1] if columns else ""]

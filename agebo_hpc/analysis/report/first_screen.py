@@ -16,14 +16,15 @@ def first_screen(found: Answer) -> list[str]:
         What the report begins with.
     """
     warning = [f"Warning: {found.warning}"] if found.warning else []
-    shown = [*found.scores, *found.facts]
-    width = max(len(fact.name) for fact in shown)
     optimism = [found.optimism] if found.optimism else []
-    return [found.verdict.text, *warning, *optimism, *_lines(shown, width)]
+    shown = [*found.scores, *found.facts]
+    return [found.verdict.text, *warning, *optimism, *_lines(shown)]
 
 
-def _lines(facts: Sequence[Fact], width: int) -> list[str]:
-    return [
-        f"  {fact.name:<{width}}  {fact.value}{f' ({fact.note})' if fact.note else ''}"
-        for fact in facts
-    ]
+def _lines(facts: Sequence[Fact]) -> list[str]:
+    name, value = (max(map(len, texts)) for texts in zip(*map(_first_two, facts), strict=True))
+    return [f"  {f.name:<{name}}  {f.value:<{value}}  {f.note}".rstrip() for f in facts]
+
+
+def _first_two(fact: Fact) -> tuple[str, str]:
+    return fact.name, fact.value

@@ -23,7 +23,7 @@ def test_the_answer_comes_first_and_values_stand_below_each_other():
         "Yes: it is.",
         "Warning: All is wrong.",
         "It flatters.",
-        "  test accuracy  0.9 (sure)",
+        "  test accuracy  0.9      sure",
         "  linear         0.8",
         "  data           flights",
     ]
