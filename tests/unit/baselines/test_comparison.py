@@ -221,3 +221,25 @@ def test_a_file_of_other_data_or_another_metric_is_not_read(tmp_path):
     assert read_kept(tmp_path, "data", "accuracy").of_rows == 3
     assert read_kept(tmp_path, "other", "accuracy") is None
     assert read_kept(tmp_path, "data", "roc_auc") is None
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_a_metric_of_ones_own_is_compared_too(tmp_path, weighed):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "import numpy as np\n"
+        "def profit(y, p, sample_weight=None):\n"
+        "    return float(np.average(np.where(y == p, 2.0, -1.0), weights=sample_weight))\n"
+    )
+    data = prepared(tmp_path, 2, weight="counts" if weighed else "")
+    name = f"{file}:profit"
+    judging.Judging(data, name, tmp_path, 0).keep("boosting", boosted(data))
+    kept = read_kept(tmp_path, data.fingerprint, name)
+    y, weights = data.test.y[:], data.test.weights[:] if weighed else None
+    right = boosted(data).predict(data.test.x[:]) == y
+    expected = np.average(np.where(right, 2.0, -1.0), weights=weights)
+    assert kept.scores["boosting"] == pytest.approx(expected) and "profit" not in kept.text
+    sure = np.where(np.arange(2) == y[:, None], 0.9, 0.1)
+    wide = None if weights is None else weights.astype(np.float64)
+    found = compare(Classes(sure, y, wide, decode=data.decode), kept, data)
+    assert found.network == 2.0 and found.interval[0] > 0
