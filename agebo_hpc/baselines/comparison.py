@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,12 @@ from numpy.typing import NDArray
 from agebo_hpc.baselines.kept import Kept, columns_kept, from_kept
 from agebo_hpc.data.dataset import DataSet
 from agebo_hpc.intervals.interval import Interval
-from agebo_hpc.intervals.resampled import MOST_CALLED_ROWS, metric_interval
+from agebo_hpc.intervals.resampled import (
+    MOST_CALLED_ROWS,
+    OfWeights,
+    metric_interval,
+    resampled_interval,
+)
 from agebo_hpc.metrics.predictions import Classes, Predictions, decisions, taken
 from agebo_hpc.metrics.record import Metric
 from agebo_hpc.metrics.table import find
@@ -71,14 +77,34 @@ def compare(network: Predictions, kept: Kept, dataset: DataSet) -> Comparison | 
     if one is None or other is None or not np.isfinite([one, other]).all():
         return None
 
+    groups = None if part.groups is None else np.asarray(part.groups[rows])
+    if metric.name == "accuracy":
+        interval = _of_accuracies(pair, groups)
+    else:
+        most = max(LEAST_ROWS, MOST_CELLS // columns_kept(metric, dataset.num_outputs))
+        interval = _of_any(metric, pair, groups, min(most, MOST_CALLED_ROWS))
+    return Comparison(kept.part, len(rows), len(part.y), float(one), float(other), interval)
+
+
+def _of_any(
+    metric: Metric, pair: Sequence[Predictions], groups: NDArray[Any] | None, most: int
+) -> Interval | None:
     def difference(chosen: NDArray[Any]) -> float | None:
         ours, theirs = (metric.score(taken(given, chosen)) for given in pair)
         return None if ours is None or theirs is None else ours - theirs
 
-    groups = None if part.groups is None else np.asarray(part.groups[rows])
-    most = max(LEAST_ROWS, MOST_CELLS // columns_kept(metric, dataset.num_outputs))
-    interval = metric_interval(difference, len(rows), groups, SEED, min(most, MOST_CALLED_ROWS))
-    return Comparison(kept.part, len(rows), len(part.y), float(one), float(other), interval)
+    return metric_interval(difference, len(pair[0].y), groups, SEED, most)
+
+
+def _of_accuracies(pair: Sequence[Any], groups: NDArray[Any] | None) -> Interval | None:
+    """Do as `_of_any` does with the usual metric, a mean over rows, in a hundredth of the time."""
+    right = [np.asarray(given.predicted == given.y, np.float64) for given in pair]
+    gap = right[0] - right[1]
+
+    def make_score(chosen: NDArray[np.int64]) -> OfWeights:
+        return lambda weights: weights @ gap[chosen] / weights.sum(axis=1)
+
+    return resampled_interval(make_score, len(gap), groups, pair[0].weights, SEED)
 
 
 def _boosting(kept: Kept, dataset: DataSet, metric: Metric) -> Predictions:

@@ -6,14 +6,14 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, roc_auc_score
 
-from agebo_hpc.baselines import judging
+from agebo_hpc.baselines import comparison, judging
 from agebo_hpc.baselines.comparison import compare
 from agebo_hpc.baselines.kept import FILE_NAME, Kept, from_kept, packed, read_kept
 from agebo_hpc.baselines.program import measure
 from agebo_hpc.baselines.record import NAMES, read_baselines
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.intervals import resampled
-from agebo_hpc.metrics.predictions import Classes, Numbers
+from agebo_hpc.metrics.predictions import Classes, Numbers, decisions
 from agebo_hpc.metrics.record import REGRESSION
 from agebo_hpc.metrics.table import METRICS, find
 from agebo_hpc.storage.seal import seal, unseal
@@ -243,3 +243,19 @@ def test_a_metric_of_ones_own_is_compared_too(tmp_path, weighed):
     wide = None if weights is None else weights.astype(np.float64)
     found = compare(Classes(sure, y, wide, decode=data.decode), kept, data)
     assert found.network == 2.0 and found.interval[0] > 0
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_the_short_way_of_accuracies_agrees_with_that_of_any_metric(monkeypatch, grouped):
+    monkeypatch.setattr(resampled, "RESAMPLES", 400)
+    rng = np.random.default_rng(0)
+    y, weights = rng.integers(0, 2, 400), rng.integers(1, 4, 400).astype(np.float64)
+    groups = np.arange(400) // 4 if grouped else None
+    pair = [
+        decisions(Classes(np.eye(2)[np.where(rng.random(400) < share, y, 1 - y)], y, weights))
+        for share in (0.8, 0.7)
+    ]
+    short = comparison._of_accuracies(pair, groups)
+    assert short == pytest.approx(
+        comparison._of_any(find("accuracy"), pair, groups, 5000), abs=1e-9
+    )
