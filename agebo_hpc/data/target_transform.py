@@ -210,7 +210,7 @@ def _fit_log(sample: Sample) -> TargetTransform:
     if sample.least < 0:
         raise ConfigurationError(
             f"target_transform is log, but the target {sample.target!r} goes down to "
-            f"{sample.least:.6g}, and numbers below 0 have no logarithm; choose quantile, which "
+            f"{sample.least:.4g}, and numbers below 0 have no logarithm; choose quantile, which "
             f"takes any numbers."
         )
     shift = 0.0 if sample.least > 0 else 1.0
@@ -230,7 +230,7 @@ def _fit_rate(sample: Sample, loss: str) -> TargetTransform:
     if is_out:
         allowed = "0 and more" if loss == "poisson" else "more than 0"
         raise ConfigurationError(
-            f"loss is {loss}, but the target {sample.target!r} goes down to {sample.least:.6g}; "
+            f"loss is {loss}, but the target {sample.target!r} goes down to {sample.least:.4g}; "
             f"this loss is for numbers of {allowed}: choose another, such as mse."
         )
     mean = float(sample.numbers.mean())

@@ -378,8 +378,6 @@ def _check_data(request: SearchRequest, problem: Problem, reporter: Reporter) ->
     reason = constant_target(dataset, "validation")
     if reason:
         raise DataError(reason)
-    # Whoever trains does so for itself; here is told what cannot be.
-    dataset.recoded(problem.recipe.coding)
     counts = dataset.class_counts("train")
     recipe, weighs = problem.recipe, dataset.is_weighted
     advice = [advice_on_metric(dataset.class_labels, counts, recipe.metric_name)]

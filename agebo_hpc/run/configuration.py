@@ -42,7 +42,7 @@ def data_identity(problem: Problem) -> dict[str, str]:
     Raises
     ------
     ConfigurationError
-        If the data set is not what the problem is for.
+        If the data set is not what the problem is for, or its target cannot be transformed so.
     """
     if problem.data is None:
         return {}
@@ -51,6 +51,8 @@ def data_identity(problem: Problem) -> dict[str, str]:
     dataset = open_dataset(problem.data)
     if problem.trainer is None:
         problem.check_data(dataset.task, dataset.input_widths, dataset.class_labels)
+        # Whoever trains does so for itself; here is told what cannot be.
+        dataset.recoded(problem.recipe.coding)
     metric = problem.recipe.metric_of(dataset.task, dataset.num_outputs, dataset.is_weighted)
     if is_own(metric.name):
         _try(metric, dataset)
