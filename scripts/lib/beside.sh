@@ -6,13 +6,17 @@ set -uo pipefail
 
 said=$(mktemp)
 short=$1
+beside=
 shift
+trap '[ -z "$beside" ] || kill -- "-$beside" 2>/dev/null; rm -f "$said"' EXIT
+# When the long one, which a terminal tells too, has ended.
+trap 'exit 130' INT
+trap 'exit 143' TERM
 # A group of its own, so that all of it can be ended.
 set -m
 { bash -c "$short" >"$said" 2>&1 || { cat "$said" && exit 1; } >&2; } </dev/null &
 beside=$!
 set +m
-trap 'kill -- "-$beside" 2>/dev/null; rm -f "$said"' EXIT
 
 "$@"
 code=$?

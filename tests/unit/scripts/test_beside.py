@@ -44,14 +44,17 @@ def test_an_early_failure_is_said_while_the_other_one_runs():
 
 
 def test_the_end_of_the_long_one_by_a_signal_ends_the_short_one(tmp_path):
-    command = [BESIDE, f"echo $$ > {tmp_path}/pid; sleep 61", "sleep", "60"]
+    short, long = (f"echo $$ > {tmp_path}/{name}; exec sleep 60" for name in ("short", "long"))
+    command = [BESIDE, short, "bash", "-c", long]
     with subprocess.Popen(command, start_new_session=True) as process:
-        deadline = time.monotonic() + 30
-        while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip()):
+        deadline = time.monotonic() + 60
+        pids = []
+        while len(pids) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        short = psutil.Process(int((tmp_path / "pid").read_text()))
+            pids = [int(file.read_text()) for file in tmp_path.iterdir() if file.stat().st_size]
+        both = [psutil.Process(pid) for pid in pids]
         # As a terminal sends it, to all in the foreground.
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(30) != 0
-    short.wait(30)
+        assert process.wait(60) == 130
+    assert psutil.wait_procs(both, 60)[1] == []
