@@ -41,9 +41,10 @@ def read_arff(path: Path, text: Collection[str] | None, words: bool) -> pd.DataF
     import arff
 
     try:
-        return _frame(path, arff.DENSE_GEN, text, words)
-    except arff.BadLayout:
-        return _frame(path, arff.LOD_GEN, text, words)
+        try:
+            return _frame(path, arff.DENSE_GEN, text, words)
+        except arff.BadLayout:
+            return _frame(path, arff.LOD_GEN, text, words)
     except arff.BadAttributeName as error:
         raise DataError(
             f"{path} has duplicate attribute names ({error}); rename them to be unique."

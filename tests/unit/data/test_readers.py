@@ -181,6 +181,12 @@ def test_arff_comments_may_follow_declarations_and_rows_but_a_percent_sign_in_a_
     assert frame["share"].tolist() == ["50%", "5 % off"]
 
 
+@pytest.mark.parametrize("content", [("nonsense",), ("@relation r", "a,b"), ("@data", "1")])
+def test_a_file_that_is_no_arff_is_refused_in_one_line(tmp_path, content):
+    with pytest.raises(DataError, match=r"cannot be read as \.arff"):
+        read_table(arff(tmp_path, *content))
+
+
 def test_arff_columns_to_predict_stay_text_where_they_were_read_as_text(tmp_path):
     path = arff(tmp_path, "@relation r", "@attribute a string", "@data", "1.000", "2.50")
     assert chunks(path, ("a",))["a"].tolist() == ["1.000", "2.50"]
