@@ -364,8 +364,8 @@ def test_a_model_without_its_network_is_damaged(copy):
 
 def test_a_newer_format_is_named_with_the_version_it_has(copy):
     content = json.loads((copy / "model.json").read_text())
-    (copy / "model.json").write_text(json.dumps({**content, "format_version": 4}))
-    with pytest.raises(DataError, match="format version 4; this program reads up to 3"):
+    (copy / "model.json").write_text(json.dumps({**content, "format_version": 5}))
+    with pytest.raises(DataError, match="format version 5; this program reads up to 4"):
         load_model(copy)
 
 
