@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from command_line import call, call_script, without_baselines
+from command_line import call, call_script, shortened
 from groups import KEY, arrange, scheduler, uses_standing_ranks
 from standing_ranks import StandingRanks
 from without_horovod import skip_without_horovod
@@ -300,7 +300,7 @@ def agebo() -> Callable[..., Finished]:
         cwd: Path | None = None,
         process: bool = False,
     ) -> Finished:
-        args = tuple(without_baselines(args))
+        args = tuple(shortened(args))
         if process:
             return run_limited([sys.executable, "-m", "agebo_hpc", *args], timeout, env, cwd)
         return call(args, timeout, child_environment(env), cwd)

@@ -65,7 +65,7 @@ OWN: dict[str, dict[str, Any]] = {
     "metric": {"usual": False},
     "threads_per_slot": {"usual": False},
     "data_parallel": {"default": None, "unset": "auto"},
-    "preset": {"help": "Spaces, where a table has none."},
+    "preset": {"help": "Spaces, where a table has none.", "default": "v1", "unset": ""},
     "fixed": {"help": "Let no method tune this hyperparameter; may be given several times."},
 }
 """What is otherwise than in a search."""

@@ -30,10 +30,10 @@ class _SearchCommand(GroupedCommand):
     """The command `search`, whose help also says what the presets search."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from agebo_hpc.space.problem import PRESETS, preset
+        from agebo_hpc.space.problem import DEFAULT, PRESETS, preset
         from agebo_hpc.space.ranges import ABOUT, ranges
 
-        shown = list(PRESETS) if ctx.meta.get("help_all") else [OPTIONS["preset"].default]
+        shown = list(PRESETS) if ctx.meta.get("help_all") else [DEFAULT]
         for name in shown:
             with formatter.section(f"--preset {name}"):
                 formatter.write_text(ABOUT.get(name, "A preset of this program's own."))

@@ -197,7 +197,8 @@ def run_configuration(
     num_rungs
         Rungs at which trainings are compared; None: all are trained in full.
     """
-    asked = request.to_dict()
+    # A resume begins with the same preset, whichever is the usual one by then.
+    asked = {**request.to_dict(), "preset": request.preset_name}
     if problem.full_epochs is not None:
         # A resume has another time, and its trainings are as long as those before.
         asked["epochs"] = problem.recipe.epochs
@@ -222,7 +223,7 @@ def run_configuration(
         "problem": {
             "data": asked.get("data", problem.data),
             **data_identity(problem),
-            "preset": request.preset,
+            "preset": request.preset_name,
             "objective": problem.objective,
             "trainer": _trainer_name(request, problem),
             "architecture": json.loads(problem.architecture.to_json()),

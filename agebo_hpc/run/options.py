@@ -57,13 +57,14 @@ class SearchOptions(SimulationOptions, SchedulerOptions, TrainingOptions):
         choices=_methods,
         usual=True,
     )
-    preset: str = option(
-        "v1",
+    preset: str | None = option(
+        None,
         "Named problem: spaces and training recipe.",
         SEARCH,
         NEVER,
         choices=_presets,
         checked_later=True,
+        unset="tabular; v1 for simulated trainings",
         usual=True,
     )
     problem: str | None = option(

@@ -200,6 +200,16 @@ class SearchRequest(SearchOptions):
         given = self.max_parameters, self.max_flops, self.min_rows_per_second
         return CostBounds(*given, speed)
 
+    @property
+    def preset_name(self) -> str:
+        """Name of the preset: the one that was asked for, or the usual one.
+
+        Simulated trainings are of the papers' spaces, which their tables were made with.
+        """
+        from agebo_hpc.space.problem import DEFAULT, OF_SIMULATIONS
+
+        return self.preset or (OF_SIMULATIONS if self.simulate is not None else DEFAULT)
+
     def load_problem(self, begun: Mapping[str, Any] | None = None) -> Problem:
         """Return the problem with this request's changes.
 
@@ -218,7 +228,7 @@ class SearchRequest(SearchOptions):
         """
         from agebo_hpc.space.problem import load_problem, preset
 
-        problem = load_problem(self.problem) if self.problem else preset(self.preset)
+        problem = load_problem(self.problem) if self.problem else preset(self.preset_name)
         if self.simulate is not None:
             simulation = parse_simulation(self.simulate)
             problem = simulation.problem(problem)

@@ -312,6 +312,9 @@ PRESETS: dict[str, Callable[[], Problem]] = {
     ),
 }
 """Named problems, each made when it is asked for."""
+DEFAULT = "tabular"
+OF_SIMULATIONS = "v1"
+"""Names of the presets where none is asked for: of searches, and of simulated ones."""
 
 
 def preset(name: str) -> Problem:

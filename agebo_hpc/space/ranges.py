@@ -9,9 +9,9 @@ from agebo_hpc.space.architecture import ArchitectureSpace
 from agebo_hpc.space.problem import Problem
 
 ABOUT = {
-    "v1": "The first paper's space, and the default.",
+    "v1": "The first paper's space.",
     "v1-small": "The same with four nodes and short trainings, to try things.",
-    "tabular": "Embeddings, members and dropout, for the best scores on tables.",
+    "tabular": "The default: embeddings, members and dropout, for the best scores on tables.",
     "combo-like": "The second paper's space of three inputs, two of which share their layers.",
     "attn-like": "The second paper's space of one input, for rare classes.",
 }

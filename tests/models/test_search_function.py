@@ -80,9 +80,7 @@ def test_a_search_of_little_time_trains_less_and_the_network_that_is_kept_in_ful
 ):
     # As if a core were slow; on the 84 training rows there is time enough otherwise.
     monkeypatch.setattr(by_rows, "VISITS_PER_SECOND", 4)
-    run = agebo_hpc.search(
-        data, out=tmp_path / "run", preset="tabular", max_evals=1, max_time=600, **QUICK
-    )
+    run = agebo_hpc.search(data, out=tmp_path / "run", max_evals=1, max_time=600, **QUICK)
     stored = run.config["problem"]
     assert (stored["preset"], stored["recipe"]["epochs"]) == ("tabular", 2)
     # The first is by hand; and another time changes nothing of trainings to come.

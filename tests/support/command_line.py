@@ -27,18 +27,27 @@ import pytest
 Finished = subprocess.CompletedProcess[str]
 
 
+SPACES = {"--preset", "--problem", "--simulate", "--resume", "--help"}
+"""Options of a search that say what is searched, or that nothing is."""
+
+
 class _TooLongError(BaseException):
     """The time limit is over; no guard of the command line takes it for a mistake of a user."""
 
 
-def without_baselines(words: Sequence[str | os.PathLike[str]]) -> list[str | os.PathLike[str]]:
-    """Return a command without the baselines of a search, unless it asks for them.
+def shortened(words: Sequence[str | os.PathLike[str]]) -> list[str | os.PathLike[str]]:
+    """Return a command whose search costs little, unless it says itself what it searches.
 
-    Few tests are about them, and hundreds search.
+    Without baselines and with the smallest networks: few tests are about either, and hundreds
+    search.
     """
-    if words[:1] != ("search",) or any("baselines" in os.fspath(word) for word in words):
+    if words[:1] != ("search",):
         return list(words)
-    return ["search", "--no-baselines", *words[1:]]
+    said = [os.fspath(word) for word in words]
+    added = [] if any("baselines" in word for word in said) else ["--no-baselines"]
+    if SPACES.isdisjoint(said):
+        added += ["--preset", "v1"]
+    return ["search", *added, *words[1:]]
 
 
 def call(

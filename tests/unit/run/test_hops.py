@@ -68,7 +68,9 @@ def test_the_defaults_of_the_records_are_what_a_search_stores_and_uses(tmp_path)
     words = ["--executor", "simulated", "--simulate", "lognormal:mean=60", "--groups", "1"]
     assert run(["search", "--out", str(out), *words, "--max-evals", "3"]) == 0
     config = tomllib.loads((out / "config.toml").read_text())
-    given = {"executor", "simulate", "groups", "max_evals", "out", "data"}
+    given = {"executor", "simulate", "groups", "max_evals", "out", "data", "preset"}
+    # A made-up search has the space of the tables that it may be replayed from.
+    assert config["request"]["preset"] == config["problem"]["preset"] == "v1"
     for name, record in OPTIONS.items():
         if name not in given and record.is_kept and record.kind is not dict:
             assert config["request"].get(name) == record.default, name

@@ -52,11 +52,11 @@ def test_a_search_of_a_known_number_expects_it_whatever_is_searched():
 def test_time_gives_more_evaluations_on_more_and_faster_cores(tmp_path):
     frame = pd.DataFrame({"a": np.arange(400.0), "late": [0, 1] * 200})
     data = prepare_dataset(frame, "late", tmp_path / "data.h5").path
-    asked = SearchRequest(data=str(data), out="x", max_time=600.0)
+    asked = SearchRequest(data=str(data), out="x", preset="v1", max_time=600.0)
     problem = asked.load_problem()
     one = expected_evaluations(asked, problem, 1e8, 1)
     assert one > 0
     assert expected_evaluations(asked, problem, 1e8, 4) == pytest.approx(4 * one, abs=4)
     assert expected_evaluations(asked, problem, 2e8, 1) == pytest.approx(2 * one, abs=2)
-    both = SearchRequest(data=str(data), out="x", max_time=600.0, max_evals=one // 2)
+    both = SearchRequest(data=str(data), out="x", preset="v1", max_time=600.0, max_evals=one // 2)
     assert expected_evaluations(both, problem, 1e8, 1) == one // 2

@@ -34,7 +34,7 @@ def test_the_ranges_of_the_papers_are_said_to_the_number():
 
 def test_the_help_says_the_default_preset_and_the_long_one_all():
     short = CliRunner().invoke(search, ["--help"]).output
-    assert "--preset v1:" in short and "0.001 to 0.1" in short
-    assert "--preset tabular:" not in short
+    assert "--preset tabular:" in short and "0.0005 to 0.01" in short
+    assert "--preset v1:" not in short
     whole = CliRunner().invoke(search, ["--help-all"]).output
     assert all(f"--preset {name}:" in whole for name in PRESETS)

@@ -9,7 +9,7 @@ from agebo_hpc.space.problem import preset
 
 
 def request(**changes):
-    return SearchRequest(**{"data": "d.h5", "out": "run", **changes})
+    return SearchRequest(**{"data": "d.h5", "out": "run", "preset": "v1", **changes})
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_options_of_the_recipe_replace_those_of_the_problem_and_only_those():
         "label_smoothing": 0.1,
         "dropout": 0.2,
     }
-    recipe = SearchRequest(data="table.h5", out="run", **given).load_problem().recipe
+    recipe = SearchRequest(data="table.h5", out="run", preset="v1", **given).load_problem().recipe
     assert {name: getattr(recipe, name) for name in given} == given
     assert recipe.xla == "auto"
     assert recipe.epochs == 20

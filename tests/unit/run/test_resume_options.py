@@ -140,8 +140,8 @@ def test_what_is_changed_for_good_is_stored_and_the_rest_is_not(run, record):
 
 
 def test_the_request_of_the_first_version_still_opens(run):
-    # It always stored these two.
-    evolution = {"population": 100, "sample_size": 10}
+    # It always stored these.
+    evolution = {"population": 100, "sample_size": 10, "preset": "v1"}
     whole = {**run.config["request"], **evolution}
     old = {name: whole[name] for name in (*OF_FIRST_VERSION, "data", "out")}
     run.config["request"] = old
