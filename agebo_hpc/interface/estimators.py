@@ -295,7 +295,8 @@ class AgEBOClassifier(ClassifierMixin, _AgEBO):  # type: ignore[misc]
         That is the most probable one, or of two classes the second from the threshold of `model_`
         on, see `Model.with_threshold`.
         """
-        labels: NDArray[Any] = self.classes_[self._outputs(X).predicted]
+        predicted = self._outputs(X).predicted
+        labels: NDArray[Any] = self.classes_[predicted]
         return labels
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agebo_hpc.execution.executor import Executor
 from agebo_hpc.run.request import SearchRequest
 from agebo_hpc.storage.checkpoints import CheckpointFiles, Checkpoints
-from agebo_hpc.storage.history import History
 from agebo_hpc.storage.run_directory import CHECKPOINTS_NAME
+
+if TYPE_CHECKING:
+    # The history loads pandas, which ranks that train do without.
+    from agebo_hpc.storage.history import History
 
 
 def checkpoint_files(request: SearchRequest) -> CheckpointFiles | None:
