@@ -15,6 +15,7 @@ COMMANDS = {
     "resume": ("search", "Go on with a search from its run directory."),
     "status": ("history", "Show how a search stands; works while it runs."),
     "history": ("history", "Write one row per evaluation as CSV."),
+    "replay": ("replay", "Check that what a search decided follows from what it saw."),
     "analyze": ("analyze", "Draw the trajectory of one or more runs and list the best."),
     "experiment": ("experiment", "Repeat a comparison of the papers: searches, table, figures."),
     "retrain": ("retrain", "Train a found configuration again and save the model."),

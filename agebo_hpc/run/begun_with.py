@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from agebo_hpc.run.configuration import initial_points
 from agebo_hpc.run.session import Session
 
@@ -19,5 +22,10 @@ def first_rungs(session: Session, num_epochs: int) -> int | None:
         return None
     if session.run is None:
         return len(session.request.scheduler_settings(num_epochs, None).levels)
-    begun_with: int | None = session.run.config["search"].get("num_rungs")
+    return rungs_begun_with(session.run.config)
+
+
+def rungs_begun_with(config: Mapping[str, Any]) -> int | None:
+    """Return how many rungs the search of a configuration began with; None: it does not say."""
+    begun_with: int | None = config["search"].get("num_rungs")
     return begun_with

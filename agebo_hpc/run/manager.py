@@ -288,6 +288,7 @@ class Manager:
             "world_size": self._num_ranks,
             "slots": self._executor.num_slots,
             "versions": versions,
+            "seconds": self._budget.seconds,
         }
         if self._executor.num_cores:
             record["cores"] = self._executor.num_cores

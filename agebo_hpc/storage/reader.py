@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,6 +28,19 @@ def read_replay(path: str | Path) -> Replay:
     DataError
         If its journal and the copy of it are damaged or cut short, or ``config.toml`` was changed.
     """
+    return Replay.from_events(read_events(path))
+
+
+def read_events(path: str | Path) -> list[dict[str, Any]]:
+    """Read the events of a run so far, one for each line of its journal. Local.
+
+    Raises
+    ------
+    InputMissingError
+        If there is no such run directory.
+    DataError
+        If its journal and the copy of it are damaged or cut short, or ``config.toml`` was changed.
+    """
     run = RunDirectory.open(path)
     # Read before the journal: a search may append to it, and publish, in between.
     known = read_head(run.history_path).get("journal_lines", 0)
@@ -38,7 +52,7 @@ def read_replay(path: str | Path) -> Replay:
     for remark in (scan.remark and f"{run.journal_path}: {scan.remark}.", run.lost_config):
         if remark:
             logger.warning("%s", remark)
-    return Replay.from_events(events)
+    return events
 
 
 def read_history(path: str | Path) -> pd.DataFrame:

@@ -165,6 +165,7 @@ EVENTS: Mapping[str, Mapping[str, Check]] = {
     "start": {
         **dict.fromkeys(("world_size", "slots"), lambda value: _is_whole(value) and value >= 0),
         "versions": _by_name(_or_nothing(_is_text)),
+        "seconds": _or_nothing(_is_number),
     },
     "end": {"reason": _is_text, "why": _or_nothing(_is_text)},
 }

@@ -14,6 +14,7 @@ REFUSED = {
     "resume": (["no"], 66),
     "status": (["no"], 66),
     "history": (["no", "--csv", "history.csv"], 66),
+    "replay": (["no"], 66),
     "analyze": (["no", "--out", "figures"], 66),
     "experiment": (["mixed"], 2),
     "retrain": (["no", "--out", "model"], 66),
