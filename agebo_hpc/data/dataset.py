@@ -291,9 +291,22 @@ class DataSet:
         some = np.asarray(y)
         if len(y) > MOST_ROWS:
             some = np.concatenate([y[:: -(-len(y) // MOST_ROWS)], [y.min(), y.max()]])
-        least = min(y.min(), self._map("validation/y").min())
-        sample = Sample(stored.name, stored.exact(some), stored.scale, float(stored.exact(least)))
+        least = self.least_target(("train", "validation"))
+        sample = Sample(stored.name, stored.exact(some), stored.scale, least)
         return self.with_target(replace(stored, transform=fit_transform(coding, sample)))
+
+    def least_target(self, parts: Iterable[str] = PARTS) -> float:
+        """Return the smallest target of some parts, of a regression, in the user's unit.
+
+        Raises
+        ------
+        DataError
+            If the data are damaged.
+        """
+        coding = self.preprocessing.target
+        assert isinstance(coding, RealCoding)
+        least = min(self._map(f"{part}/y").min() for part in parts if self.num_rows[part])
+        return float(coding.standard.exact(least))
 
     def with_target(self, coding: TargetCoding) -> DataSet:
         """Return the same data with a target as another coding has it, where that is its own."""

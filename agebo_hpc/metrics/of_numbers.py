@@ -11,7 +11,11 @@ from agebo_hpc.metrics.record import Sums
 
 EPSILON = float(np.finfo(np.float64).eps)
 LEAST = 1e-9
-"""What a prediction is taken for at least, above the bound of a logarithm that it reaches."""
+"""What a prediction is taken for at least, above the bound of a logarithm that it reaches; of
+rates as a share of the target."""
+
+NO_TARGET = 1e-290
+"""What a rate is taken for that is stored as 0 or less: its logarithm is finite."""
 
 RowLoss = Callable[[Floats, Floats], Floats]
 """(targets, predictions) -> loss of each row, all of shape (rows,)."""
@@ -50,7 +54,9 @@ def percentage(y: Floats, values: Floats) -> Floats:
 
 def squared_log(y: Floats, values: Floats) -> Floats:
     """Return squared errors of log(1 + x); predictions of -1 and less count as just above it."""
-    errors: Floats = (np.log1p(y) - np.log1p(np.maximum(values, LEAST - 1))) ** 2
+    # A target that is just above -1 may be stored as just below.
+    logs = [np.log1p(np.maximum(numbers, LEAST - 1)) for numbers in (y, values)]
+    errors: Floats = (logs[0] - logs[1]) ** 2
     return errors
 
 
@@ -65,18 +71,27 @@ def pinball(quantile: float) -> RowLoss:
     return losses
 
 
+def _positive(y: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Return targets and predictions whose logarithm is finite, in whatever unit they are.
+
+    A target that is just above 0 may be stored as just below.
+    """
+    y = np.where(y > 0, y, NO_TARGET)
+    return y, np.maximum(values, LEAST * y)
+
+
 def poisson(y: Floats, values: Floats) -> Floats:
     """Return Poisson deviances; predictions of 0 and less count as just above it."""
-    values = np.maximum(values, LEAST)
-    logs = np.where(y > 0, y * np.log(np.maximum(y, LEAST) / values), 0.0)
-    deviances: Floats = 2 * (logs - y + values)
+    true, values = _positive(y, values)
+    logs = np.where(y > 0, y * np.log(true / values), 0.0)
+    deviances: Floats = 2 * (logs - np.maximum(y, 0.0) + values)
     return deviances
 
 
 def gamma(y: Floats, values: Floats) -> Floats:
     """Return gamma deviances; predictions of 0 and less count as just above it."""
-    values = np.maximum(values, LEAST)
-    deviances: Floats = 2 * (np.log(values / y) + y / values - 1)
+    true, values = _positive(y, values)
+    deviances: Floats = 2 * (np.log(values / true) + true / values - 1)
     return deviances
 
 

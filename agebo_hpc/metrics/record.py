@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.metrics.predictions import Classes, Floats, Numbers, Predictions
 
 BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
@@ -78,6 +79,8 @@ class Metric:
         ``"value"``, the predicted number.
     weighs
         Whether it takes rows that count differently.
+    least
+        The least target that it is defined for.
     """
 
     name: str
@@ -87,6 +90,31 @@ class Metric:
     aliases: tuple[str, ...] = ()
     looks_at: str = "decision"
     weighs: bool = True
+    least: float = -np.inf
+
+    def check_targets(self, least: float, target: str) -> None:
+        """Refuse targets that the metric is not defined for.
+
+        Parameters
+        ----------
+        least
+            The smallest target, in the user's unit.
+        target
+            Name of the target.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is too small.
+        """
+        if least >= self.least:
+            return
+        border = round(self.least)
+        allowed = f"{border} and more" if border == self.least else f"more than {border}"
+        raise ConfigurationError(
+            f"metric is {self.shown_name}, but the target {target!r} goes down to {least:.4g}; "
+            f"this metric is for numbers of {allowed}: choose another, such as mae or r2."
+        )
 
     def score(self, predictions: Predictions) -> float | None:
         """Return the score of all rows; None: these do not allow it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 
+import numpy as np
+
 from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.metrics import of_classes, of_numbers
 from agebo_hpc.metrics.of_classes import of_confusion
@@ -27,6 +29,7 @@ AVERAGES = {
     "weighted": "mean over the classes, by their rows",
 }
 DEFAULTS = {BINARY: "accuracy", MULTICLASS: "accuracy", REGRESSION: "r2"}
+ABOVE_ZERO, ABOVE_MINUS_ONE = float(np.nextafter(0, 1)), float(np.nextafter(-1, 0))
 PINBALL = "neg_pinball"
 """Beginning of the names that end with a quantile."""
 
@@ -53,9 +56,11 @@ def _probabilities(
     return Metric(name, kinds, how, meaning, aliases, "probabilities", weighs)
 
 
-def _number(name: str, how: Sums | Function, meaning: str, *aliases: str) -> Metric:
+def _number(
+    name: str, how: Sums | Function, meaning: str, *aliases: str, least: float = -np.inf
+) -> Metric:
     weighs = name != "neg_max_error"
-    return Metric(name, (REGRESSION,), how, meaning, aliases, "value", weighs)
+    return Metric(name, (REGRESSION,), how, meaning, aliases, "value", weighs, least)
 
 
 METRICS: tuple[Metric, ...] = (
@@ -194,19 +199,27 @@ METRICS: tuple[Metric, ...] = (
         mean_of(of_numbers.squared_log),
         "mean squared error of log(1 + x)",
         "msle",
+        least=ABOVE_MINUS_ONE,
     ),
     _number(
         "neg_root_mean_squared_log_error",
         mean_of(of_numbers.squared_log, root=True),
         "root of the mean squared error of log(1 + x)",
         "rmsle",
+        least=ABOVE_MINUS_ONE,
     ),
     _number(
         "neg_mean_poisson_deviance",
         mean_of(of_numbers.poisson),
         "mean Poisson deviance",
+        least=0.0,
     ),
-    _number("neg_mean_gamma_deviance", mean_of(of_numbers.gamma), "mean gamma deviance"),
+    _number(
+        "neg_mean_gamma_deviance",
+        mean_of(of_numbers.gamma),
+        "mean gamma deviance",
+        least=ABOVE_ZERO,
+    ),
     _number(
         "d2_absolute_error_score",
         of_numbers.d2_absolute_error,

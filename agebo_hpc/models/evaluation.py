@@ -92,6 +92,8 @@ def evaluate_model(
     check_part(dataset, part)
     dataset = dataset.with_target(model.preprocessing.target)
     further = metrics_of(model.description, metrics, dataset.is_weighted)
+    if dataset.task == "regression":
+        further = _allowed(further, len(metrics), dataset, part)
     rows = getattr(dataset, part)
     outputs, speed = run_timed(model, network_rows(rows, model.takes_codes))
     same = dataset.fingerprint == model.description.data.get("fingerprint")
@@ -108,11 +110,21 @@ def evaluate_model(
     )
 
 
+def _allowed(
+    further: Sequence[Metric], num_asked: int, dataset: DataSet, part: str
+) -> list[Metric]:
+    """Leave out what the targets of a part do not allow; refuse it among the last, asked for."""
+    least = dataset.least_target((part,))
+    for metric in further[len(further) - num_asked :]:
+        metric.check_targets(least, dataset.target)
+    return [metric for metric in further if least >= metric.least]
+
+
 def _quality(model: Model, outputs: Outputs, rows: Part) -> Quality | None:
     if model.class_labels is None:
         return None
     predicted = outputs.predicted
-    return Quality.of(model.class_labels, predicted, outputs.probabilities, rows.y)
+    return Quality.of(model.class_labels, predicted, outputs.probabilities, rows.y, rows.weights)
 
 
 def metrics_of(

@@ -54,6 +54,8 @@ def data_identity(problem: Problem) -> dict[str, str]:
         # Whoever trains does so for itself; here is told what cannot be.
         dataset.recoded(problem.recipe.coding)
     metric = problem.recipe.metric_of(dataset.task, dataset.num_outputs, dataset.is_weighted)
+    if dataset.task == "regression" and np.isfinite(metric.least):
+        metric.check_targets(dataset.least_target(), dataset.target)
     if is_own(metric.name):
         _try(metric, dataset)
     return {"data_fingerprint": dataset.fingerprint, "metric": metric.name}

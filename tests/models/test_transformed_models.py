@@ -9,6 +9,7 @@ from made_run import RECIPE, make_run
 from sklearn.metrics import mean_absolute_error, mean_poisson_deviance, r2_score
 
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
+from agebo_hpc.errors import ConfigurationError
 from agebo_hpc.models.bundle import load_model, save_model
 from agebo_hpc.models.choice import RetrainOptions, choose, open_data
 from agebo_hpc.models.ensemble import make_ensemble, train_candidates
@@ -72,6 +73,9 @@ def test_scores_and_predictions_are_in_the_users_unit_everywhere(searched, tmp_p
         "mean_poisson_deviance": mean_poisson_deviance(truth, kept),
         "loss": np.mean((truth - values) ** 2) / stored.preprocessing.target.scale**2,
     }
+    # Its counts have zeros.
+    with pytest.raises(ConfigurationError, match="mean_gamma_deviance, but the target .* to 0;"):
+        evaluate_model(model, stored, "validation", ("mean_gamma_deviance",))
     found = {name: done.scores[name] for name in expected}
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
     objective = training.trained.outcome.objective

@@ -252,3 +252,25 @@ def test_a_loss_is_shown_as_a_positive_number():
     assert shown("objective", -3.0) == ("objective", -3.0)
     assert said("neg_mean_absolute_error", -2.5) == "mean_absolute_error 2.5"
     assert said("r2", 0.5) == said("", 0.5) == "0.5"
+
+
+@pytest.mark.parametrize("name", ["mean_poisson_deviance", "mean_gamma_deviance", "msle"])
+@pytest.mark.parametrize("unit", [1e-15, 1.0, 1e9])
+def test_a_logarithm_of_targets_near_its_bound_is_finite_and_worse_further_away(name, unit):
+    y = np.array([-1e-18, 1e-13, 1.0, 4.0]) * unit
+    good, poor, bad = (find(name).score(Numbers(y * f, y)) for f in (1.01, 2.0, -1.0))
+    assert np.isfinite([good, poor, bad]).all()
+    assert good >= poor > bad or name == "msle"
+
+
+@pytest.mark.parametrize("name", ["msle", "mean_poisson_deviance", "mean_gamma_deviance"])
+def test_a_metric_says_which_targets_it_is_for_as_scikit_learn_does(name):
+    function = getattr(sk, {"msle": "mean_squared_log_error"}.get(name, name))
+    for least in (-2.0, -1.0, -0.5, 0.0, 1e-6):
+        try:
+            function([least, 2.0], [1.0, 2.0])
+        except ValueError:
+            with pytest.raises(ConfigurationError, match=f"but the target 'y' .* {least:g}; this"):
+                find(name).check_targets(least, "y")
+        else:
+            find(name).check_targets(least, "y")

@@ -6,6 +6,7 @@ import pytest
 
 from agebo_hpc.data.preparation import PrepareOptions, prepare_dataset
 from agebo_hpc.errors import ConfigurationError
+from agebo_hpc.metrics.table import find
 from agebo_hpc.run.configuration import data_identity
 from agebo_hpc.run.request import SearchRequest
 
@@ -27,6 +28,9 @@ def least_and_data(request, tmp_path):
         ({"target_transform": "none"}, -1),
         ({"loss": "poisson"}, 0),
         ({"loss": "gamma"}, 1),
+        ({"metric": "mean_poisson_deviance"}, 0),
+        ({"metric": "mean_gamma_deviance"}, 1),
+        ({"metric": "rmsle"}, -1),
     ],
     ids=lambda option: str(option),
 )
@@ -34,7 +38,7 @@ def test_a_target_that_has_no_such_transform_is_refused(least_and_data, option, 
     least, data = least_and_data
     problem = SearchRequest(data=data, out="run", **option).load_problem()
     if least >= allowed_from:
-        assert data_identity(problem)["metric"] == "r2"
+        assert data_identity(problem)["metric"] == find(option.get("metric", "r2")).name
         return
     with pytest.raises(ConfigurationError, match="target 'y' goes down to"):
         data_identity(problem)
