@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ Predictions = tuple[NDArray[Any], ...]
 """Arrays of shape (rows, ...)."""
 Predict = Callable[[NDArray[np.float32]], Predictions]
 """From what the network takes, shape (rows, inputs)."""
-Score = Callable[[Predictions, NDArray[Any]], float]
-"""From predictions and targets, of the same rows, to the metric."""
+Score = Callable[..., float]
+"""From predictions, targets and, where there are any, weights of the same rows to the metric."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def column_importance(
     columns: Mapping[str, Sequence[int]],
     seed: int,
     seconds: float,
+    weights: NDArray[np.float64] | None = None,
 ) -> ColumnImportance:
     """Shuffle each column of a table among the rows, and see what the metric loses.
 
@@ -89,10 +91,15 @@ def column_importance(
         Seed of the rows and of every shuffle, >= 0; a column's shuffles do not depend on others.
     seconds
         After which no further column is begun.
+    weights
+        What each row counts, shape (rows,), which `score` gets by this name; None: all count
+        alike, and it gets nothing.
     """
     num_rows, repeats = extent(len(columns), len(y))
     chosen = np.random.default_rng(seed).choice(len(y), num_rows, replace=False)
     x, y = np.ascontiguousarray(x[chosen]), y[chosen]
+    if weights is not None:
+        score = partial(score, weights=weights[chosen])
     began, whole = time.monotonic(), score(predict(x), y)
     at_once = max(1, CALL_ROWS // (num_rows * repeats))
     names = list(columns)

@@ -38,6 +38,9 @@ ALWAYS = {"classification": "neg_log_loss", "regression": "neg_mean_squared_erro
 SECONDS = 30.0
 """After which no further column is shuffled."""
 
+Weights = NDArray[np.float64] | None
+"""What each row counts, shape (rows,); None: all count alike."""
+
 
 def unseen_part(model: Model, dataset: DataSet) -> str:
     """Return the part of a data set that says most of a model: rows that it did not learn from.
@@ -85,8 +88,9 @@ def explain(model: Model, dataset: DataSet, metric: str, seed: int = 0) -> Expla
     x = _inputs(network_rows(rows, model.takes_codes), chosen)
     outputs = model.outputs(x)
     # It says so where the network gives no numbers.
-    score(model, outputs, y)
-    told_in = _metric(model, metric, outputs, y)
+    weights = None if rows.weights is None else np.asarray(rows.weights[chosen], np.float64)
+    score(model, outputs, y, weights=weights)
+    told_in = _metric(model, metric, outputs, y, weights)
     found = column_importance(
         lambda x: _both(model.outputs(x)),
         _scorer(model, told_in),
@@ -95,9 +99,10 @@ def explain(model: Model, dataset: DataSet, metric: str, seed: int = 0) -> Expla
         inputs_of_columns(model.preprocessing, model.takes_codes),
         seed,
         SECONDS,
+        weights,
     )
     more = (
-        _of_classes(model, outputs, y)
+        _of_classes(model, outputs, y, weights)
         if model.class_labels
         else _of_numbers(model, outputs, y, seed)
     )
@@ -114,29 +119,33 @@ def _both(outputs: Outputs) -> Predictions:
     return outputs.raw, outputs.probabilities
 
 
-def _metric(model: Model, name: str, outputs: Outputs, y: NDArray[Any]) -> Metric:
+def _metric(
+    model: Model, name: str, outputs: Outputs, y: NDArray[Any], weights: Weights
+) -> Metric:
     """Return the metric that a column's importance is told in: one that the rows allow."""
     kind = kind_of(model.description.task, len(model.class_labels or ()))
     try:
-        wanted = metric_for(name, kind)
+        wanted = metric_for(name, kind, weights is not None)
     except ConfigurationError:
         wanted = metric_for("auto", kind)
-    value = _value(model, wanted, _both(outputs), y)
+    value = _value(model, wanted, _both(outputs), y, weights)
     return wanted if np.isfinite(value) else find(ALWAYS[model.description.task])
 
 
 def _scorer(model: Model, metric: Metric) -> Score:
-    return lambda found, y: _value(model, metric, found, y)
+    return lambda found, y, weights=None: _value(model, metric, found, y, weights)
 
 
-def _value(model: Model, metric: Metric, found: Predictions, y: NDArray[Any]) -> float:
+def _value(
+    model: Model, metric: Metric, found: Predictions, y: NDArray[Any], weights: Weights
+) -> float:
     """Return a metric, the larger the better; NaN where the rows do not allow it."""
     raw, probabilities = found
     if model.class_labels:
         chosen = Outputs(raw, probabilities, model.description.threshold).predicted
-        value = metric.score(replace(Classes.of_logits(raw, y), chosen=chosen))
+        value = metric.score(replace(Classes.of_logits(raw, y, weights), chosen=chosen))
     else:
-        value = metric.score(Numbers(*_numbers(model, raw, y)))
+        value = metric.score(Numbers(*_numbers(model, raw, y), weights))
     return float("nan") if value is None else float(value)
 
 
@@ -149,9 +158,11 @@ def _numbers(
     return coding.predicted(raw[:, 0]), coding.decode(y)
 
 
-def _of_classes(model: Model, outputs: Outputs, y: NDArray[Any]) -> dict[str, Any]:
+def _of_classes(
+    model: Model, outputs: Outputs, y: NDArray[Any], weights: Weights
+) -> dict[str, Any]:
     labels = model.class_labels or ()
-    quality = Quality.of(labels, outputs.predicted, outputs.probabilities, y)
+    quality = Quality.of(labels, outputs.predicted, outputs.probabilities, y, weights)
     names = [str(label) for label in labels]
     table = pd.DataFrame(list(map(vars, quality.reliability)))
     return {

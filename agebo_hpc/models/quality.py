@@ -48,9 +48,10 @@ class Quality:
     labels
         Original labels by class index.
     confusion
-        Rows of each true class (outer) that were predicted as each class (inner).
+        Rows of each true class (outer) that were predicted as each class (inner); each counts
+        once, whatever its weight.
     reliability
-        The parts of 0 to 1 that have rows, in order.
+        The parts of 0 to 1 that have rows, in order; means by what the rows count.
     """
 
     labels: tuple[Any, ...]
@@ -64,13 +65,18 @@ class Quality:
         predicted: NDArray[np.intp],
         probabilities: NDArray[np.float32],
         y: NDArray[np.int32],
+        weights: NDArray[Any] | None = None,
     ) -> Quality:
-        """Count how predictions of shape (rows,) and probabilities (rows, classes) meet `y`."""
+        """Count how predictions of shape (rows,) and probabilities (rows, classes) meet `y`.
+
+        `weights` is what each row counts, shape (rows,); None: all count alike.
+        """
         counts = confusion_matrix(y, predicted, labels=np.arange(len(labels)))
+        wide = None if weights is None else np.asarray(weights, np.float64)
         return cls(
             labels,
             tuple(tuple(int(n) for n in row) for row in counts),
-            reliability(probabilities, probabilities.argmax(axis=1) == y),
+            reliability(probabilities, probabilities.argmax(axis=1) == y, wide),
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 from agebo_hpc.data.preprocessing import Preprocessing
 from agebo_hpc.models import column_importance as importance
 from agebo_hpc.models.column_importance import column_importance, extent, inputs_of_columns
+from agebo_hpc.models.quality import Quality, reliability
 
 
 def itself(x):
@@ -97,3 +98,32 @@ def test_every_input_belongs_to_one_column_of_the_table():
         number = len(fitted.feature_names) + with_codes * len(fitted.codes)
         assert sorted(k for of_one in columns.values() for k in of_one) == list(range(number))
     assert len(columns["number"]) >= 2 and len(columns["level"]) >= 6
+
+
+def test_rows_that_count_nothing_decide_nothing(rows):
+    x, y = rows
+    # Where the second input is positive, the first says nothing.
+    y = np.where(x[:, 1] > 0, True, y)
+    weights = np.where(x[:, 1] > 0, 0.0, 2.0)
+
+    def by_weight(found, y, weights):
+        return float(np.average((found[0][:, 0] > 0) == y, weights=weights))
+
+    asked = {"columns": {"a": [0], "b": [1, 2]}, "seed": 0, "seconds": 60}
+    found = column_importance(itself, by_weight, x, y, weights=weights, **asked)
+    plain = column_importance(itself, by_first, x, y, **asked)
+    assert found.table["importance"][0] == pytest.approx(0.5, abs=0.03)
+    assert plain.table["importance"][0] < 0.35
+
+
+def test_calibration_weighs_rows_as_the_scores_do_and_the_confusion_matrix_counts_them():
+    y = np.array([0, 0, 1, 1], np.int32)
+    probabilities = np.array([[0.95, 0.05], [0.05, 0.95], [0.05, 0.95], [0.95, 0.05]], np.float32)
+    chosen, weights = probabilities.argmax(axis=1), np.array([3, 1, 0, 4], np.float32)
+    quality = Quality.of(("no", "yes"), chosen, probabilities, y, weights)
+    assert quality.confusion == ((1, 1), (1, 1))
+    (row,) = quality.reliability
+    assert (row.rows, row.weight) == (4, 8) and row.accuracy == pytest.approx(3 / 8)
+    right = chosen == y
+    assert quality.reliability == reliability(probabilities, right, weights.astype(np.float64))
+    assert Quality.of(("no", "yes"), chosen, probabilities, y).reliability[0].accuracy == 0.5
