@@ -151,7 +151,7 @@ def score(
     outputs: Outputs,
     y: NDArray[np.int32] | NDArray[np.float32],
     metrics: Sequence[Metric] = (),
-    weights: NDArray[np.float32] | None = None,
+    weights: NDArray[np.float32] | NDArray[np.float64] | None = None,
 ) -> Scores:
     """Score outputs of a model against encoded targets of shape (rows,).
 
