@@ -134,13 +134,15 @@ def environment() -> dict[str, str]:
 
 def summary(table: PublicTable, screen: list[str]) -> list[str]:
     """Return a row of the last table: size, metric, and the scores beside each other."""
-    facts = [re.split(r"  +", line.strip()) for line in screen if line.startswith("  ")]
+    split = [re.split(r"  +", line.strip()) for line in screen if line.startswith("  ")]
+    facts = [fact for fact in split if len(fact) > 1]
     values = {name.split(" ")[0]: value for name, value, *_ in facts}
     notes = {name: note for name, _, *rest in facts for note in rest}
     rows = sum(int(part.replace(",", "")) for part in values["rows"].split(" / "))
     columns = re.search(r"from ([\d,]+) columns", notes["task"])
     scores = [values.get(name, "") for name in SCORES]
-    answer = screen[1].partition(":")[0].lower()
+    asked = next(i for i, line in enumerate(screen) if line.endswith("boosted trees?"))
+    answer = screen[asked + 1].partition(":")[0].lower()
     size = [f"{rows:,}", columns[1] if columns else ""]
     return [table.name, table.kind, *size, values["metric"], *scores, answer]
 

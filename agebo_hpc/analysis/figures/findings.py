@@ -121,7 +121,8 @@ def _scale(values: pd.Series) -> tuple[Scale, Ticks]:
     def height(found: np.ndarray) -> np.ndarray:
         ends = np.asarray([low, high])
         if wide:
-            found, ends = np.log(found), np.log(ends)
+            # Objectives below the ticks may be negative, as R² is; they lie below the axis.
+            found, ends = np.log(np.maximum(found, low * low / high)), np.log(ends)
         return np.asarray((found - ends[0]) / (np.ptp(ends) or 1.0))
 
     if len(choices) > 8:

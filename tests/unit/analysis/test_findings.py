@@ -16,6 +16,7 @@ from agebo_hpc.analysis.best_share import (
 )
 from agebo_hpc.analysis.comparison import bands, best_at, common_end, rank_tests
 from agebo_hpc.analysis.features import features
+from agebo_hpc.analysis.figures.findings import parallel_figure
 from agebo_hpc.analysis.high_performers import high_performers, high_threshold
 from agebo_hpc.analysis.importance import importance, map_of_best
 from agebo_hpc.analysis.tables import trajectory
@@ -153,3 +154,13 @@ def test_the_rank_test_tells_methods_apart_and_corrects_for_their_number(
     assert first["p_holm"] == pytest.approx(3 * 2 / 252)
     assert table.loc[("high", "same"), "p"] > 0.5
     assert np.isnan(table.loc[("low", "one"), "p"]) and len(table) == 6
+
+
+def test_objectives_of_any_sign_and_size_are_drawn_below_the_axis(make_frame: Frame) -> None:
+    # A warning is an error here: the logarithm of a negative R² is none.
+    frame = make_frame([-40.0, -0.5, 0.0, *np.geomspace(0.01, 0.9, 60)])
+    done = frame[frame["status"] == "done"].sort_values("objective", ascending=False)
+    figure = parallel_figure(done[:3], done, "R²")
+    axes = figure.axes[0]
+    heights = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines])
+    assert np.isfinite(heights).all()
