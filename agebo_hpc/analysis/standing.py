@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from agebo_hpc.analysis.data_facts import data_facts
+from agebo_hpc.analysis.rung_agreement import agreement_facts
 from agebo_hpc.analysis.rungs import rungs_of
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.tables import (
@@ -47,10 +48,11 @@ def standing(run: Run) -> dict[str, Any]:
         sign of life"), ``last_sign`` (UTC), ``why`` it ended, ``data`` (see
         `agebo_hpc.analysis.data_facts.DataFacts`), ``counts`` by status, ``finished``,
         ``pending``, ``paused``, ``rungs`` and what else `agebo_hpc.analysis.rungs.rungs_of` gives
-        (None where all are trained in full), ``max_evals``, ``best`` (``evaluation_id``,
-        ``objective``, its 95 % ``interval``, evaluations that it was ``chosen_among``, by how
-        much it is too good in the mean ``at_most``, ``hyperparameters``, ``architecture``,
-        ``decisions``, ``predicts_one``),
+        (None where all are trained in full), ``rung_agreement`` and ``rung_warning`` (see
+        `agebo_hpc.analysis.rung_agreement.agreement_facts`), ``max_evals``,
+        ``best`` (``evaluation_id``, ``objective``, its 95 % ``interval``, evaluations that it was
+        ``chosen_among``, by how much it is too good in the mean ``at_most``,
+        ``hyperparameters``, ``architecture``, ``decisions``, ``predicts_one``),
         ``metric`` (what the objective is; None: not known), ``constant`` (networks that predict
         the same for every row) of ``known`` (those of which this is known), ``baselines`` (score
         by name) with ``baseline_remarks``, ``num_slots``, ``busy_share``,
@@ -76,6 +78,7 @@ def standing(run: Run) -> dict[str, Any]:
         "pending": len(run.pending) - len(run.paused),
         "paused": len(run.paused),
         **rungs_of(run.pieces, _full_length(run)),
+        **agreement_facts(run.pieces),
         "max_evals": run.section("search").get("max_evals"),
         "best": _best(run),
         "metric": run.section("problem").get("metric"),

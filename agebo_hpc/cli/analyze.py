@@ -80,6 +80,7 @@ def analyze(
     """
     from agebo_hpc.analysis.comparable import comparable, why_not
     from agebo_hpc.analysis.report import best_of_methods, write_analysis
+    from agebo_hpc.analysis.rung_agreement import agreement_facts
     from agebo_hpc.analysis.runs import read_runs
     from agebo_hpc.analysis.tables import scored
     from agebo_hpc.models.run_report import models_of
@@ -103,6 +104,10 @@ def analyze(
         click.echo(f"model: {found.path}")
         if found.missing:
             click.echo(f"note: {found.path} could not be run: {found.missing}", err=True)
+    for label in shown:
+        warning = agreement_facts(read[label].pieces)["rung_warning"]
+        if warning:
+            click.echo(f"note: {label}: {warning}", err=True)
     apart = why_not(comparable(with_scores), with_scores)
     if apart:
         click.echo(f"note: {apart}", err=True)

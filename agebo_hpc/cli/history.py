@@ -16,6 +16,7 @@ import click
 from agebo_hpc.analysis.comparable import DIGITS
 from agebo_hpc.analysis.data_facts import DataFacts
 from agebo_hpc.analysis.live import sparkline
+from agebo_hpc.analysis.rung_agreement import agreement_lines
 from agebo_hpc.analysis.rungs import rung_lines
 from agebo_hpc.analysis.runs import Run, read_run
 from agebo_hpc.analysis.search_metric import SearchMetric
@@ -113,7 +114,7 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     if stands["constant"]:
         told = f"{stands['constant']} of {stands['known']} networks predict the same for every row"
         lines.append(("constant", told))
-    lines += rung_lines(stands)
+    lines += [*rung_lines(stands), *agreement_lines(stands)]
     if stands["busy_share"] is not None:
         lines.append(("busy", f"{stands['busy_share']:.0%} of {stands['num_slots']} slots"))
     if stands["evaluations_per_hour"] is not None:

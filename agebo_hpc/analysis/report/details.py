@@ -28,6 +28,7 @@ from agebo_hpc.analysis.importance import MIN_EVALUATIONS, importance
 from agebo_hpc.analysis.lineage import Evolution, ancestors, lineage, population
 from agebo_hpc.analysis.occupation import occupation, slot_shares, utilisation
 from agebo_hpc.analysis.report.exhibit import Exhibit, without_empty
+from agebo_hpc.analysis.rung_agreement import MIN_PAIRS, agreement_facts, rung_agreement
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.tables import scored, search_seconds, top_configurations
@@ -42,6 +43,7 @@ def details(run: Run) -> list[Exhibit]:
         _hyperparameters(run),
         _importance(run),
         _curves(run),
+        *_rungs(run),
         *_evolution(run),
         _utilisation(run),
         _slots(run),
@@ -115,6 +117,26 @@ def _curves(run: Run) -> Exhibit:
     draw = lambda: curves_figure(curves, band, SearchMetric(run.metric).axis, losses)  # noqa: E731
     tables = {"learning_curves": curves, "learning_curves_of_all": band}
     return Exhibit("learning_curves", title, reading, draw, tables)
+
+
+def _rungs(run: Run) -> list[Exhibit]:
+    """Return whether the rungs agree, where trainings were compared before their end."""
+    if run.pieces is None:
+        return []
+    title = "Do the rungs agree?"
+    reading = (
+        "The correlation between the order of networks at a rung and that of the same networks at "
+        "a later one, with its 95 % interval. Near 1, a short training tells which networks are "
+        "worth a long one. Chosen: only those that were promoted have both values; the "
+        "correlation is corrected for that."
+    )
+    table = rung_agreement(run.pieces)
+    if table["correlation"].isna().all():
+        why = f"Fewer than {MIN_PAIRS} evaluations have come to two rungs."
+        return [Exhibit("rungs", title, reading, missing=why)]
+    warning = agreement_facts(run.pieces)["rung_warning"]
+    reading = f"{reading} {warning}" if warning else reading
+    return [Exhibit("rungs", title, reading, None, {"rungs": table}, {"Rank correlation": table})]
 
 
 def _evolution(run: Run) -> list[Exhibit]:
