@@ -77,7 +77,9 @@ class AgingEvolution(Proposer[Value]):
         """Pass the limit on to the genome."""
         self._genome.limit_processes(largest)
 
-    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
+    def learn(
+        self, evaluation_id: int, value: Value, objective: float | None, epochs: int = 0
+    ) -> None:
         """Add a network to the population; the oldest leaves. A failed one never enters.
 
         One that has been trained further leaves with its former objective and enters with the new.

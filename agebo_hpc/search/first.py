@@ -81,11 +81,13 @@ class FirstByHand(Proposer[Configuration]):
         self._method.limit_processes(largest)
         self._hyperparameters.limit_processes(largest)
 
-    def learn(self, evaluation_id: int, value: Configuration, objective: float | None) -> None:
+    def learn(
+        self, evaluation_id: int, value: Configuration, objective: float | None, epochs: int = 0
+    ) -> None:
         """Tell the method, and remember how those by hand did."""
         if evaluation_id < len(self._first) and objective is not None:
             self._scores[evaluation_id] = objective
-        self._method.learn(evaluation_id, value, objective)
+        self._method.learn(evaluation_id, value, objective, epochs)
 
     def state(self) -> dict[str, Any]:
         """Return the method's state, and how those by hand did."""

@@ -61,8 +61,20 @@ class Proposer(ABC, Generic[Value]):
         """
 
     @abstractmethod
-    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
-        """Learn from a finished evaluation; ``objective`` is None when it failed."""
+    def learn(
+        self, evaluation_id: int, value: Value, objective: float | None, epochs: int = 0
+    ) -> None:
+        """Learn from an evaluation that has ended or reached a rung.
+
+        Parameters
+        ----------
+        evaluation_id, value
+            What was proposed.
+        objective
+            None when it failed.
+        epochs
+            Epochs that it was trained for, >= 0; 0: not known.
+        """
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -76,7 +88,9 @@ class Proposer(ABC, Generic[Value]):
 class Memoryless(Proposer[Value]):
     """A proposer that learns nothing."""
 
-    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
+    def learn(
+        self, evaluation_id: int, value: Value, objective: float | None, epochs: int = 0
+    ) -> None:
         """Ignore the outcome."""
 
     def state(self) -> dict[str, Any]:
@@ -171,10 +185,12 @@ class Pair(Proposer[Configuration]):
         self._architectures.limit_processes(largest)
         self._hyperparameters.limit_processes(largest)
 
-    def learn(self, evaluation_id: int, value: Configuration, objective: float | None) -> None:
+    def learn(
+        self, evaluation_id: int, value: Configuration, objective: float | None, epochs: int = 0
+    ) -> None:
         """Tell both."""
-        self._architectures.learn(evaluation_id, value.architecture, objective)
-        self._hyperparameters.learn(evaluation_id, dict(value.hyperparameters), objective)
+        self._architectures.learn(evaluation_id, value.architecture, objective, epochs)
+        self._hyperparameters.learn(evaluation_id, dict(value.hyperparameters), objective, epochs)
 
     def state(self) -> dict[str, Any]:
         """Return the states of both."""

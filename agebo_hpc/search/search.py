@@ -51,7 +51,8 @@ class Search:
                 self._paused.discard(result.id)
             self.pending.pop(result.id, None)
             objective = result.objective if result.status.has_value else None
-            self._proposer.learn(result.id, result.evaluation.configuration, objective)
+            configuration, epochs = result.evaluation.configuration, len(result.curve)
+            self._proposer.learn(result.id, configuration, objective, epochs)
 
     def restore_pending(self, evaluations: Sequence[Evaluation]) -> None:
         """Take over evaluations that were asked in an earlier session.

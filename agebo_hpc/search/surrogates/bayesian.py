@@ -90,7 +90,9 @@ class BayesianOptimizer(Proposer[Value]):
         self._allowed = self._space.limited(largest)
         self._largest = largest
 
-    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
+    def learn(
+        self, evaluation_id: int, value: Value, objective: float | None, epochs: int = 0
+    ) -> None:
         """Add an observation; None stands for a failure."""
         if not self._space.num_dimensions:
             return

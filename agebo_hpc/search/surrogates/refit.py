@@ -59,7 +59,9 @@ class RefittingOptimizer(Proposer[Value]):
         self._allowed = self._space.limited(largest)
         self._largest = largest
 
-    def learn(self, evaluation_id: int, value: Value, objective: float | None) -> None:
+    def learn(
+        self, evaluation_id: int, value: Value, objective: float | None, epochs: int = 0
+    ) -> None:
         """Add an observation; None stands for a failure."""
         self._points.append(self._space.to_data(value))
         self._objectives.append(objective)
