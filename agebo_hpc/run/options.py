@@ -137,7 +137,9 @@ class SearchOptions(SimulationOptions, SchedulerOptions, TrainingOptions):
     )
     surrogate: str = option(
         BayesianSettings.surrogate,
-        "The optimizer's random forest: forest is fast; scikit-optimize is that library's.",
+        "The optimizer's model: forest is a random forest kept up to date; scikit-optimize "
+        "is that library's; gp is a Gaussian process over hyperparameters and epochs (A-BOHB), "
+        "gp-decay one of curves that decay. --trees, --kappa and --lie are for forests.",
         SEARCH,
         NEVER,
         choices=SURROGATES,

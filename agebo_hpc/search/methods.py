@@ -18,7 +18,7 @@ from agebo_hpc.search.proposers import (
     Value,
 )
 from agebo_hpc.search.search import Search
-from agebo_hpc.search.settings import SearchSettings
+from agebo_hpc.search.settings import GAUSSIAN, SearchSettings
 from agebo_hpc.search.surrogates.points import (
     ConfigurationPoints,
     HyperparameterPoints,
@@ -91,6 +91,10 @@ def _optimizer_with(surrogate: str) -> Any:
         from agebo_hpc.search.surrogates.bayesian import BayesianOptimizer
 
         return BayesianOptimizer
+    if surrogate in GAUSSIAN:
+        from agebo_hpc.search.surrogates.gaussian import GaussianOptimizer
+
+        return GaussianOptimizer
     from agebo_hpc.search.surrogates.refit import RefittingOptimizer
 
     return RefittingOptimizer

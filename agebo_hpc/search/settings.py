@@ -9,7 +9,10 @@ from agebo_hpc.errors import UsageError
 from agebo_hpc.search.surrogates.objectives import LIES
 from agebo_hpc.space.architecture import MUTATION_KINDS, MutationKind
 
-SURROGATES = ("forest", "scikit-optimize")
+GAUSSIAN = ("gp", "gp-decay")
+"""Gaussian processes over hyperparameters and epochs: Matérn 5/2, and curves that decay."""
+
+SURROGATES = ("forest", "scikit-optimize", *GAUSSIAN)
 """``forest`` is kept up to date; ``scikit-optimize`` is a new forest for each proposal."""
 
 
@@ -28,7 +31,7 @@ class BayesianSettings:
     num_candidates
         Points drawn to optimise the bound over, >= 1.
     surrogate
-        One of `SURROGATES`.
+        One of `SURROGATES`; the other settings are those of forests.
     """
 
     kappa: float = 0.001

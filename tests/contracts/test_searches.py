@@ -14,6 +14,16 @@ class TestAgEBOWithAModelMadeAnew(SearchContract):
     surrogate = "scikit-optimize"
 
 
+class TestAgEBOWithAGaussianProcess(SearchContract):
+    method = "agebo"
+    surrogate = "gp"
+
+
+class TestAgEBOWithCurvesThatDecay(SearchContract):
+    method = "agebo"
+    surrogate = "gp-decay"
+
+
 class TestAgE(SearchContract):
     method = "age"
 
@@ -28,6 +38,11 @@ class TestMixedAgE(SearchContract):
 
 class TestMixedBO(SearchContract):
     method = "mixed-bo"
+
+
+class TestMixedBOWithAGaussianProcess(SearchContract):
+    method = "mixed-bo"
+    surrogate = "gp"
 
 
 def test_no_method_is_left_out():

@@ -16,7 +16,7 @@ from agebo_hpc.execution.proposals import InlineProposals
 from agebo_hpc.run.restoring import restore, restored_scheduler
 from agebo_hpc.scheduling.schedulers import BY_RUNGS, SchedulerSettings, make_scheduler
 from agebo_hpc.search.methods import make_search
-from agebo_hpc.search.settings import SearchSettings
+from agebo_hpc.search.settings import BayesianSettings, SearchSettings
 from agebo_hpc.simulation.executor import Machine, SimulatedExecutor
 from agebo_hpc.simulation.lognormal import Lognormal
 from agebo_hpc.simulation.virtual_clock import VirtualClock
@@ -52,10 +52,24 @@ class Losing(SimulatedExecutor):
         return results
 
 
-def session(run, name, max_evals=EVALS, kind=SimulatedExecutor, method="age", walltime=None):
+def session(
+    run,
+    name,
+    max_evals=EVALS,
+    kind=SimulatedExecutor,
+    method="age",
+    walltime=None,
+    surrogate="forest",
+):
     """Run a session of a search; return its driver and the history's events."""
     space = v1_hyperparameters().with_processes([1])
-    settings = SearchSettings(seed=5, num_initial=4, population_size=5, sample_size=2)
+    settings = SearchSettings(
+        seed=5,
+        num_initial=4,
+        population_size=5,
+        sample_size=2,
+        bayesian=BayesianSettings(surrogate=surrogate),
+    )
     search = make_search(method, ArchitectureSpace(num_nodes=2), space, settings)
     clock = VirtualClock(0.0, charge=0.0)
     executor = kind(Lognormal(sigma=1.0), Machine(4), clock, 5, EPOCHS)
@@ -183,6 +197,33 @@ def test_an_optimizer_learns_at_every_rung_too(tmp_path):
     observed = driver.proposals._search._proposer._hyperparameters._data.ids
     values = [name for name, status in told(events) if status is not Status.LOST]
     assert observed == values and len(values) > EVALS
+
+
+def optimizer_of(driver):
+    return driver.proposals._search._proposer._hyperparameters
+
+
+@pytest.mark.parametrize("name", [*BY_RUNGS, "fifo"])
+def test_a_gaussian_process_learns_each_value_at_its_epochs_and_is_resumed_the_same(
+    name, tmp_path
+):
+    run = new_run(tmp_path / "run")
+    driver, events = session(run, name, method="agebo", surrogate="gp")
+    data = optimizer_of(driver)._data
+    values = {(e.id, len(e.curve)): e.objective for e in events if told_value(e)}
+    known = {(e.id, e.resource): e.objective for e in data._by_key.values() if told_value(e)}
+    if name == "fifo":
+        assert data.counts == {EPOCHS: EVALS}
+    else:
+        assert known == values and len(data.counts) >= 3
+    # Asked and told again from the journal alone, it is what it was.
+    RunDirectory.open(run).history_path.unlink(missing_ok=True)
+    again, _ = session(run, name, method="agebo", surrogate="gp")
+    assert optimizer_of(again).state() == optimizer_of(driver).state()
+
+
+def told_value(event):
+    return getattr(event, "objective", None) is not None
 
 
 def test_the_search_learns_at_every_rung(tmp_path):

@@ -218,7 +218,7 @@ def test_where_most_objectives_are_equal_the_others_keep_theirs():
         (BayesianSettings, {"kappa": math.nan}, "kappa is nan"),
         (BayesianSettings, {"lie": "median"}, "lie is median"),
         (BayesianSettings, {"num_trees": 0}, "trees is 0"),
-        (BayesianSettings, {"surrogate": "gp"}, "surrogate is gp"),
+        (BayesianSettings, {"surrogate": "svm"}, "surrogate is svm"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(kind, settings, text):
@@ -244,7 +244,7 @@ print(len(loaded - before), *sorted(set(sys.modules) - loaded))
 
 @pytest.mark.parametrize(
     ("method", "surrogate"),
-    [("agebo", "forest"), ("mixed-bo", "scikit-optimize"), ("age", "forest")],
+    [("agebo", "forest"), ("mixed-bo", "scikit-optimize"), ("agebo", "gp"), ("age", "forest")],
 )
 def test_libraries_that_are_loaded_beforehand_are_all_that_a_search_needs(method, surrogate):
     done = subprocess.run(
