@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from agebo_hpc.analysis.data_facts import data_facts
+from agebo_hpc.analysis.missing_baselines import missing_baselines
 from agebo_hpc.analysis.rung_agreement import agreement_facts
 from agebo_hpc.analysis.rungs import rungs_of
 from agebo_hpc.analysis.runs import Run
@@ -55,7 +56,8 @@ def standing(run: Run) -> dict[str, Any]:
         ``hyperparameters``, ``architecture``, ``decisions``, ``predicts_one``),
         ``metric`` (what the objective is; None: not known), ``constant`` (networks that predict
         the same for every row) of ``known`` (those of which this is known), ``baselines`` (score
-        by name) with ``baseline_remarks``, ``num_slots``, ``busy_share``,
+        by name) with ``baseline_remarks`` and ``baselines_missing`` (names of those that the next
+        session measures), ``num_slots``, ``busy_share``,
         ``evaluations_per_hour``, ``seconds`` searched over all sessions, ``seconds_left``,
         ``lives``, ``data_parallel`` (of the latest session), ``exit_code``.
     """
@@ -85,6 +87,7 @@ def standing(run: Run) -> dict[str, Any]:
         **_constant(run.history),
         "baselines": None if run.baselines is None else run.baselines.scores,
         "baseline_remarks": "" if run.baselines is None else run.baselines.remarks,
+        "baselines_missing": missing_baselines(run),
         "num_slots": run.num_slots if run.sessions else None,
         "busy_share": share if np.isfinite(share) else None,
         "evaluations_per_hour": 3600 * (finished + len(run.paused)) / seconds

@@ -36,6 +36,7 @@ def verdict(
     test: float | None = None,
     interval: Sequence[float] | None = None,
     comparison: Comparison | None = None,
+    missing: str = "",
 ) -> Verdict:
     """Compare the best network with boosting.
 
@@ -54,15 +55,14 @@ def verdict(
     comparison
         The retrained network and boosting on the same rows; None: as of earlier versions, where
         it is not known.
+    missing
+        Why boosting has no score, where it has none.
     """
     if comparison is not None:
         return _by_difference(metric, comparison)
     if boosting is None:
-        return Verdict(
-            "open",
-            "Not known: boosting was not measured beside this search. Unless baselines were to be "
-            "left out, `agebo-hpc resume` and `agebo-hpc retrain` measure what is missing.",
-        )
+        why = missing or "boosting was not measured beside this search."
+        return Verdict("open", f"Not known: {why}")
     if validation is None and test is None:
         return Verdict("no", "No network has a score to hold against boosting.")
     if test is None:

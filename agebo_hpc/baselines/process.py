@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from agebo_hpc.baselines.record import Baselines, read_baselines
+from agebo_hpc.baselines.record import NAMES, Baselines, read_baselines
 from agebo_hpc.processes.own_program import own_environment, own_program
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,16 @@ class BaselineProcess:
         """What is known so far; None: nothing of this data set and metric."""
         found = read_baselines(self._run)
         return found if found is not None and found.belongs_to(*self._belongs_to) else None
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the simple models that were not tried yet."""
+        return list(NAMES) if self.known is None else self.known.missing
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is at work."""
+        return self._process is not None and self._process.poll() is None
 
     def wait(self, seconds: float, stop: Callable[[], bool]) -> None:
         """Wait until all is measured, so long at most, or until told to stop."""

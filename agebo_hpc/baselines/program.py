@@ -58,13 +58,13 @@ def measure(dataset: DataSet, metric: str, run: Path, seed: int) -> None:
         Seed of every random draw, >= 0.
     """
     from agebo_hpc.baselines.judging import Judging
-    from agebo_hpc.baselines.record import NAMES, Baselines, read_baselines
+    from agebo_hpc.baselines.record import Baselines, read_baselines
 
     known = read_baselines(run)
     found: tuple[Baseline, ...] = ()
     if known is not None and known.belongs_to(dataset.fingerprint, metric):
         found = known.found
-    missing = [name for name in NAMES if name not in {baseline.name for baseline in found}]
+    missing = Baselines(dataset.fingerprint, metric, found).missing
     if not missing:
         return
     table, remark = table_of(dataset, metric, seed)

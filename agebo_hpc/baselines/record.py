@@ -63,7 +63,13 @@ class Baselines:
     @property
     def is_complete(self) -> bool:
         """Whether each was tried."""
-        return {baseline.name for baseline in self.found} >= set(NAMES)
+        return not self.missing
+
+    @property
+    def missing(self) -> list[str]:
+        """The names of those that were not tried yet."""
+        tried = {baseline.name for baseline in self.found}
+        return [name for name in NAMES if name not in tried]
 
     @property
     def scores(self) -> dict[str, float]:

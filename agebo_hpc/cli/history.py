@@ -20,7 +20,7 @@ from agebo_hpc.analysis.rung_agreement import agreement_lines
 from agebo_hpc.analysis.rungs import rung_lines
 from agebo_hpc.analysis.runs import Run, read_run
 from agebo_hpc.analysis.search_metric import SearchMetric
-from agebo_hpc.analysis.standing import GOING_ON, may_go_on, standing
+from agebo_hpc.analysis.standing import ENDED, GOING_ON, may_go_on, standing
 from agebo_hpc.analysis.tables import baseline_table, trajectory
 from agebo_hpc.errors import UsageError
 from agebo_hpc.intervals.interval import with_interval
@@ -109,8 +109,7 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("evaluations", _counts(stands)))
     if stands["best"] is not None:
         lines += _best(stands["best"], stands["metric"] or "")
-    if stands["baselines"]:
-        lines += _baselines(stands)
+    lines += _baselines(stands)
     if stands["constant"]:
         told = f"{stands['constant']} of {stands['known']} networks predict the same for every row"
         lines.append(("constant", told))
@@ -194,12 +193,15 @@ def _optimism(best: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _baselines(stands: dict[str, Any]) -> list[tuple[str, str]]:
-    metric = stands["metric"] or ""
-    told = [f"{name} {shown(metric, score)[1]:.5g}" for name, score in stands["baselines"].items()]
-    lines = [("baselines", ", ".join(told))]
-    if stands["baseline_remarks"]:
-        lines.append(("", stands["baseline_remarks"]))
-    return lines
+    metric, scores = stands["metric"] or "", stands["baselines"] or {}
+    lines = [", ".join(f"{name} {shown(metric, score)[1]:.5g}" for name, score in scores.items())]
+    lines.append(stands["baseline_remarks"])
+    if stands["baselines_missing"] and stands["state"] in ENDED:
+        names = " and ".join(stands["baselines_missing"])
+        run = shlex.quote(stands["run"])
+        lines.append(f"{names} not measured yet: agebo-hpc resume {run}, or retrain, does so")
+    known = list(filter(None, lines))
+    return [("" if number else "baselines", line) for number, line in enumerate(known)]
 
 
 def _numbered(number: int, node: str) -> str:

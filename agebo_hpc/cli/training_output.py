@@ -53,6 +53,9 @@ def report_training(
     if baselines is not None and baselines.text:
         what = f"{baselines.shown_metric} of the validation part"
         click.echo(f"baselines   {baselines.text}  ({what})")
+    if baselines is not None and "boosting" not in baselines.scores:
+        why = baselines.remarks or "boosting was not measured yet; `agebo-hpc resume` does so"
+        click.echo(f"            {why}")
     if judged is not None:
         _print_judged(judged, description)
     _print_decision(description)

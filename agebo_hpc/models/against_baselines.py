@@ -21,7 +21,7 @@ from agebo_hpc.models.bundle import Model
 from agebo_hpc.models.choice import Chosen
 from agebo_hpc.models.description import trained_parts
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds that simple models are waited for at most."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +17,9 @@ from agebo_hpc.storage.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 60.0
-"""Seconds that the end of a search waits at most for the baselines."""
+PATIENCE, PATIENCE_ALONE = 60.0, 300.0
+"""Seconds that the end of a search waits at most for the baselines; of a session that had nothing
+else to do."""
 
 
 class SearchBaselines:
@@ -61,11 +62,22 @@ class SearchBaselines:
         known = None if self._process is None else self._process.known
         return "" if known is None else known.text
 
-    def wait(self, limits: Limits) -> None:
-        """Give a short search the seconds that the baselines take, if its wall time has them."""
-        if self._process is not None:
-            left = math.inf if limits.walltime is None else limits.walltime - limits.elapsed
-            self._process.wait(min(PATIENCE, left), lambda: bool(limits.order))
+    def wait(self, limits: Limits, reporter: Reporter) -> None:
+        """Give a short search the seconds that the baselines take, if its wall time has them.
+
+        A session of a search that was complete before has no time for evaluations, and measures
+        what is missing. What then still is is told.
+        """
+        if self._process is None:
+            return
+        patience = PATIENCE_ALONE if limits.walltime == 0 else min(PATIENCE, limits.remaining)
+        self._process.wait(patience, lambda: bool(limits.order))
+        missing = self._process.missing
+        if missing and self._process.is_running:
+            reporter.say(
+                f"not measured yet: {', '.join(missing)}; agebo-hpc resume "
+                f"{shlex.quote(str(self._run.path))}, or retrain, measures what is missing"
+            )
 
     def end(self, tally: Tally, reporter: Reporter) -> None:
         """Tell what the simple models reach, and which are not worse than the best network."""

@@ -242,7 +242,7 @@ class Manager:
             if code == EXIT_COMPLETE:
                 if driver.checkpoints is not None:
                     driver.checkpoints.clear()
-                self._baselines.wait(limits)
+                self._baselines.wait(limits, self._reporter)
                 check_success(history.results, self._run)
             state = "complete" if code == EXIT_COMPLETE else "stopped"
         except AgeboError as error:

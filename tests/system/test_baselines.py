@@ -84,6 +84,18 @@ def test_retrain_measures_what_the_search_had_no_time_for(run, agebo, tmp_path):
     assert told["part"] == "test" and told["boosting"]["boosting"] == told["scores"]["boosting"]
 
 
+def test_a_resume_of_a_complete_search_measures_what_is_missing(run, agebo, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(run[0], out)
+    known = read_baselines(out)
+    (out / FILE_NAME).unlink()
+    assert f"not measured yet: agebo-hpc resume {out}" in agebo("status", out).stdout
+    done = agebo("resume", out)
+    assert done.returncode == 0, done.stderr
+    assert read_baselines(out).scores == known.scores
+    assert "not measured" not in done.stderr + agebo("status", out).stdout
+
+
 def test_a_resume_measures_nothing_anew(run, agebo):
     out, _ = run
     before = (out / FILE_NAME).stat()

@@ -9,6 +9,7 @@ from typing import Any
 
 from agebo_hpc.analysis.comparable import DIGITS
 from agebo_hpc.analysis.data_facts import DataFacts, data_facts
+from agebo_hpc.analysis.missing_baselines import why_no_boosting
 from agebo_hpc.analysis.reported_model import ReportedModel
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.search_metric import SearchMetric
@@ -85,6 +86,7 @@ def answer(run: Run, model: ReportedModel | None = None) -> Answer:
         scores.test,
         scores.interval,
         compared,
+        why_no_boosting(run),
     )
     return Answer(
         found,

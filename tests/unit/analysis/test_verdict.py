@@ -1,10 +1,18 @@
 """Whether a network is said to be better than boosting."""
 
+from pathlib import Path
+
 import pytest
 
+from agebo_hpc.analysis.missing_baselines import missing_baselines, why_no_boosting
+from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.search_metric import SearchMetric
+from agebo_hpc.analysis.standing import standing
 from agebo_hpc.analysis.verdict import stored_comparison, verdict
 from agebo_hpc.baselines.comparison import Comparison
+from agebo_hpc.baselines.record import Baseline, Baselines
+from agebo_hpc.cli.history import _lines
+from agebo_hpc.storage.rows import columns_of, frame_of
 
 ACCURACY = SearchMetric("accuracy")
 
@@ -106,3 +114,42 @@ def test_no_report_runs_the_code_of_a_metric_of_ones_own(tmp_path):
     assert metric.words == metric.axis == "profit" and metric.say(-3.0) == "-3"
     assert metric.of({"profit": 2.0}) == 2.0
     assert SearchMetric("mae").axis == "minus mean absolute error"
+
+
+def made_run(found=None, state="complete", **asked):
+    """Return a run with these baselines."""
+    baselines = None if found is None else Baselines("f", "accuracy", tuple(found))
+    config = {
+        "request": {"baselines": True, **asked},
+        "problem": {"trainer": "tensorflow", "data_fingerprint": "f", "metric": "accuracy"},
+    }
+    nothing = frame_of(columns_of([]))
+    return Run(Path("my run"), "a", config, None, nothing, {}, [], {}, baselines=baselines)
+
+
+def test_why_boosting_has_no_score_is_said_with_what_to_do():
+    constant, scored = Baseline("constant", 0.5, 1.0), Baseline("boosting", 0.7, 1.0)
+    failed = Baseline("boosting", None, 1.0, "failed (MemoryError: none left)")
+    for found in (None, [], [constant]):
+        run = made_run(found)
+        assert "boosting" in missing_baselines(run)
+        assert "`agebo-hpc resume 'my run'`" in why_no_boosting(run)
+    assert why_no_boosting(made_run([constant, scored])) == ""
+    # What was tried is not measured again.
+    assert "MemoryError" in why_no_boosting(made_run([failed]))
+    assert "resume" not in why_no_boosting(made_run([failed]))
+    assert "--no-baselines" in why_no_boosting(made_run(baselines=False))
+    for other in ({"baselines": False}, {"simulate": "sleep"}):
+        assert missing_baselines(made_run(**other)) == []
+
+
+def test_status_names_the_cure_of_what_is_missing_once_the_search_has_ended():
+    stands = standing(made_run([Baseline("constant", 0.5, 1.0)]))
+    for state, is_told in (("complete", True), ("stopped", True), ("running", False)):
+        lines = dict(_lines({**stands, "state": state})[::-1])
+        told = [text for _, text in _lines({**stands, "state": state})]
+        assert lines["baselines"] == "constant 0.5"
+        cure = (
+            "linear and boosting not measured yet: agebo-hpc resume 'my run', or retrain, does so"
+        )
+        assert (cure in told) is is_told
