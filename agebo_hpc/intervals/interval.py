@@ -31,8 +31,10 @@ def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
     if half < 1e-6:
         # What hardly differs is said by its digits, not by its places.
         return f"{value:.7g} [{low:.7g}, {high:.7g}]"
-    places = max(0, math.ceil(-math.log10(half / 4)))
-    return f"{value:.{places}f} [{low:.{places}f}, {high:.{places}f}]"
+    # Of a lopsided interval, the nearer end tells how well the score is known.
+    near = min(side for side in (half, value - low, high - value) if side > half / 300)
+    places = max(0, math.ceil(-math.log10(near / 4)))
+    return f"{value:z.{places}f} [{low:z.{places}f}, {high:z.{places}f}]"
 
 
 def interval_of_mean(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
