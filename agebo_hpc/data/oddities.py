@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from agebo_hpc.data.cells import option
 from agebo_hpc.data.date_notation import read_dates
+from agebo_hpc.data.names import is_of_moment
 from agebo_hpc.data.number_notation import ZERO_PADDED
 from agebo_hpc.data.reading import Reading
 from agebo_hpc.data.text_cells import TextCells, arrow_text, matches, trimmed
@@ -20,6 +21,10 @@ EXACT = 2**53
 SAID_SHARE = 0.1
 """Share of a category's cells that fit another kind from which it is said."""
 FAR = (np.datetime64("1800-01-01"), np.datetime64("2200-01-01"))
+SINCE_1970 = (3e8, 4.2e9)
+"""Seconds that are taken for a time: 1979 to 2103."""
+_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+"""Each a thousandth of the one before."""
 _NOT_READ = (
     (
         r"(?i)^(\d{1,2}[-/. ](\d{1,2}|[a-z]{3,9})|[a-z]{3,9}[-/. ]\d{1,2})[-/., ]+'?\d\d\b",
@@ -91,6 +96,12 @@ def of_numbers(
             f"{_day(present[:1])[0][0].astype('datetime64[D]')}; {option('--date', name)} reads "
             f"them so"
         )
+    elif whole and len(present) and is_of_moment(name) and (unit := _unit_since_1970(present)):
+        day = np.datetime64(int(present[0]), unit).astype("datetime64[D]")
+        said.append(
+            f"{int(present[0])} and the others could be {_UNITS[unit]} since 1970, such as {day}: "
+            f"they stay numbers; write dates in their place if the weekday or the hour matters"
+        )
     return tuple(said)
 
 
@@ -102,6 +113,15 @@ def _beyond(numbers: NDArray[np.float64]) -> list[tuple[int, int, str]]:
     infinite = np.isinf(numbers)
     kinds = ((infinite, "infinite"), (large & ~infinite, "beyond 1e100"))
     return [(int(np.argmax(f)), int(f.sum()), word) for f, word in kinds if f.any()]
+
+
+def _unit_since_1970(numbers: NDArray[np.float64]) -> str:
+    """Return the unit in which all numbers are times of our days, as numpy names it; or none."""
+    for power, unit in enumerate(_UNITS):
+        low, high = (border * 1000.0**power for border in SINCE_1970)
+        if low <= numbers.min() and numbers.max() <= high:
+            return unit
+    return ""
 
 
 def _like_days(numbers: NDArray[np.float64]) -> bool:

@@ -46,6 +46,7 @@ from agebo_hpc.data.splitting.columns import (
     with_time_columns,
 )
 from agebo_hpc.data.splitting.record import By, SplitRecord, way_of
+from agebo_hpc.data.splitting.repeated import repeated
 from agebo_hpc.data.splitting.strangers import strangers
 from agebo_hpc.data.target import ClassCoding, TargetCoding, read_target
 from agebo_hpc.data.weights import Weights, normalised, read_weights
@@ -212,6 +213,7 @@ def _prepare(tables: Mapping[str, pd.DataFrame], out: Path, asked: _Asked) -> Da
         remarks += strangers(parts, preprocessing)
     if asked.by == "random":
         remarks += advice({name: column.values for name, column in columns.items()}, y)
+        remarks += repeated(frame, rows)
     remarks += identifiers(training, preprocessing)
     remarks += giveaways(training, target, y[rows["train"]])
     remarks += lost_digits(training[target], preprocessing.target)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agebo_hpc.data.cells import is_number_dtype, option
+from agebo_hpc.data.names import date_parts, is_of_time, words
 from agebo_hpc.data.values import LARGEST
 
 MIN_ROWS = 100
@@ -19,9 +20,6 @@ MIN_VALUES = 10
 """Different values that a column of times, or of groups, has at least."""
 LIKENESS = 0.5
 """How much more alike than others rows must be that follow each other, from 0 to 1."""
-_OF_TIME = re.compile(
-    r"(^|[^a-z])(year|date|day|month|week|quarter|hour|time|timestamp|epoch|period)s?($|[^a-z])"
-)
 _OF_GROUP = re.compile(
     r"(^|[^a-z])(id|uid|uuid|guid|patient|subject|person|user|customer|client|household|"
     r"participant|session|device|account|student|group|site)s?($|[^a-z])|"
@@ -42,7 +40,13 @@ def advice(columns: Mapping[str, pd.Series], y: NDArray[np.generic]) -> list[str
     """
     if len(y) < MIN_ROWS:
         return []
-    found = _date(columns) or _group(columns) or _number(columns) or _order(y)
+    found = (
+        _date(columns)
+        or _parts_of_date(columns)
+        or _group(columns)
+        or _number(columns)
+        or _order(y)
+    )
     return [found] if found else []
 
 
@@ -53,13 +57,29 @@ def _date(columns: Mapping[str, pd.Series]) -> str:
     return ""
 
 
+def _parts_of_date(columns: Mapping[str, pd.Series]) -> str:
+    """Name the columns of year, month and day, in whatever order the rows are."""
+    names = date_parts(name for name, column in columns.items() if is_number_dtype(column.dtype))
+    if not names:
+        return ""
+    days = pd.DataFrame({name: columns[name] for name in names}).drop_duplicates()
+    if len(days.dropna()) < MIN_VALUES:
+        return ""
+    listed = ", ".join(map(repr, names))
+    return (
+        f"The columns {listed} say a day: if it is when a row came about, rows of one time are on "
+        f"both sides of a split by chance; {option('--time', ','.join(names))} trains on the "
+        f"oldest rows and tests on the newest."
+    )
+
+
 def _number(columns: Mapping[str, pd.Series]) -> str:
     for name, column in columns.items():
         if not is_number_dtype(column.dtype):
             continue
         values = _values(column)
         # Equal steps are the numbers of rows: they tell of no time, unless the name does.
-        is_told = bool(_OF_TIME.search(_words(name)))
+        is_told = is_of_time(name)
         if _is_ordered(values) and (is_told or len(np.unique(np.diff(values))) > 2):
             return _of_time(name)
     return ""
@@ -78,10 +98,10 @@ def _group(columns: Mapping[str, pd.Series]) -> str:
         is_category = isinstance(column.dtype, pd.CategoricalDtype)
         if not is_category and not is_number_dtype(column.dtype):
             continue
-        if _OF_TIME.search(_words(name)):
+        if is_of_time(name):
             continue
         codes = pd.factorize(column)[0] if not is_category else column.cat.codes.to_numpy()
-        if _is_of_groups(codes, bool(_OF_GROUP.search(_words(name))), is_category):
+        if _is_of_groups(codes, bool(_OF_GROUP.search(words(name))), is_category):
             levels = len(np.unique(codes))
             return (
                 f"The column {name!r} looks like a name of groups of rows ({levels:,} values in "
@@ -145,8 +165,3 @@ def _is_ordered(values: NDArray[np.float64]) -> bool:
     steps = np.diff(present)
     is_monotone = (steps >= 0).all() or (steps <= 0).all()
     return bool(is_monotone) and int((steps != 0).sum()) >= MIN_VALUES - 1
-
-
-def _words(name: str) -> str:
-    """Return a column's name in small letters, its words apart."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
