@@ -97,7 +97,7 @@ def of_numbers(
             f"them so"
         )
     elif whole and len(present) and is_of_moment(name) and (unit := _unit_since_1970(present)):
-        day = np.datetime64(int(present[0]), unit).astype("datetime64[D]")
+        day = present[:1].astype(np.int64).astype(f"datetime64[{unit}]")[0].astype("datetime64[D]")
         said.append(
             f"{int(present[0])} and the others could be {_UNITS[unit]} since 1970, such as {day}: "
             f"they stay numbers; write dates in their place if the weekday or the hour matters"
