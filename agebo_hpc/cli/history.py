@@ -241,12 +241,16 @@ def _lives(stands: dict[str, Any]) -> str:
     help="Write what simple models reach on the same rows instead, one line for each.",
 )
 def history(run: Path, target: str, columns: str, baselines: bool) -> None:
-    """Write the finished evaluations of the search in RUN as CSV, one line for each."""
+    """Write the evaluations of the search in RUN as CSV, one line for each.
+
+    They are those that are finished, and those that a scheduler has paused, with what they had at
+    the highest rung that they have come to.
+    """
     from agebo_hpc.analysis.csv_text import history_csv, table_csv, write_text
+    from agebo_hpc.storage.reader import read_history
 
     chosen = [name.strip() for name in columns.split(",")] if columns else []
-    read = read_run(run)
-    table = baseline_table(read.baselines) if baselines else read.history
+    table = baseline_table(read_run(run).baselines) if baselines else read_history(run, True)
     text = (table_csv if baselines else history_csv)(table, chosen)
     if target == "-":
         click.echo(text, nl=False)

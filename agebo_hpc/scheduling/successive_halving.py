@@ -122,8 +122,10 @@ class SuccessiveHalving(RungScheduler):
         return None
 
     def _begin(self, evaluation: Evaluation) -> Assignment:
-        number = self._num_brackets - 1
-        if number not in self._open or not self._open[number].has_place:
+        # Beside the last one those have places of which an earlier session left some untrained.
+        with_place = (number for number, halving in self._open.items() if halving.has_place)
+        number = next(with_place, None)
+        if number is None:
             number = self._open_next()
         self._open[number].join(evaluation)
         return self._assignment(number, evaluation.id)
@@ -145,8 +147,7 @@ class SuccessiveHalving(RungScheduler):
     def _note(self, assignment: Assignment) -> None:
         evaluation, number = assignment.evaluation, assignment.bracket
         if not assignment.start:
-            if number == self._num_brackets:
-                self._open_next()
+            self._open_up_to(number, evaluation.id)
             self._open[number].join(evaluation)
         else:
             if self._open[number].has_place:
@@ -155,6 +156,16 @@ class SuccessiveHalving(RungScheduler):
             self._open[number].promoted.remove(evaluation.id)
         if assignment != self._assignment(number, evaluation.id):
             raise ValueError(f"no piece of bracket {number} ends after {assignment.end} epochs")
+
+    def _open_up_to(self, number: int, evaluation_id: int) -> None:
+        """Open brackets that are not open yet, with those before them.
+
+        Of these all that had begun, in the order of their ids, was left to a later session.
+        """
+        if number - self._num_brackets > evaluation_id:
+            raise ValueError(f"evaluation {evaluation_id} cannot be of bracket {number}")
+        while self._num_brackets <= number:
+            self._open_next()
 
     def _enter(self, assignment: Assignment, result: Result) -> Decision:
         halving = self._open[assignment.bracket]

@@ -55,21 +55,24 @@ def read_events(path: str | Path) -> list[dict[str, Any]]:
     return events
 
 
-def read_history(path: str | Path) -> pd.DataFrame:
+def read_history(path: str | Path, paused: bool = False) -> pd.DataFrame:
     """Read one row for each finished evaluation, in order of completion. Local.
 
     Parameters
     ----------
     path
         A run directory; a search may be writing it.
+    paused
+        Whether those have a row, too, that were paused and have not ended since: with status
+        ``paused``, and with what they had at the highest rung that they have come to.
 
     Returns
     -------
     DataFrame
-        ``evaluation_id``, ``status``, ``objective`` (NaN unless done), ``architecture`` (tuple
-        of int), ``configuration_key``; each hyperparameter; ``num_parameters``,
-        ``seconds_<phase>``, ``seconds_total`` (ended - started); ``submitted``, ``started``,
-        ``ended`` (seconds since 1970, UTC), ``ranks`` (tuple of int), ``host``,
+        ``evaluation_id``, ``status``, ``objective`` (NaN unless done, stopped or paused),
+        ``architecture`` (tuple of int), ``configuration_key``; each hyperparameter;
+        ``num_parameters``, ``seconds_<phase>``, ``seconds_total`` (ended - started);
+        ``submitted``, ``started``, ``ended`` (seconds since 1970, UTC), ``ranks`` (tuple of int), ``host``,
         ``peak_memory`` (bytes), ``epochs``, ``curve`` (tuple of one mapping for each epoch),
         ``traceback``.
 
@@ -80,4 +83,5 @@ def read_history(path: str | Path) -> pd.DataFrame:
     DataError
         If its journal and the copy of it are damaged or cut short, or ``config.toml`` was changed.
     """
-    return frame_of(columns_of(read_replay(path).results))
+    replay = read_replay(path)
+    return frame_of(columns_of(replay.latest if paused else replay.results))

@@ -175,6 +175,13 @@ class Replay:
             raise ValueError(f"evaluation {result.id} {what}")
 
     @property
+    def latest(self) -> list[Result]:
+        """Of every evaluation the last that the search was told, in order; some are paused."""
+        # What is told again comes to the end.
+        last = {result.id: number for number, result in enumerate(self.heard)}
+        return [self.heard[number] for number in sorted(last.values())]
+
+    @property
     def elapsed(self) -> float:
         """Seconds of search time over all sessions."""
         return sum(session.seconds for session in self.sessions)

@@ -25,7 +25,7 @@ from agebo_hpc.space.assignment import Assignment
 from agebo_hpc.space.configuration import Result, Status
 from agebo_hpc.space.problem import v1_hyperparameters
 from agebo_hpc.storage.history import History
-from agebo_hpc.storage.reader import read_replay
+from agebo_hpc.storage.reader import read_history, read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
 from agebo_hpc.storage.seal import seal, unseal
 
@@ -182,14 +182,19 @@ def test_more_evaluations_go_on_with_the_same_rungs(name, tmp_path):
     assert len({each.evaluation.id for each in events if isinstance(each, Assignment)}) == 60
 
 
-def test_over_at_its_wall_time_it_goes_on_later(tmp_path):
+@pytest.mark.parametrize("name", BY_RUNGS)
+@pytest.mark.parametrize("walltime", [20.0, 60.0, 120.0])
+def test_over_at_its_wall_time_it_goes_on_later(name, walltime, tmp_path):
     run = new_run(tmp_path / "run")
-    driver, events = session(run, "asha", walltime=60.0)
+    driver, events = session(run, name, walltime=walltime)
     assert not driver.is_complete
-    driver, events = session(run, "asha")
+    # Again in vain, then to the end; what would not have ended in time is begun by then.
+    session(run, name, walltime=walltime / 2)
+    driver, events = session(run, name)
     assert driver.is_complete
     ended = [each for each in events if isinstance(each, Result)]
     assert {each.id for each in ended if each.status is not Status.CUT} == set(range(EVALS))
+    assert any(each.status is Status.DONE for each in ended)
 
 
 def test_an_optimizer_learns_at_every_rung_too(tmp_path):
@@ -288,3 +293,29 @@ def test_pieces_that_do_not_follow_from_one_another_are_told_in_one_line(name, c
         else:
             # Who has one bracket and looks at levels alone has nothing to find in some of these.
             assert name == "median"
+
+
+@pytest.mark.parametrize("name", ["fifo", *BY_RUNGS])
+def test_the_csv_has_a_row_for_each_with_its_value_at_the_highest_rung(name, tmp_path, capsys):
+    out = str(tmp_path / "run")
+    machine = ["--executor", "simulated", "--simulate", "lognormal:mean=60", "--groups", "4"]
+    asked = ["--scheduler", name, "--epochs", "9", "--max-evals", str(EVALS), "--method", "random"]
+    command(["search", "--out", out, *machine, *asked, "--walltime", "150"])
+    for _ in range(2):
+        replay = read_replay(out)
+        capsys.readouterr()
+        assert command(["history", out, "--columns", "evaluation_id,status,objective,epochs"]) == 0
+        rows = [line.split(",") for line in capsys.readouterr().out.splitlines()[1:]]
+        told = {each.id: each for each in replay.heard}
+        assert len(rows) == len(told) and {int(row[0]) for row in rows} == set(told)
+        for number, status, objective, epochs in rows:
+            last = told[int(number)]
+            assert (status, int(epochs)) == (str(last.status), len(last.curve))
+            assert float(objective) == last.objective
+        finished = read_history(out)
+        assert len(finished) == len(replay.results) and "paused" not in set(finished["status"])
+        everyone = read_history(out, paused=True)
+        assert list(everyone["evaluation_id"]) == [int(row[0]) for row in rows]
+        assert list(everyone["ended"]) == sorted(everyone["ended"])
+        command(["resume", out, "--max-evals", str(EVALS)])
+    assert len(rows) == EVALS
