@@ -72,8 +72,9 @@ def read_history(path: str | Path, paused: bool = False) -> pd.DataFrame:
         ``evaluation_id``, ``status``, ``objective`` (NaN unless done, stopped or paused),
         ``architecture`` (tuple of int), ``configuration_key``; each hyperparameter;
         ``num_parameters``, ``seconds_<phase>``, ``seconds_total`` (ended - started);
-        ``submitted``, ``started``, ``ended`` (seconds since 1970, UTC), ``ranks`` (tuple of int), ``host``,
-        ``peak_memory`` (bytes), ``epochs``, ``curve`` (tuple of one mapping for each epoch),
+        ``submitted``, ``started``, ``ended`` (seconds since 1970, UTC), ``ranks`` (tuple of int),
+        ``host``, ``peak_memory`` (bytes), ``epochs``, ``curve`` (tuple of one mapping for each
+        epoch),
         ``traceback``.
 
     Raises

@@ -101,3 +101,18 @@ def test_unfilled_brackets_are_decided_when_nothing_new_comes():
     # 9 and 4: of the second bracket one goes on, and nobody to the top.
     seen = simulate(made(), lambda n, level: n, 2, 13)
     assert seen.counts() == {1: 13, 3: 4, 9: 1}
+
+
+@pytest.mark.parametrize("name", ["sha", "hyperband"])
+@pytest.mark.parametrize("left", [{0}, {9, 10, 11}, set(range(9, 17)), set(range(8, 30)), {29}])
+def test_what_a_session_left_untrained_has_its_place_in_the_next(name, left):
+    # As where no time was left for them: they joined brackets, and no history tells of it.
+    first, evaluations = made(name), [Evaluation(number, CONFIGURATION) for number in range(30)]
+    for each in evaluations:
+        first.add(each)
+    given = [first.next() for _ in range(30)]
+    settings = SchedulerSettings(name, 9, eta=3)
+    past = [assignment for assignment in given if assignment.id not in left]
+    again = make_scheduler(settings, past, evaluations)
+    assert sorted((again.next() for _ in range(30)), key=lambda each: each.id) == given
+    assert again.next() is None
