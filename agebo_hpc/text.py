@@ -1,4 +1,4 @@
-"""Text from outside made harmless for a terminal, a log or a script.
+"""Text from outside made harmless for a terminal, a log or a script; numbers with their nouns.
 
 Names, labels, messages and tracebacks may hold characters that do something where they are
 shown: move the cursor, hide a line, turn the order of letters around. They are shown as escapes.
@@ -27,6 +27,16 @@ def harmless(text: str) -> str:
 def one_line(text: str) -> str:
     r"""Escape as `harmless` does, and ends of lines and tabs too: ``\n``."""
     return _ANY.sub(_escape, text)
+
+
+def noun(number: float, singular: str, plural: str = "") -> str:
+    """Return a noun as it stands after a number: ``plural``, or with an s, but after 1."""
+    return singular if number == 1 else plural or f"{singular}s"
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun, as in ``1 slot`` and ``1,200 slots``."""
+    return f"{number:,} {noun(number, singular, plural)}"
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -17,6 +17,7 @@ from agebo_hpc.space.configuration import Evaluation, Result, Status
 from agebo_hpc.storage.reader import read_events
 from agebo_hpc.storage.replay import Replay, assignment_from_dict, evaluation_from_dict
 from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.text import counted
 
 Event = Mapping[str, Any]
 NOTHING = "nothing"
@@ -283,7 +284,7 @@ def _piece_text(assignment: Assignment) -> str:
 
 def decisions_line(run: str, checked: Checked) -> str:
     """Return in one line what came of a check."""
-    count = f"{checked.num_decisions:,} decision" + "s" * (checked.num_decisions != 1)
+    count = counted(checked.num_decisions, "decision")
     if checked.stray is not None:
         stray = checked.stray
         return (

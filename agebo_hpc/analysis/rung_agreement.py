@@ -23,6 +23,7 @@ from scipy.stats import rankdata
 from agebo_hpc.analysis.tables import scored
 from agebo_hpc.intervals.interval import with_interval
 from agebo_hpc.intervals.proportion import TAIL
+from agebo_hpc.text import counted
 
 Array = NDArray[np.float64]
 COLUMNS = ("epochs", "next", "pairs", "chosen", "correlation", "low", "high")
@@ -189,7 +190,7 @@ def rung_warning(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _epochs(number: int) -> str:
-    return f"{number} epoch" + "s" * (number != 1)
+    return counted(number, "epoch")
 
 
 def agreement_lines(stands: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from agebo_hpc.analysis.tables import scored
+from agebo_hpc.text import counted, noun
 
 
 def rungs_of(pieces: pd.DataFrame | None, full_length: int | None) -> dict[str, Any]:
@@ -52,9 +53,9 @@ def rung_lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
     for level, number in stands["rungs"].items():
         stopped = stands["stopped_at"].get(level, 0)
         told.append(f"{number} after {level}" + (f" ({stopped} stopped)" if stopped else ""))
-    lines = [("rungs", f"{', '.join(told)} epochs")]
+    lines = [("rungs", f"{', '.join(told)} {noun(max(stands['rungs']), 'epoch')}")]
     spent, in_full = stands["spent"], stands["spent_in_full"]
     if in_full:
         share = f"{spent / in_full:.0%} of the {in_full:,} that whole trainings take"
-        lines.append(("trained", f"{spent:,} epochs, {share}"))
+        lines.append(("trained", f"{counted(spent, 'epoch')}, {share}"))
     return lines

@@ -27,6 +27,7 @@ from agebo_hpc.intervals.interval import with_interval
 from agebo_hpc.metrics.table import said, shown
 from agebo_hpc.space.configuration import said_of
 from agebo_hpc.streams import write_as_is
+from agebo_hpc.text import counted, noun
 from agebo_hpc.training.ways import NAMES
 
 STATES = {"no sign of life": "since", "stopped": "at", "failed": "at"}
@@ -111,13 +112,17 @@ def _lines(stands: dict[str, Any]) -> list[tuple[str, str]]:
         lines += _best(stands["best"], stands["metric"] or "")
     lines += _baselines(stands)
     if stands["constant"]:
-        told = f"{stands['constant']} of {stands['known']} networks predict the same for every row"
+        told = f"{stands['constant']} of {counted(stands['known'], 'network')} "
+        told += f"{noun(stands['constant'], 'predicts', 'predict')} the same for every row"
         lines.append(("constant", told))
     lines += [*rung_lines(stands), *agreement_lines(stands)]
     if stands["busy_share"] is not None:
-        lines.append(("busy", f"{stands['busy_share']:.0%} of {stands['num_slots']} slots"))
+        lines.append(
+            ("busy", f"{stands['busy_share']:.0%} of {counted(stands['num_slots'], 'slot')}")
+        )
     if stands["evaluations_per_hour"] is not None:
-        lines.append(("speed", f"{stands['evaluations_per_hour']:.3g} evaluations per hour"))
+        speed = f"{stands['evaluations_per_hour']:.3g}"
+        lines.append(("speed", f"{speed} {noun(float(speed), 'evaluation')} per hour"))
     if stands["data_parallel"] is not None:
         way = NAMES.get(stands["data_parallel"], stands["data_parallel"])
         lines.append(("gradients", f"summed over the ranks of a training by {way}"))
@@ -218,7 +223,7 @@ def _duration(seconds: float) -> str:
 
 
 def _lives(stands: dict[str, Any]) -> str:
-    return "1 session" if stands["lives"] == 1 else f"{stands['lives']} sessions"
+    return counted(stands["lives"], "session")
 
 
 @click.command()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agebo_hpc.cli.model_output import print_folds, print_optimism, print_scores, warn_of
+from agebo_hpc.text import counted
 
 if TYPE_CHECKING:
     from agebo_hpc.baselines.record import Baselines
@@ -60,7 +61,11 @@ def report_training(
         _print_judged(judged, description)
     _print_decision(description)
     curve = description.training.get("curve", ())
-    epochs = f"{len(curve)} epochs, " if curve else f"{len(model.members)} members, "
+    epochs = (
+        f"{counted(len(curve), 'epoch')}, "
+        if curve
+        else f"{counted(len(model.members), 'member')}, "
+    )
     click.echo(
         f"network     {description.configuration['num_parameters']:,} parameters, "
         f"{epochs}{seconds:.1f} s"

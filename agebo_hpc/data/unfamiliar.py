@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from agebo_hpc.data.encoders import DateEncoder, Encoder, NumericEncoder
+from agebo_hpc.text import counted
 
 FAR = 10.0
 """Standard deviations from the training mean, beyond which a number is far away."""
@@ -66,4 +67,4 @@ def _said(counts: Mapping[str, int], what: str) -> str:
     cells = sum(number for number, _ in most)
     named = ", ".join(f"{name!r} {number:,}" for number, name in most[:NAMED])
     dots = f", ... ({len(most)} columns)" if len(most) > NAMED else ""
-    return f"{cells:,} cell{'s' * (cells > 1)} {what} ({named}{dots})"
+    return f"{counted(cells, 'cell')} {what} ({named}{dots})"

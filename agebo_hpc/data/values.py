@@ -21,6 +21,7 @@ from agebo_hpc.data.number_notation import read_booleans, read_durations
 from agebo_hpc.data.reading import DATE, LEVEL, NUMBER, Kind, Reading
 from agebo_hpc.data.text_cells import TextCells
 from agebo_hpc.errors import DataError
+from agebo_hpc.text import noun
 
 __all__ = [
     "LARGEST",
@@ -256,7 +257,7 @@ def rows_of(cells: TextCells, wrong: NDArray[np.bool_]) -> str:
     """Return the first five rows of wrong cells; the first after the header is 1."""
     rows = np.flatnonzero(cells.spread(wrong, False)) + 1
     dots = ", ..." if len(rows) > 5 else ""
-    return f"row{'s' * (len(rows) > 1)} {', '.join(map(str, rows[:5]))}{dots}"
+    return f"{noun(len(rows), 'row')} {', '.join(map(str, rows[:5]))}{dots}"
 
 
 def text_among_numbers(cells: TextCells, wrong: NDArray[np.bool_], name: str) -> MixtureError:

@@ -16,6 +16,7 @@ from agebo_hpc.execution.interrupt import Interrupt
 from agebo_hpc.execution.stop_file import StopFile
 from agebo_hpc.space.configuration import Configuration, Evaluation, Result, Status
 from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.text import counted
 
 CONSECUTIVE_FAILURES = 20
 """Number of failed evaluations in a row that ends the search: something is wrong with all."""
@@ -134,7 +135,7 @@ class Limits:
             Whether the number of evaluations that was asked for is.
         """
         if is_reached:
-            return f"{self.max_evals:,} evaluations, as asked for"
+            return f"{counted(self.max_evals or 0, 'evaluation')}, as asked for"
         if self.order or self.drain_reason or self.walltime is None:
             return ""
         if self.remaining <= 0:

@@ -17,6 +17,7 @@ from agebo_hpc.experiments.extras import EXTRAS, Shown
 from agebo_hpc.experiments.findings import evaluate
 from agebo_hpc.experiments.measures import Searched, measure, spread
 from agebo_hpc.experiments.settings import Settings
+from agebo_hpc.text import counted
 
 SUMMARY_NAME = "summary.md"
 FORMATS = ("png", "pdf")
@@ -170,14 +171,14 @@ def summary(
 def machine(settings: Settings) -> str:
     """Return a sentence on what, and for how long, searches ran."""
     kind = "simulated " if settings.is_simulated else ""
-    each = f"{settings.max_processes} slot{'s' * (settings.max_processes > 1)}"
+    each = counted(settings.max_processes, "slot")
     limits = []
     if settings.walltime is not None:
         limits.append(str(timedelta(seconds=round(settings.walltime))))
     if settings.max_evals is not None:
-        limits.append(f"{settings.max_evals} evaluations")
+        limits.append(counted(settings.max_evals, "evaluation"))
     return (
-        f"{settings.workers} {kind}worker{'s' * (settings.workers > 1)} of {each} "
+        f"{counted(settings.workers, f'{kind}worker')} of {each} "
         f"({settings.allocation}), {' or '.join(limits)}."
     )
 

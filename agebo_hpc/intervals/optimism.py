@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from agebo_hpc.intervals.interval import LEVEL, Interval, with_interval
+from agebo_hpc.text import counted
 
 OUT_OF_REACH = 4.0
 """Standard errors below the best score."""
@@ -75,7 +76,7 @@ def told_optimism(told: Mapping[str, Any], name: str, of_ensemble: bool = False)
     which = "an ensemble chosen" if of_ensemble else "one of the best"
     said = (
         f"the validation {name} {told['validation']:.5g} is that of {which} of "
-        f"{told['chosen_among']} evaluations on these very rows"
+        f"{counted(told['chosen_among'], 'evaluation')} on these very rows"
     )
     if told["at_most"] == 0:
         said += ", of which no other comes near, so it hardly flatters"

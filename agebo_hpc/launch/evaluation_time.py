@@ -19,6 +19,7 @@ from agebo_hpc.run.machine_speed import products_per_second
 from agebo_hpc.space.cost import work
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import holds_search
+from agebo_hpc.text import counted
 
 if TYPE_CHECKING:
     from agebo_hpc.run.request import SearchRequest
@@ -63,7 +64,7 @@ def measured(run: Path) -> EvaluationTime | None:
     ]
     if not seconds:
         return None
-    count = f"{len(seconds)} evaluation{'s' * (len(seconds) > 1)}"
+    count = counted(len(seconds), "evaluation")
     return EvaluationTime(max(1e-3, median(seconds)), f"measured in the run, {count}")
 
 
@@ -90,5 +91,5 @@ def estimated(request: SearchRequest, problem: Problem, threads: int) -> Evaluat
     steps = -(-rows["train"] // int(defaults.get("batch_size", 256)))
     epoch = of_a_row * (BACKWARD * rows["train"] + rows["validation"]) + STEP_SECONDS * steps
     seconds = NEW_NETWORK_SECONDS + problem.recipe.epochs * epoch
-    cores = f"{threads} core{'s' * (threads > 1)}"
+    cores = counted(threads, "core")
     return EvaluationTime(seconds, f"estimated for this data set, on {cores} like this machine's")

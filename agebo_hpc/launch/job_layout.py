@@ -27,6 +27,7 @@ from agebo_hpc.job.nodes import (
     share_of_node,
 )
 from agebo_hpc.launch.site import EXACT_LAUNCHERS, LAUNCHERS
+from agebo_hpc.text import counted
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,9 @@ def _whole(name: str, environ: Mapping[str, str]) -> int:
 def _check_fit(node: Node, slots: int, threads: int) -> None:
     if threads > 1 and slots * threads > node.cores:
         raise ConfigurationError(
-            f"{slots} slots of {threads} threads need {slots * threads} cores; the node "
-            f"{node.name} has {node.cores} ({node.source}). Set {SLOTS_VARIABLE} or "
-            "AGEBO_THREADS_PER_SLOT so that they fit."
+            f"{counted(slots, 'slot')} of {counted(threads, 'thread')} need {slots * threads} "
+            f"cores; the node {node.name} has {node.cores} ({node.source}). Set "
+            f"{SLOTS_VARIABLE} or AGEBO_THREADS_PER_SLOT so that they fit."
         )
 
 
@@ -156,23 +157,24 @@ def remarks(layout: JobLayout) -> list[str]:
     if len(kinds) == 1:
         [(cores, source, slots, threads)] = kinds
         lines.append(
-            f"{len(layout.nodes)} nodes ({names}), {cores} cores and {layout.gpus} GPUs a node, "
-            f"by {source}"
+            f"{counted(len(layout.nodes), 'node')} ({names}), {counted(cores, 'core')} and "
+            f"{counted(layout.gpus, 'GPU')} a node, by {source}"
         )
         lines.append(f"{_shape(cores, slots, threads)}")
     else:
         lines.append(f"{len(layout.nodes)} nodes ({names}) that differ, {layout.gpus} GPUs a node")
         lines += [
-            f"{' '.join(hosts)}: {cores} cores by {source}; {_shape(cores, slots, threads)}"
+            f"{' '.join(hosts)}: {counted(cores, 'core')} by {source}; "
+            f"{_shape(cores, slots, threads)}"
             for (cores, source, slots, threads), hosts in kinds.items()
         ]
     lines += [
-        f"warning: {slots} slots share {layout.gpus} GPUs of a node"
+        f"warning: {slots} slots share {counted(layout.gpus, 'GPU')} of a node"
         for slots in sorted(set(layout.slots))
         if 0 < layout.gpus < slots
     ]
     lines += [
-        f"warning: {slots} slots share {node.cores} cores of {node.name}"
+        f"warning: {slots} slots share {counted(node.cores, 'core')} of {node.name}"
         for node, slots in zip(layout.nodes, layout.slots, strict=True)
         if slots > node.cores and not layout.gpus
     ]
@@ -181,7 +183,7 @@ def remarks(layout: JobLayout) -> list[str]:
     if layout.executor == "mpi":
         trainers = layout.ranks - 1
         lines.append(
-            f"ranks: {layout.ranks}, that is 1 manager and {trainers} trainers, "
+            f"ranks: {layout.ranks}, that is 1 manager and {counted(trainers, 'trainer')}, "
             f"by {layout.launcher}"
         )
     else:
@@ -194,7 +196,8 @@ def remarks(layout: JobLayout) -> list[str]:
 
 def _shape(cores: int, slots: int, threads: int) -> str:
     idle = max(0, cores - slots * threads)
-    return f"{slots} slots of {threads} threads a node, idle cores a node: {idle}"
+    each = f"{counted(slots, 'slot')} of {counted(threads, 'thread')}"
+    return f"{each} a node, idle cores a node: {idle}"
 
 
 def shell_lines(layout: JobLayout) -> list[str]:

@@ -10,6 +10,7 @@ from agebo_hpc.job.launcher import STEP_LAUNCHERS
 from agebo_hpc.job.nodes import share_of_node
 from agebo_hpc.launch.evaluation_time import EvaluationTime
 from agebo_hpc.launch.site import Site
+from agebo_hpc.text import counted
 
 RANK_GIB = 0.7
 """Resident memory of a trainer rank: TensorFlow, the network, a shard's work space."""
@@ -114,8 +115,8 @@ def make_layout(
         )
     if slots * threads > site.cores:
         raise UsageError(
-            f"{slots} slots of {threads} threads need {slots * threads} cores; a node of "
-            f"{site.name} has {site.cores}. Give fewer with --slots-per-node or "
+            f"{counted(slots, 'slot')} of {counted(threads, 'thread')} need {slots * threads} "
+            f"cores; a node of {site.name} has {site.cores}. Give fewer with --slots-per-node or "
             "--threads-per-slot."
         )
     most = min(max_processes or slots, slots)
@@ -161,10 +162,10 @@ def layout_lines(
     data = "data set not known" if data_bytes is None else f"data {data_bytes / 2**30:.2f}, once"
     lines = [
         f"ranks        {_rank_words(layout)}",
-        f"groups       {len(sizes)} worker groups: {kinds}; an evaluation has at most "
-        f"{max(sizes)} processes",
+        f"groups       {counted(len(sizes), 'worker group')}: {kinds}; an evaluation has at most "
+        f"{counted(max(sizes), 'process', 'processes')}",
         f"cores        {core_words} on each node, {layout.idle_cores} idle"
-        + (f"; {layout.gpus} GPUs, one for each slot" if layout.gpus else ""),
+        + (f"; {counted(layout.gpus, 'GPU')}, one for each slot" if layout.gpus else ""),
         f"evaluations  about {count} in {seconds / 3600:.2f} h, if one takes one process "
         f"{evaluation.text} and slots are busy {BUSY_SHARE:.0%}",
         f"memory       about {memory:.1f} of {memory_gib:g} GiB on a node "
@@ -181,13 +182,13 @@ def layout_lines(
 
 
 def _rank_words(layout: Layout) -> str:
-    where = f"{layout.slots} on each of {layout.nodes} node{'s' * (layout.nodes > 1)}"
+    where = f"{layout.slots} on each of {counted(layout.nodes, 'node')}"
     if layout.executor == "steps":
         return (
-            f"no rank lives on: 1 manager, and steps of at most {layout.max_processes} processes "
-            f"on {layout.trainers} slots ({where})"
+            f"no rank lives on: 1 manager, and steps of at most "
+            f"{counted(layout.max_processes, 'process', 'processes')} "
+            f"on {counted(layout.trainers, 'slot')} ({where})"
         )
     manager = "one more rank on the first node" if layout.has_extra_manager else "in place of one"
-    return (
-        f"{layout.ranks} = 1 manager + {layout.trainers} trainers ({where}; the manager {manager})"
-    )
+    trainers = counted(layout.trainers, "trainer")
+    return f"{layout.ranks:,} = 1 manager + {trainers} ({where}; the manager {manager})"

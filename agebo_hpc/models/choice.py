@@ -20,6 +20,7 @@ from agebo_hpc.space.configuration import Configuration, Result, Status
 from agebo_hpc.space.recipe import Recipe
 from agebo_hpc.storage.reader import read_replay
 from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.text import counted
 
 
 @dataclass(frozen=True)
@@ -253,8 +254,8 @@ def choose_best(run: str | Path, count: int, named: str = "--rank") -> list[Chos
         )
     if count > len(done):
         raise UsageError(
-            f"{named} is {count}, but the run {str(run)!r} has {len(done)} finished "
-            f"evaluation{'s' * (len(done) > 1)}; give 1 to {len(done)}."
+            f"{named} is {count}, but the run {str(run)!r} has "
+            f"{counted(len(done), 'finished evaluation')}; give 1 to {len(done)}."
         )
     seed = int(directory.config.get("search", {}).get("seed", 0))
     objectives = tuple(float(result.objective or 0.0) for result in done)

@@ -58,6 +58,7 @@ from agebo_hpc.space.hyperparameters import HyperparameterSpace
 from agebo_hpc.space.problem import Problem
 from agebo_hpc.storage.history import History
 from agebo_hpc.storage.run_directory import RunDirectory
+from agebo_hpc.text import counted
 from agebo_hpc.versions import installed_versions
 
 logger = logging.getLogger(__name__)
@@ -300,13 +301,13 @@ class Manager:
         for line in header_lines(sys.argv, os.environ, installed, self._budget.seconds):
             logger.info("%s", line)
         logger.info(
-            "search in %s: method %s, seed %d, %d ranks, %d slots%s",
+            "search in %s: method %s, seed %d, %s, %s%s",
             self._run.path,
             self._request.method,
             self._request.seed,
-            self._num_ranks,
-            self._executor.num_slots,
-            f", {found} evaluations of earlier sessions" if found else "",
+            counted(self._num_ranks, "rank"),
+            counted(self._executor.num_slots, "slot"),
+            f", {counted(found, 'evaluation')} of earlier sessions" if found else "",
         )
         notes = (*self._scheduler_settings.remarks, *self._notes)
         for remark in (*self._executor.remarks, *notes):

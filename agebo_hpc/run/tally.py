@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from agebo_hpc.metrics.table import said
 from agebo_hpc.run.notation import format_seconds
 from agebo_hpc.space.configuration import Result, Status, said_of
+from agebo_hpc.text import noun
 
 
 @dataclass
@@ -111,8 +112,10 @@ class Tally:
 
     def line(self, num_running: int) -> str:
         """Return all of it in one line."""
-        target = f"/{self.max_evals}" if self.max_evals is not None else ""
-        parts = [f"{self.done + self.failed}{target} evaluations ({num_running} running"]
+        finished = self.done + self.failed
+        target = "" if self.max_evals is None else f"/{self.max_evals}"
+        what = "evaluations" if target else noun(finished, "evaluation")
+        parts = [f"{finished}{target} {what} ({num_running} running"]
         parts[0] += f", {len(self.paused)} paused" if self.paused else ""
         parts[0] += f", {self.failed} failed" if self.failed else ""
         parts[0] += f", {self.lost} lost)" if self.lost else ")"

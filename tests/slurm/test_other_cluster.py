@@ -39,8 +39,8 @@ def test_nodes_of_two_sizes_have_slots_and_local_ranks_by_their_own_cores(other_
     )
     text = output_of(job)
     assert (job["JobState"], job["ExitCode"]) == ("COMPLETED", "0:0"), text
-    assert "w2: 2 cores by SLURM_JOB_CPUS_PER_NODE; 2 slots of 1 threads" in text
-    assert "w4: 4 cores by SLURM_JOB_CPUS_PER_NODE; 4 slots of 1 threads" in text
+    assert "w2: 2 cores by SLURM_JOB_CPUS_PER_NODE; 2 slots of 1 thread a" in text
+    assert "w4: 4 cores by SLURM_JOB_CPUS_PER_NODE; 4 slots of 1 thread a" in text
     for node, number in (("w2", 2), ("w4", 4)):
         lines = [line for line in text.splitlines() if f"node {node}: group" in line]
         assert [line.split("local rank ")[1][0] for line in lines] == [

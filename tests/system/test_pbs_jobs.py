@@ -142,7 +142,7 @@ def test_two_vnodes_of_a_host_have_slots_for_the_cores_of_both(pbs):
     pbs.qsub({"AGEBO_SEARCH": f"{SEARCH} --max-evals 4"}, cores=(1, 1))
     code, text = pbs.wait()
     assert code == 0, text
-    assert "1 nodes" in text and "2 cores and 0 GPUs a node, by exec_host of qstat" in text
+    assert "1 node (" in text and "2 cores and 0 GPUs a node, by exec_host of qstat" in text
     assert "ranks: 3, that is 1 manager and 2 trainers" in text
     assert pbs.finished() == list(range(4))
     assert "qstat leaves 5" in (pbs.place / "run" / "log.txt").read_text()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agebo_hpc.reporter import ListReporter
 from agebo_hpc.run.run_log import logging_to
 from agebo_hpc.streams import SafeText, write_as_is
-from agebo_hpc.text import harmless, one_line
+from agebo_hpc.text import counted, harmless, noun, one_line
 
 ACTIVE = [
     *("\x1b[31m", "\x1b]0;title\x07", "\r", "\b", "\x00", "\x0b", "\x0c", "\x7f"),
@@ -58,3 +58,11 @@ def test_a_record_is_one_line_of_the_log(tmp_path):
     lines = (tmp_path / "log.txt").read_text().splitlines()
     assert len(lines) == 2
     assert lines[0].endswith(r"INFO a name with\ntouch /tmp/x\r\x1b[2J")
+
+
+def test_a_number_has_its_noun():
+    assert counted(1, "evaluation") == "1 evaluation"
+    assert counted(0, "slot") == "0 slots" and counted(12_000, "row") == "12,000 rows"
+    assert counted(2, "process", "processes") == "2 processes"
+    assert counted(1, "process", "processes") == "1 process"
+    assert noun(1.0, "evaluation") == "evaluation" and noun(1.5, "evaluation") == "evaluations"

@@ -19,6 +19,7 @@ from agebo_hpc.analysis.figures.style import (
     time_unit,
 )
 from agebo_hpc.analysis.tables import visible_floor
+from agebo_hpc.text import counted
 
 SIDE_BY_SIDE = 4
 """Names of more methods than that are written upwards."""
@@ -72,7 +73,7 @@ def trajectory_figure(
     figure, axes = new_figure(4.8, columns=2, sharey=True)
     unit, unit_name = time_unit(max(float(t["seconds"].max()) for t in trajectories.values()))
     texts = {
-        label: f"{label}: {table['best_so_far'].iloc[-1]:.4g}, {len(table)} evaluations"
+        label: f"{label}: {table['best_so_far'].iloc[-1]:.4g}, {counted(len(table), 'evaluation')}"
         for label, table in trajectories.items()
     }
     series = series_of(texts, methods)

@@ -17,6 +17,7 @@ from agebo_hpc.analysis.standing import standing
 from agebo_hpc.analysis.verdict import Verdict, stored_comparison, sure, verdict
 from agebo_hpc.intervals.optimism import told_optimism
 from agebo_hpc.space.configuration import Status, said_of
+from agebo_hpc.text import counted
 
 OPTIMISTIC = "seen by the search, optimistic"
 
@@ -262,7 +263,7 @@ def _cores(run: Run) -> str:
     """Return what the time was spent on: slots, their cores and the hours of these."""
     if not run.sessions:
         return "no session was recorded"
-    slots = f"{run.num_slots} slot{'s' * (run.num_slots > 1)}"
+    slots = counted(run.num_slots, "slot")
     cores = [session.start.get("cores") for session in run.sessions]
     if not all(cores):
         hours = sum(s.num_slots * s.seconds for s in run.sessions) / 3600
@@ -270,7 +271,7 @@ def _cores(run: Run) -> str:
     spent = zip(run.sessions, cores, strict=True)
     hours = sum(int(number or 0) * session.seconds for session, number in spent) / 3600
     last = int(cores[-1] or 0)
-    return f"{last} core{'s' * (last > 1)} in {slots}; {hours:.2g} core-hours"
+    return f"{counted(last, 'core')} in {slots}; {hours:.2g} core-hours"
 
 
 def _warning(best: Mapping[str, Any] | None, model: ReportedModel | None) -> str:

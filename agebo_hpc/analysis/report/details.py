@@ -32,6 +32,7 @@ from agebo_hpc.analysis.rung_agreement import MIN_PAIRS, agreement_facts, rung_a
 from agebo_hpc.analysis.runs import Run
 from agebo_hpc.analysis.search_metric import SearchMetric
 from agebo_hpc.analysis.tables import scored, search_seconds, top_configurations
+from agebo_hpc.text import counted
 
 NUM_CURVES = 5
 MAX_ANCESTORS = 15
@@ -73,7 +74,7 @@ def _hyperparameters(run: Run) -> Exhibit:
         {"hyperparameters": summary, "best_1_percent": _flat(best)},
         {
             "The best five": without_empty(five.drop(columns=["architecture", "decisions"])),
-            f"The best 1 %, five at least ({len(best)} evaluations)": summary,
+            f"The best 1 %, five at least ({counted(len(best), 'evaluation')})": summary,
         },
     )
 

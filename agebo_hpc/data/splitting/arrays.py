@@ -19,6 +19,7 @@ from agebo_hpc.data.splitting.by_time_and_group import keep_groups_whole
 from agebo_hpc.data.splitting.times import missing_cells, time_values, times_of
 from agebo_hpc.data.values import as_levels
 from agebo_hpc.errors import DataError, UsageError
+from agebo_hpc.text import counted, noun
 
 Parts = dict[str, NDArray[np.int64]]
 """Part -> its rows; a row that is in none is left out."""
@@ -231,7 +232,8 @@ def _check_times(times: NDArray[Any], parts: Parts, one: str, other: str) -> Non
     late = int((times[parts[one]] >= times[parts[other]].min()).sum())
     if late:
         raise DataError(
-            f"{late} row{'s' * (late > 1)} of the {one} part that was given are as new as rows of "
+            f"{counted(late, 'row')} of the {one} part that was given "
+            f"{noun(late, 'is', 'are')} as new as rows of "
             f"the {other} part, or newer; give parts that follow each other, or leave --time out."
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agebo_hpc.errors import DataError
+from agebo_hpc.text import counted
 
 
 def divide_times(
@@ -42,7 +43,7 @@ def divide_times(
     borders = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     if len(borders) + 1 < len(shares):
         raise DataError(
-            f"{named} has {len(borders) + 1} different time{'s' * bool(len(borders))}, but "
+            f"{named} has {counted(len(borders) + 1, 'different time')}, but "
             f"{len(shares)} parts are to be made, and rows of one time stay together: give times "
             f"that differ, or another split."
         )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from agebo_hpc.execution.mpi.world import World
 from agebo_hpc.processes.affinity import is_asked, own_cores
+from agebo_hpc.text import counted
 
 
 def unused_slots(
@@ -42,11 +43,11 @@ def group_lines(world: World) -> list[str]:
     """Return in one line how the worker groups were formed."""
     sizes = Counter(len(group) for group in world.groups)
     groups = " and ".join(
-        f"{number} worker group{'s' if number > 1 else ''} of {size}"
+        f"{counted(number, 'worker group')} of {size}"
         for size, number in sorted(sizes.items(), reverse=True)
     )
     survival = "a rank that dies is left behind" if world.survives else "a rank's death ends it"
-    return [f"{groups} on {world.num_nodes} node{'s' * (world.num_nodes > 1)}; {survival}"]
+    return [f"{groups} on {counted(world.num_nodes, 'node')}; {survival}"]
 
 
 def idle_lines(world: World, choices: Collection[int], exclusive: bool) -> list[str]:
@@ -84,11 +85,11 @@ def overlap_lines(world: World, threads_per_slot: int | None) -> list[str]:
         needed = threads * len(ranks)
         if needed > len(cores):
             lines.append(
-                f"warning: on {node} {len(ranks)} trainer ranks of {threads} "
-                f"thread{'s' * (threads > 1)} need {needed} cores and may use {len(cores)} of "
-                f"{infos[0].num_cores} ({span(cores)}): they slow one another. Start fewer ranks, "
-                "give --threads-per-slot, or let the launcher bind less (mpirun --bind-to none, "
-                "srun --cpu-bind=none)."
+                f"warning: on {node} {counted(len(ranks), 'trainer rank')} of "
+                f"{counted(threads, 'thread')} need {counted(needed, 'core')} and may use "
+                f"{len(cores)} of {infos[0].num_cores} ({span(cores)}): they slow one another. "
+                "Start fewer ranks, give --threads-per-slot, or let the launcher bind less "
+                "(mpirun --bind-to none, srun --cpu-bind=none)."
             )
     return lines
 

@@ -16,6 +16,7 @@ from agebo_hpc.errors import LaunchError
 from agebo_hpc.job.launcher import STEP_LAUNCHERS, without_launcher
 from agebo_hpc.job.nodes import SLOTS_VARIABLE, expand_variable, job_nodes, share_of_node
 from agebo_hpc.processes.own_program import own_environment
+from agebo_hpc.text import counted
 
 LAUNCHER_VARIABLE = "AGEBO_LAUNCHER"
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "AGEBO_BIND", "AGEBO_GPUS_PER_NODE")
@@ -138,7 +139,7 @@ def site_words(site: StepSite) -> str:
     """Return launcher, nodes and slots in words."""
     shapes = list(dict.fromkeys((node.slots, node.threads) for node in site.nodes))
     slots = " or ".join(
-        f"{slots} slots with {threads} thread{'s' * (threads > 1)}" for slots, threads in shapes
+        f"{counted(slots, 'slot')} with {counted(threads, 'thread')}" for slots, threads in shapes
     )
     return (
         f"each evaluation is a step of {site.launcher}; nodes: {len(site.nodes)}, each of {slots}"
@@ -152,8 +153,8 @@ def overlap_lines(site: StepSite) -> list[str]:
         needed = node.slots * node.threads
         if node.cores and needed > node.cores:
             lines.append(
-                f"warning: {node.slots} slots of {node.threads} "
-                f"thread{'s' * (node.threads > 1)} need {needed} cores and {node.name} has "
+                f"warning: {counted(node.slots, 'slot')} of "
+                f"{counted(node.threads, 'thread')} need {needed} cores and {node.name} has "
                 f"{node.cores}: steps slow one another. Set {SLOTS_VARIABLE} to fewer, or give "
                 "--threads-per-slot."
             )

@@ -102,7 +102,7 @@ def test_nodes_that_differ_get_ranks_by_their_own_cores(slurm, tmp_path, launche
     echo "threads '$agebo_threads' $AGEBO_NODE_THREADS"; echo "${agebo_search[*]}" """
     done = bash(code, tmp_path, **{**slurm, **UNEQUAL}, AGEBO_LAUNCHER=launcher)
     assert "a: 16 cores by SLURM_JOB_CPUS_PER_NODE; 8 slots of 2 threads" in done.stdout, done
-    assert "b: 4 cores by SLURM_JOB_CPUS_PER_NODE; 4 slots of 1 threads" in done.stdout
+    assert "b: 4 cores by SLURM_JOB_CPUS_PER_NODE; 4 slots of 1 thread a" in done.stdout
     assert "ranks: 13, that is 1 manager and 12 trainers" in done.stdout
     assert "threads '' 2,1" in done.stdout
     assert "--max-processes 8" in done.stdout and "--threads-per-slot" not in done.stdout

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # site         laptop: One machine without a batch system: the script is run as it is
 # ranks        3 = 1 manager + 2 trainers (2 on each of 1 node; the manager one more rank on the first node)
-# groups       1 worker groups: 1 of 2; an evaluation has at most 2 processes
+# groups       1 worker group: 1 of 2; an evaluation has at most 2 processes
 # cores        2 x 2 of 4 cores used on each node, 0 idle
 # evaluations  about 5 in 0.50 h, if one takes one process 10 min and slots are busy 94%
 # memory       about 2.1 of 16 GiB on a node (0.7 a rank, data set not known)

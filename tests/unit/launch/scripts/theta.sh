@@ -4,7 +4,7 @@
 #COBALT --jobname agebo
 #COBALT --attrs mcdram=cache:numa=quad
 # site         theta: Theta (ALCF): Cray XC40, one Xeon Phi of 64 cores a node, Cobalt, aprun
-# ranks        1024 = 1 manager + 1023 trainers (8 on each of 128 nodes; the manager in place of one)
+# ranks        1,024 = 1 manager + 1,023 trainers (8 on each of 128 nodes; the manager in place of one)
 # groups       128 worker groups: 127 of 8 + 1 of 7; an evaluation has at most 8 processes
 # cores        8 x 8 of 64 cores used on each node, 0 idle
 # evaluations  about 17020 in 3.00 h, if one takes one process 10 min and slots are busy 94%
