@@ -179,9 +179,12 @@ def rung_warning(rows: Sequence[Mapping[str, Any]]) -> str:
     if not weak:
         return ""
     row = weak[0]
-    last = max(each["next"] for each in rows)
-    higher = row["next"] < last
-    cure = f"--min-epochs {row['next']}" if higher else "a smaller --eta, or --scheduler fifo"
+    higher = min(each["next"] for each in rows if each["epochs"] == row["epochs"])
+    if higher < max(each["next"] for each in rows):
+        cure = f"--min-epochs {higher}"
+    else:
+        # The next rung is the whole training: between them one comes with smaller steps alone.
+        cure = f"--min-epochs {row['epochs'] + 1} and a smaller --eta"
     told = with_interval(row["correlation"], (row["low"], row["high"]))
     return (
         f"The order after {_epochs(row['epochs'])} says little about that after {row['next']} "

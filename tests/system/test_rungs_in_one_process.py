@@ -33,6 +33,7 @@ def log(tmp_path, monkeypatch):
 def test_every_scheduler_trains_each_epoch_once(scheduler, tmp_path, log):
     out = tmp_path / "run"
     assert command(words_of(scheduler, out)) == 0
+    assert command(["replay", str(out)]) == 0
     replay = read_replay(out)
     assert len(replay.finished | set(replay.paused)) == EVALS
     if scheduler in BY_RUNGS:
@@ -70,6 +71,7 @@ def test_what_was_cut_goes_on_from_where_it_was(scheduler, num_epochs, tmp_path,
     (out / "STOP").unlink()
     assert command(["resume", str(out)]) == 0
     assert told(out) == told(unbroken)
+    assert command(["replay", str(out)]) == 0
     assert set(Counter(read_log(log)).values()) == {1}
     assert not (out / "checkpoints").exists()
 

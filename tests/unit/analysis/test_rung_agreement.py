@@ -14,6 +14,7 @@ from agebo_hpc.analysis.rung_agreement import (
     corrected_correlation,
     normal_scores,
     rung_agreement,
+    rung_warning,
 )
 
 
@@ -76,7 +77,7 @@ def test_a_low_rung_is_warned_of_with_the_option_to_change():
     facts = agreement_facts(pd.concat([table, last[:60]]))
     assert "--min-epochs 3" in facts["rung_warning"]
     assert agreement_lines(facts)[-1] == ("warning", facts["rung_warning"])
-    assert "--eta" in agreement_facts(table)["rung_warning"]
+    assert "--min-epochs 2 and a smaller --eta" in agreement_facts(table)["rung_warning"]
     assert json.loads(json.dumps(facts)) == facts
 
 
@@ -133,3 +134,14 @@ def test_status_and_report_tell_it(tmp_path, capsys):
     figures = tmp_path / "figures"
     assert command(["analyze", out, "--out", str(figures), "--figures", "none"]) == 0
     assert "Do the rungs agree?" in (figures / "report.html").read_text()
+
+
+def test_a_rung_that_tells_little_about_the_last_alone_is_to_be_the_next_one():
+    row = {"epochs": 1, "next": 3, "pairs": 50, "chosen": True}
+    rows = [
+        {**row, "correlation": 0.8, "low": 0.7, "high": 0.9},
+        {**row, "epochs": 3, "next": 9, "correlation": 0.8, "low": 0.7, "high": 0.9},
+        {**row, "next": 9, "chosen": False, "correlation": 0.1, "low": -0.2, "high": 0.4},
+    ]
+    assert rung_warning(rows).endswith("with --min-epochs 3.")
+    assert rung_warning(rows[:2]) == rung_warning([]) == ""
