@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -50,6 +51,12 @@ class _AgEBO(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         tags.non_deterministic = False
         return tags
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take a pickled state; parameters that are younger than it have their defaults."""
+        names = signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in names if p.default is not Parameter.empty}
+        super().__setstate__({**defaults, **state})
 
     def _fit(
         self,

@@ -401,6 +401,19 @@ def test_estimators_that_were_pickled_before_find_their_classes():
     assert isinstance(pickle.loads(before), AgEBOClassifier)
 
 
+@pytest.mark.parametrize("estimator", [AgEBOClassifier, AgEBORegressor])
+def test_an_estimator_of_before_has_the_defaults_of_parameters_that_came_after(estimator):
+    now = estimator(max_evals=3)
+    for lacking in (("cv",), ("threshold", "cost", "metric"), tuple(now.get_params())):
+        before = estimator.__new__(estimator)
+        state = {name: value for name, value in vars(now).items() if name not in lacking}
+        before.__setstate__(state)
+        expected = {**estimator().get_params(), **state}
+        assert before.get_params() == expected
+        assert pickle.loads(pickle.dumps(before)).get_params() == expected
+        assert clone(before).get_params() == expected
+
+
 @pytest.mark.parametrize(
     "change, said",
     [
