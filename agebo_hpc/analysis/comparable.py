@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from agebo_hpc.analysis.runs import Run
@@ -28,11 +28,15 @@ class Ground:
     trained_by
         What trains, and where no data set says it, on what: a table of trainings with its
         options, or a problem file.
+    metric_source
+        What the content of the file of a metric of the user's own is known by; empty: there is
+        none, or an earlier version did not say it.
     """
 
     metric: str
     fingerprint: str
     trained_by: str
+    metric_source: str = ""
 
     @classmethod
     def of(cls, run: Run) -> Ground:
@@ -44,10 +48,16 @@ class Ground:
             _canonical(str(problem.get("metric", ""))),
             str(problem.get("data_fingerprint", "")),
             str(asked.get(source) or ""),
+            str(problem.get("metric_source", "")),
         )
 
 
-WORDS = {"metric": "metric", "fingerprint": "data set or split", "trained_by": "what trains them"}
+WORDS = {
+    "metric": "metric",
+    "fingerprint": "data set or split",
+    "trained_by": "what trains them",
+    "metric_source": "the content of the file of their metric",
+}
 """What runs differ in, by the field of `Ground`."""
 
 
@@ -66,8 +76,8 @@ def comparable(runs: Mapping[str, Run]) -> dict[str, list[str]]:
         not say its data set or metric, as earlier versions wrote, is with its like alone.
     """
     groups: dict[Ground, list[str]] = {}
-    for label, run in runs.items():
-        groups.setdefault(Ground.of(run), []).append(label)
+    for label, ground in zip(runs, _grounds(list(runs.values())), strict=True):
+        groups.setdefault(ground, []).append(label)
     named: dict[str, list[str]] = {}
     for ground, labels in groups.items():
         name = _name(ground, runs[labels[0]])
@@ -103,10 +113,27 @@ def why_not(groups: Mapping[str, Sequence[str]], runs: Mapping[str, Run] | None 
     )
 
 
-def _differences(runs: Sequence[Run]) -> list[str]:
+def _grounds(runs: Sequence[Run]) -> list[Ground]:
+    """Return what each run stands on; where a file's content was not told, the only one known."""
     grounds = [Ground.of(run) for run in runs]
+    known: dict[Ground, set[str]] = {}
+    for ground in grounds:
+        sources = known.setdefault(replace(ground, metric_source=""), set())
+        sources |= {ground.metric_source} - {""}
+    return [
+        replace(ground, metric_source=next(iter(known[ground])))
+        if len(known.get(ground, ())) == 1
+        else ground
+        for ground in grounds
+    ]
+
+
+def _differences(runs: Sequence[Run]) -> list[str]:
+    grounds = _grounds(runs)
     names = [field.name for field in fields(Ground)]
-    return [WORDS[n] for n in names if len({getattr(ground, n) for ground in grounds}) > 1]
+    found = [n for n in names if len({getattr(ground, n) for ground in grounds}) > 1]
+    # Other metrics may be of other files.
+    return [WORDS[n] for n in found if n != "metric_source" or "metric" not in found]
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import math
 import os
@@ -47,6 +48,24 @@ def reference_of(function: Callable[..., Any]) -> str:
             "Python file, so that every process can load it."
         )
     return f"{path.resolve()}:{name}"
+
+
+def source_digest(reference: str) -> str:
+    """Return what the content of the file of ``FILE.py:NAME`` is known by, hexadecimal.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be read.
+    """
+    path = reference.rpartition(":")[0]
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigurationError(
+            f"metric is {reference}, but the file cannot be read ({error.strerror}); put it "
+            "back, or give another metric."
+        ) from error
 
 
 def own_metric(reference: str) -> Metric:

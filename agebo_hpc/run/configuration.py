@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agebo_hpc.errors import UsageError
-from agebo_hpc.metrics.own import is_own
+from agebo_hpc.metrics.own import is_own, source_digest
 from agebo_hpc.metrics.predictions import Classes, Numbers
 from agebo_hpc.metrics.record import Metric
 from agebo_hpc.run.request import SearchRequest
@@ -39,6 +39,8 @@ LEAST_INITIAL_POINTS = 5
 def data_identity(problem: Problem) -> dict[str, str]:
     """Return content hash and metric of a problem's data set; empty where it has none. Local.
 
+    Of a metric of the user's own also what the content of its file is known by.
+
     Raises
     ------
     ConfigurationError
@@ -58,7 +60,8 @@ def data_identity(problem: Problem) -> dict[str, str]:
         metric.check_targets(dataset.least_target(), dataset.target)
     if is_own(metric.name):
         _try(metric, dataset)
-    return {"data_fingerprint": dataset.fingerprint, "metric": metric.name}
+    told = {"data_fingerprint": dataset.fingerprint, "metric": metric.name}
+    return told | ({"metric_source": source_digest(metric.name)} if is_own(metric.name) else {})
 
 
 def _try(metric: Metric, dataset: DataSet) -> None:

@@ -253,7 +253,7 @@ def changed_configuration(
             *("max_evals", "ahead", "synchronous"),
             *("population_size", "sample_size", "mutation", "bayesian"),
         ),
-        "problem": ("data", "data_fingerprint", "objective", "recipe"),
+        "problem": ("data", "data_fingerprint", "metric_source", "objective", "recipe"),
     }
     config = {name: dict(section) for name, section in stored.items()}
     changes: dict[str, tuple[Any, Any]] = {}
@@ -262,6 +262,9 @@ def changed_configuration(
             before = _of_this_version(name, stored[section].get(name))
             after = now[section].get(name)
             if _as_stored(before) == _as_stored(after):
+                continue
+            if name == "metric_source" and before is None:
+                # Earlier versions did not say it: it stays unknown.
                 continue
             changes[f"{section}.{name}"] = (before, after)
             config[section][name] = after

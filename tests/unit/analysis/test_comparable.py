@@ -116,6 +116,7 @@ def test_the_report_has_a_panel_for_each_group_and_says_why(made: Make, tmp_path
 
 SIMULATED, OWN = {"trainer": "simulated"}, {"trainer": "of the problem file"}
 ACCURACY = {"metric": "accuracy", "data_fingerprint": "f" * 64, "data": "/a/t.h5"}
+PROFIT = {**ACCURACY, "metric": "/a/m.py:profit"}
 
 
 @pytest.mark.parametrize(
@@ -136,6 +137,12 @@ ACCURACY = {"metric": "accuracy", "data_fingerprint": "f" * 64, "data": "/a/t.h5
         ({**ACCURACY, "metric": "/a/m.py:profit"}, {**ACCURACY, "metric": "/b/m.py:profit"},
          "metric"),
         ({**ACCURACY, "metric": "/a/m.py:profit"}, {**ACCURACY, "metric": "/a/m.py:profit"}, ""),
+        ({**PROFIT, "metric_source": "1"}, {**PROFIT, "metric_source": "1"}, ""),
+        ({**PROFIT, "metric_source": "1"}, {**PROFIT, "metric_source": "2"},
+         "the content of the file of their metric"),
+        ({**PROFIT, "metric_source": "1"}, {**ACCURACY, "metric": "/b/m.py:profit",
+                                            "metric_source": "2"}, "metric"),
+        ({**PROFIT, "metric_source": "1"}, PROFIT, ""),
         ({**ACCURACY, "data_fingerprint": "e" * 64}, ACCURACY, "data set or split"),
         ({"data_fingerprint": "f" * 64, "data": "/a/t.h5"}, ACCURACY, "metric"),
         ({**ACCURACY, "trainer": "tensorflow", "request": {"problem": "/a/p.py:x"}}, ACCURACY, ""),
@@ -214,3 +221,11 @@ def test_an_experiment_whose_data_were_prepared_anew_is_refused(made: Make) -> N
     check_comparable([of("p", 0), of("q", 1)])
     with pytest.raises(DataError, match="p: The runs differ in data set or split.*--out"):
         check_comparable([of("p", 0), of("p", 1)])
+
+
+def test_a_run_of_before_that_fits_two_contents_of_a_file_is_with_its_like(made: Make) -> None:
+    sources = {"one": "1", "two": "2", "three": "1"}
+    runs = [made(name, 0.9, **PROFIT, metric_source=found) for name, found in sources.items()]
+    before = [made(name, 0.8, **PROFIT) for name in ("old", "older")]
+    assert groups_of(*runs, *before) == [["one", "three"], ["two"], ["old", "older"]]
+    assert groups_of(runs[0], runs[2], *before) == [["one", "three", "old", "older"]]

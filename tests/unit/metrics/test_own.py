@@ -153,6 +153,10 @@ def test_it_is_tried_before_the_search_begins(file, tiny_dataset):
         data_identity(problem)
     good = Problem(data=str(tiny_dataset), recipe=Recipe(metric=f"{file}:profit"))
     assert data_identity(good)["metric"] == f"{file.resolve()}:profit"
+    told = data_identity(good)["metric_source"]
+    assert data_identity(good)["metric_source"] == told
+    file.write_text(f"{file.read_text()}\n# Another content.\n")
+    assert data_identity(good)["metric_source"] != told
 
 
 def test_the_command_line_takes_it(file):
