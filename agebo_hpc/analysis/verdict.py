@@ -88,12 +88,12 @@ def _by_difference(metric: SearchMetric, found: Comparison) -> Verdict:
     """Judge by the interval of the difference on the same rows."""
     gap = found.network - found.boosting
     ends = found.interval
-    count = f"{found.rows:,}"
+    count = f"the {found.of_rows:,}"
     if found.rows < found.of_rows:
-        count += f" of the {found.of_rows:,}"
+        count = f"{found.rows:,} of {count}"
     seen = found.part == "validation"
     scores = (
-        f"on the {count} {found.part} rows the network reaches {metric.words} "
+        f"on {count} {found.part} rows the network reaches {metric.words} "
         f"{metric.say(found.network)} and boosting {metric.say(found.boosting)}"
     )
     if ends is None:
