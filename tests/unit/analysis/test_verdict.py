@@ -58,7 +58,7 @@ def test_the_interval_of_the_difference_on_the_same_rows_decides(part, interval,
         assert told.answer == "open" and "no test part" in told.text
         return
     assert told.answer == answer
-    assert f"on the 900 of the 1,000 {part} rows" in told.text and "boosting 0.7" in told.text
+    assert f"on 900 of the 1,000 {part} rows" in told.text and "boosting 0.7" in told.text
     word = {"yes": "better by 0.03", "no": "worse by 0.03, with a 95 % interval from 0.01 to 0.05"}
     assert word.get(answer, "") in told.text
     seen = "these rows chose it" in told.text
