@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -176,6 +176,31 @@ class HyperparameterSpace:
         """Draw points from the priors: one array of ``num_points`` values for each dimension."""
         return [_draw(dimension, num_points, rng) for dimension in self.dimensions]
 
+    def between(
+        self,
+        kept: Sequence[np.ndarray],
+        drawn: Sequence[np.ndarray],
+        share: np.ndarray,
+        rng: np.random.Generator,
+    ) -> list[np.ndarray]:
+        """Return points part of the way from one point to others, on the scale of the priors.
+
+        Parameters
+        ----------
+        kept
+            Columns of the one point.
+        drawn
+            Columns of n others.
+        share
+            How far, in [0, 1], shape (n,): of a category, the probability that it is the other's.
+        rng
+            Generator of these draws.
+        """
+        return [
+            _between(dimension, here, there, share, rng)
+            for dimension, here, there in zip(self.dimensions, kept, drawn, strict=True)
+        ]
+
     def point(self, columns: Sequence[np.ndarray], row: int) -> dict[str, Any]:
         """Return one row of sampled columns as values by name, fixed values included."""
         return {
@@ -285,6 +310,25 @@ def _draw(dimension: Dimension, num_points: int, rng: np.random.Generator) -> np
     return np.round(values).astype(np.int64) if whole else values
 
 
+def _between(
+    dimension: Dimension,
+    kept: np.ndarray,
+    drawn: np.ndarray,
+    share: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    if _is_categorical(dimension):
+        chosen: np.ndarray = np.where(rng.random(len(share)) < share, drawn, kept)
+        return chosen
+    if dimension.prior == "uniform":
+        values = kept + share * (drawn - kept)
+    else:
+        values = np.exp(np.log(kept) + share * np.log(drawn / kept))
+    values = np.clip(values, dimension.low, dimension.high)
+    whole: np.ndarray = np.round(values).astype(np.int64)
+    return whole if _is_integer(dimension) else values
+
+
 def _num_values(dimension: Dimension) -> float:
     if _is_categorical(dimension):
         return len(dimension.categories)
@@ -345,32 +389,3 @@ def _dimension_from_dict(entry: Mapping[str, Any]) -> Dimension:
         return Categorical(entry["choices"], name=entry["name"])
     kind = Integer if entry["kind"] == "integer" else Real
     return kind(entry["low"], entry["high"], prior=entry["prior"], name=entry["name"])
-
-
-class DeferredSpace(HyperparameterSpace):
-    """A space that is made when it is first looked at.
-
-    Dimensions bring scikit-learn and SciPy, more than a second of imports: a rank that only trains
-    reads a problem file, and looks at no dimension.
-
-    Parameters
-    ----------
-    make
-        Returns the space.
-    all_names
-        Names of all its hyperparameters, known before it is made.
-    """
-
-    all_names: frozenset[str] = frozenset()
-
-    def __init__(self, make: Callable[[], HyperparameterSpace], all_names: Iterable[str]) -> None:
-        self.all_names = frozenset(all_names)
-        self._make = make
-
-    def __getattr__(self, name: str) -> Any:
-        """Make the space; Python asks here for what is not there yet."""
-        make = self.__dict__.get("_make")
-        if make is None or name.startswith("__"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.__dict__ = {**vars(make()), "all_names": self.all_names}
-        return getattr(self, name)

@@ -18,7 +18,8 @@ from agebo_hpc.space.by_rows import (
     recipe_by_rows,
     shortened,
 )
-from agebo_hpc.space.hyperparameters import REQUIRED, DeferredSpace, HyperparameterSpace
+from agebo_hpc.space.deferred_space import DeferredSpace
+from agebo_hpc.space.hyperparameters import REQUIRED, HyperparameterSpace
 from agebo_hpc.space.problem_data import fields_of_problem
 from agebo_hpc.space.recipe import LOSSES, OBJECTIVES, OF_A_CONFIGURATION, OPTIMIZERS, Recipe
 
