@@ -36,9 +36,12 @@ MAX_OBSERVATIONS = 250
 MAX_PENDING = 100
 """Most pending points that are fantasized: the latest."""
 
-NUM_CANDIDATES = 500
-"""So many candidates are drawn from the priors, and as many differ from the best point known in
-one dimension."""
+NUM_CANDIDATES = 400
+"""So many candidates are drawn from the priors, as many differ from the best point known in one
+dimension, and as many are part of the way from it to others."""
+
+NEAREST = -3, 0
+"""Powers of ten between which the part of the way is drawn."""
 
 FANTASY_PAIRS = 10
 """Half the number of fantasies."""
@@ -154,8 +157,7 @@ class GaussianOptimizer(Proposer[Value]):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the expected improvement and the mean of candidates, shapes (n,)."""
         inputs, targets, mean, spread = self._model_data()
-        least = int(np.clip(self._space.num_dimensions, *ENOUGH))
-        resource = acquisition_resource(self._data.counts, least)
+        resource = self._acquisition_resource
         awaited = self._pending_inputs(pending)
         normal = antithetic_normal(len(awaited.resource), FANTASY_PAIRS, rng)
         posterior = Posterior(self._process, self._theta, inputs, targets, awaited, normal)
@@ -167,6 +169,11 @@ class GaussianOptimizer(Proposer[Value]):
             Inputs(encoded, np.full(len(encoded), float(resource)))
         )
         return expected_improvement(means, deviation, incumbents), means.mean(axis=1)
+
+    @property
+    def _acquisition_resource(self) -> int:
+        least = int(np.clip(self._space.num_dimensions, *ENOUGH))
+        return acquisition_resource(self._data.counts, least)
 
     def _pending_inputs(self, pending: Mapping[int, Value]) -> Inputs:
         """Return the latest pending points; each is awaited at the first resource that has values.
@@ -181,19 +188,18 @@ class GaussianOptimizer(Proposer[Value]):
         return Inputs(self._encode(self._space.columns(points)), resource)
 
     def _candidates(self, rng: np.random.Generator) -> Columns:
-        """Draw points from the priors, and points near the best; only those that are allowed."""
-        least = int(np.clip(self._space.num_dimensions, *ENOUGH))
-        best = self._data.best(acquisition_resource(self._data.counts, least)).point
-        drawn = self._space.sample_columns(2 * NUM_CANDIDATES, rng)
-        # Those of the first half keep all of their dimensions.
-        changed = rng.integers(len(drawn), size=2 * NUM_CANDIDATES)
-        changed[:NUM_CANDIDATES] = -1
-        columns = [
-            np.where((changed == number) | (changed < 0), column, kept)
-            for number, (column, kept) in enumerate(
-                zip(drawn, self._space.columns([best]), strict=True)
-            )
+        """Draw points from the priors and about the best; return those that are allowed."""
+        best = self._space.columns([self._data.best(self._acquisition_resource).point])
+        drawn = self._space.sample_columns(3 * NUM_CANDIDATES, rng)
+        far, replaced, there = zip(*(np.split(column, 3) for column in drawn), strict=True)
+        dimension = rng.integers(len(drawn), size=NUM_CANDIDATES)
+        crossed = [
+            np.where(dimension == number, column, kept)
+            for number, (column, kept) in enumerate(zip(replaced, best, strict=True))
         ]
+        share = 10.0 ** rng.uniform(*NEAREST, NUM_CANDIDATES)
+        near = self._space.between(best, there, share, rng)
+        columns = [np.concatenate(each) for each in zip(far, crossed, near, strict=True)]
         if self._largest is None:
             return columns
         allowed = self._space.num_processes(columns) <= self._largest

@@ -34,6 +34,12 @@ class PointSpace(Protocol[Point]):
         """Draw points from the priors."""
         ...
 
+    def between(
+        self, kept: Columns, drawn: Columns, share: np.ndarray, rng: np.random.Generator
+    ) -> Columns:
+        """Return points part of the way from one to others, see `HyperparameterSpace.between`."""
+        ...
+
     def limited(self, largest: int) -> PointSpace[Point]:
         """Return the space without the choices of ``num_processes`` above ``largest``."""
         ...
@@ -71,6 +77,7 @@ class HyperparameterPoints:
     def __init__(self, space: HyperparameterSpace) -> None:
         self._space = space
         self.sample_columns = space.sample_columns
+        self.between = space.between
         self.columns = _columns
         self.encode = space.encode
         self.point = space.point
@@ -129,6 +136,18 @@ class ConfigurationPoints:
         """Draw points from the priors."""
         decisions = [rng.integers(choices, size=num_points) for choices in self._choices]
         return [*decisions, *self._hyperparameters.sample_columns(num_points, rng)]
+
+    def between(
+        self, kept: Columns, drawn: Columns, share: np.ndarray, rng: np.random.Generator
+    ) -> Columns:
+        """Return points part of the way; a decision is the other's with the probability."""
+        first = len(self._choices)
+        decisions = [
+            np.where(rng.random(len(share)) < share, there, here)
+            for here, there in zip(kept[:first], drawn[:first], strict=True)
+        ]
+        values = self._hyperparameters.between(kept[first:], drawn[first:], share, rng)
+        return [*decisions, *values]
 
     def num_processes(self, columns: Columns) -> np.ndarray:
         """Return the column of ``num_processes``, shape (n_points,), fixed or tuned."""

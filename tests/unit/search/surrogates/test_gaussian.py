@@ -131,7 +131,7 @@ def test_the_models_size_has_a_bound_whatever_is_told_and_pending(monkeypatch):
     assert optimizer._data.num_finite > 1990
     points = NUMBERS.sample(300, np.random.default_rng(1))
     optimizer.propose(2000, dict(enumerate(points, 1500)))
-    assert sizes == [(MAX_OBSERVATIONS + MAX_PENDING, 2 * NUM_CANDIDATES)]
+    assert sizes == [(MAX_OBSERVATIONS + MAX_PENDING, 3 * NUM_CANDIDATES)]
 
 
 @pytest.mark.parametrize("kind", sorted(KERNELS))
@@ -187,6 +187,31 @@ def test_encoded_points_lie_in_the_unit_cube():
     encoded = optimizer._encode(columns)
     assert encoded.min() > -0.02 and encoded.max() < 1.02
     assert np.ptp(encoded, axis=0) == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_points_between_lie_on_the_way_and_are_points_of_the_space(seed):
+    rng = np.random.default_rng(seed)
+    space = ConfigurationPoints(ArchitectureSpace(num_nodes=2), MIXED)
+    kept, drawn = space.sample_columns(1, rng), space.sample_columns(200, rng)
+    for share, end in ((0.0, kept), (1.0, drawn)):
+        found = space.between(kept, drawn, np.full(200, share), rng)
+        for column, expected in zip(found, end, strict=True):
+            if column.dtype.kind in "fi":
+                assert column == pytest.approx(np.broadcast_to(expected, 200))
+            else:
+                assert (column == expected).all()
+    half = space.between(kept, drawn, np.full(200, 0.5), rng)
+    encoded = [space.encode(columns) for columns in (kept, half, drawn)]
+    assert (np.minimum(encoded[0], encoded[2]) - 1e-9 <= encoded[1]).all()
+    assert (encoded[1] <= np.maximum(encoded[0], encoded[2]) + 1e-9).all()
+    # The batch size is half the way on a logarithmic scale, but for its rounding.
+    [batch] = [np.log(columns[-3]) for columns in (half,)]
+    assert batch == pytest.approx((np.log(kept[-3]) + np.log(drawn[-3])) / 2, abs=0.04)
+    for row in range(200):
+        MIXED.with_fixed(
+            {name: space.point(half, row).hyperparameters[name] for name in MIXED.names}
+        )
 
 
 def told(*observations):
