@@ -90,6 +90,10 @@ VARIANTS = (
     *(kappa(value) for value in (0.0, 0.01, 0.1, 1.96, 19.6)),
     Variant("AgEBO nodes only", options={"mutation": "nodes"}),
     *(Variant(f"AgEBO lie {lie}", options={"lie": lie}) for lie in ("min", "max")),
-    Variant("AgEBO scikit-optimize", options={"surrogate": "scikit-optimize"}),
+    *(
+        Variant(f"AgEBO {surrogate}", options={"surrogate": surrogate})
+        for surrogate in ("scikit-optimize", "gp", "gp-decay")
+    ),
 )
-"""Every variant of the papers, for ``--methods``; those on a share of the workers besides."""
+"""Every variant of the papers, and Gaussian processes, for ``--methods``; those on a share of the
+workers besides."""
