@@ -386,3 +386,11 @@ def tiny_dataset(agebo: Callable[..., Finished], tiny_table: Path) -> Path:
 def tiny_regression(agebo: Callable[..., Finished], tiny_table: Path) -> Path:
     """Return a prepared data set with a real-valued target, 2,000 rows."""
     return _prepare(agebo, tiny_table, "amount", "label")
+
+
+@pytest.fixture
+def heard_hangups() -> Iterator[None]:
+    """Let programs of the test hear SIGHUP also where the tests were started by `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

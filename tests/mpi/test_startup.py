@@ -21,7 +21,7 @@ def test_each_rank_has_its_line_and_threads_without_cores_are_named(mpirun, tmp_
     assert done.returncode == 0, done.stderr
     for text in (done.stderr, (tmp_path / "run" / "log.txt").read_text()):
         assert len(re.findall(r"rank [012] on \S+: (?:manager|group 0)", text)) == 3
-        assert "2 trainer ranks of 500 threads need 1000 cores" in text
+        assert "2 trainer ranks of 500 threads need 1,000 cores" in text
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two ranks need two cores")

@@ -58,6 +58,7 @@ def test_a_word_that_means_nothing_shows_how_it_is_called(words):
 
 
 @needs_root
+@pytest.mark.usefixtures("heard_hangups")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_that_is_interrupted_leaves_no_mount_no_process_and_no_file(tmp_path, number):
     begun, place = tmp_path / "begun", tmp_path / "place"

@@ -204,6 +204,7 @@ def arrive():
 """
 
 
+@pytest.mark.usefixtures("heard_hangups")
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_that_ends_a_writer_leaves_nothing(tmp_path, writer, number):

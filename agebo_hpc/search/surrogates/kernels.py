@@ -173,7 +173,8 @@ class DecayKernel(Kernel):
     f(x, r) = gamma exp(-lambda r) + g(x) (1 - delta exp(-lambda r)), where lambda has a gamma
     distribution of shape alpha and rate beta, and g is a Gaussian process of mean mu. The
     covariance is that of this very sum: the factor of the asymptote's covariance ends with
-    + delta^2 kappa(r + r'), without which it would not be positive semi-definite.
+    + delta^2 decay(r + r'), decay(r) being the mean of exp(-lambda r), without which it would not
+    be positive semi-definite.
 
     Parameters: logarithms of the length scales, of the variance, of alpha and of beta; then gamma,
     delta and mu.
@@ -190,8 +191,8 @@ class DecayKernel(Kernel):
     def mean(self, theta: np.ndarray, resource: np.ndarray) -> np.ndarray:
         """Return what the curves are in the mean."""
         gamma, delta, mu = theta[-3:]
-        kappa = _kappa(theta, resource)
-        mean: np.ndarray = gamma * kappa + mu * (1 - delta * kappa)
+        decay = _decay(theta, resource)
+        mean: np.ndarray = gamma * decay + mu * (1 - delta * decay)
         return mean
 
     def variance(self, theta: np.ndarray, resource: np.ndarray) -> np.ndarray:
@@ -225,25 +226,25 @@ class DecayKernel(Kernel):
         gamma, delta, mu = theta[-3:]
         gap = gamma - delta * mu
         row, both = resource[:, None], resource[:, None] + resource[None, :]
-        kappa, kappa_both = _kappa(theta, resource), _kappa(theta, both)
+        decay, decay_both = _decay(theta, resource), _decay(theta, both)
         begin, level = _brackets(theta, row, row.T, both)
         correlation, steepness = matern52(_square(theta, distances, 0.0))
         asymptotes = np.exp(theta[-6]) * correlation * by_covariance
         scales = _by_length_scales(
             theta, distances, np.exp(theta[-6]) * by_covariance * level * steepness
         )
-        # By kappa(r + r'), then by kappa(r): the two sides of a symmetric matrix are equal.
+        # By decay(r + r'), then by decay(r): the two sides of a symmetric matrix are equal.
         by_both = gap**2 * by_covariance + delta**2 * asymptotes
         by_one = gap * by_mean - 2 * delta * asymptotes.sum(axis=1)
-        by_one = by_one - 2 * gap**2 * (by_covariance @ kappa)
+        by_one = by_one - 2 * gap**2 * (by_covariance @ decay)
         by_shape = [
-            np.vdot(by_both, _kappa_by(theta, both)[i])
-            + np.vdot(by_one, _kappa_by(theta, resource)[i])
+            np.vdot(by_both, _decay_by(theta, both)[i])
+            + np.vdot(by_one, _decay_by(theta, resource)[i])
             for i in (0, 1)
         ]
-        by_gap = 2 * gap * np.vdot(by_covariance, begin) + np.vdot(by_mean, kappa)
-        by_delta = -mu * by_gap + 2 * delta * np.vdot(asymptotes, kappa_both)
-        by_delta -= 2 * np.vdot(asymptotes.sum(axis=1), kappa)
+        by_gap = 2 * gap * np.vdot(by_covariance, begin) + np.vdot(by_mean, decay)
+        by_delta = -mu * by_gap + 2 * delta * np.vdot(asymptotes, decay_both)
+        by_delta -= 2 * np.vdot(asymptotes.sum(axis=1), decay)
         by_mu = by_mean.sum() - delta * by_gap
         return np.array([*scales, np.vdot(asymptotes, level), *by_shape, by_gap, by_delta, by_mu])
 
@@ -272,17 +273,17 @@ def _by_length_scales(theta: np.ndarray, distances: np.ndarray, weights: np.ndar
     return scaled
 
 
-def _kappa(theta: np.ndarray, resource: np.ndarray) -> np.ndarray:
+def _decay(theta: np.ndarray, resource: np.ndarray) -> np.ndarray:
     """Return the mean of exp(-lambda r)."""
     alpha, beta = np.exp(theta[-5:-3])
-    kappa: np.ndarray = (beta / (resource + beta)) ** alpha
-    return kappa
+    decay: np.ndarray = (beta / (resource + beta)) ** alpha
+    return decay
 
 
-def _kappa_by(theta: np.ndarray, resource: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the derivatives of `_kappa` by the logarithms of alpha and beta."""
+def _decay_by(theta: np.ndarray, resource: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the derivatives of `_decay` by the logarithms of alpha and beta."""
     alpha, beta = np.exp(theta[-5:-3])
-    scaled = alpha * _kappa(theta, resource)
+    scaled = alpha * _decay(theta, resource)
     return scaled * np.log(beta / (resource + beta)), scaled * resource / (resource + beta)
 
 
@@ -291,5 +292,5 @@ def _brackets(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the factors of what curves begin with, and of their asymptotes."""
     delta = theta[-2]
-    one, other, sum_ = (_kappa(theta, resource) for resource in (row, column, both))
+    one, other, sum_ = (_decay(theta, resource) for resource in (row, column, both))
     return sum_ - one * other, 1 - delta * (one + other) + delta**2 * sum_
