@@ -1,6 +1,6 @@
 """What follows from the number of training rows: epochs, batch sizes, widths, regularisation.
 
-Few rows are learnt by heart in few steps: networks are then narrower, drop more, begin with
+Networks overfit few rows in few steps: they are then narrower, drop more, begin with
 slower waves and stop sooner, see docs/method.rst for what was measured.
 """
 

@@ -37,6 +37,11 @@ def session(pid):
         return 0
 
 
+def of_session(leader):
+    """Return the processes of a session, as list."""
+    return [process for process in psutil.process_iter() if session(process.pid) == leader]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -71,18 +76,24 @@ def test_one_that_is_interrupted_leaves_no_mount_no_process_and_no_file(tmp_path
     env = os.environ | {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "TMPDIR": str(place)}
     # As a shell starts it: one that ignores Ctrl-C from the start could not hear it.
     process = subprocess.Popen([SCRIPT, "trixie"], env=env, start_new_session=True)
-    end = time.monotonic() + 60
-    while not begun.exists():
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.05)
-    process.send_signal(number)
-    assert process.wait(60) == 130
-    assert list(place.iterdir()) == []
-    assert str(place) not in Path("/proc/mounts").read_text()
-    end = time.monotonic() + 20
-    while left := [p for p in psutil.process_iter() if session(p.pid) == process.pid]:
-        assert time.monotonic() < end, left
-        time.sleep(0.05)
+    try:
+        end = time.monotonic() + 60
+        while not begun.exists():
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(60) == 130
+        assert list(place.iterdir()) == []
+        assert str(place) not in Path("/proc/mounts").read_text()
+        end = time.monotonic() + 20
+        while left := of_session(process.pid):
+            assert time.monotonic() < end, left
+            time.sleep(0.05)
+    finally:
+        # One that did not hear would go on behind the tests.
+        for left_over in of_session(process.pid):
+            left_over.kill()
+        process.wait()
 
 
 def small_system(tree):
